@@ -1,0 +1,11 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AnalyticsConfig(AppConfig):
+    """Visitors, touchpoints, conversions, credits, spend and channel reports."""
+
+    name = "analytics"
+    verbose_name = _("Analytics")

@@ -1,0 +1,32 @@
+"""Closed vocabularies of analytics."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ConversionKind(models.TextChoices):
+    """What a journey led to."""
+
+    ORDER = "order", _("Paid order")
+    SIGN_UP = "sign_up", _("Sign-up")
+
+
+class RunState(models.TextChoices):
+    """Where a report run stands."""
+
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class ReportModel(models.TextChoices):
+    """Attribution models that a channel report offers."""
+
+    FIRST_TOUCH = "first_touch", _("First touch")
+    LAST_TOUCH = "last_touch", _("Last touch")
+    LINEAR = "linear", _("Linear")
+    U_SHAPE = "u_shape", _("U-shape")
+    TIME_DECAY = "time_decay", _("Time decay")
+    SHAPLEY = "shapley", _("Shapley")
+    MARKOV = "markov", _("Markov")

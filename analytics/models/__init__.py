@@ -1,0 +1,17 @@
+"""Tables of evidence: who came how, what it led to, what it cost."""
+
+from analytics.models.conversion import Conversion, Credit
+from analytics.models.report import ChannelReportRow, ReportRun
+from analytics.models.spend import Campaign, Spend
+from analytics.models.touchpoint import Touchpoint, Visitor
+
+__all__ = [
+    "Campaign",
+    "ChannelReportRow",
+    "Conversion",
+    "Credit",
+    "ReportRun",
+    "Spend",
+    "Touchpoint",
+    "Visitor",
+]

@@ -1,0 +1,79 @@
+"""What journeys led to, and the credit each channel gets for it."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ImportBatch, Party, User
+from analytics.choices import ConversionKind, ReportModel
+from analytics.models.touchpoint import Visitor
+from courses.models import Order
+from partners.models import Channel
+
+
+class Conversion(models.Model):
+    """The end of a journey: a paid order or a sign-up."""
+
+    kind = models.CharField(_("kind"), max_length=8, choices=ConversionKind.choices)
+    order = models.OneToOneField(
+        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="conversion", verbose_name=_("order")
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("person")
+    )
+    visitor = models.ForeignKey(
+        Visitor, on_delete=models.PROTECT, null=True, blank=True, related_name="conversions", verbose_name=_("visitor")
+    )
+    occurred_at = models.DateTimeField(_("occurred at"))
+    value_minor = models.BigIntegerField(_("value in minor units"), default=0)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), default=timezone.now)
+    import_batch = models.ForeignKey(
+        ImportBatch, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("import")
+    )
+
+    class Meta:
+        verbose_name = _("conversion")
+        verbose_name_plural = _("conversions")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="order", order__isnull=False) | models.Q(kind="sign_up", order=None),
+                name="analytics_conversion_order",
+            ),
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(kind="sign_up"), name="analytics_signed_up_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["kind", "occurred_at"], name="analytics_conversion_time")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d}"
+
+
+class Credit(models.Model):
+    """A channel's part of a conversion as it was settled, in parts per million; no channel means unattributed."""
+
+    conversion = models.ForeignKey(
+        Conversion, on_delete=models.PROTECT, related_name="credits", verbose_name=_("conversion")
+    )
+    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
+    )
+    owner = models.ForeignKey(
+        Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner")
+    )
+    ppm = models.PositiveIntegerField(_("credit in ppm"))
+
+    class Meta:
+        verbose_name = _("credit")
+        verbose_name_plural = _("credits")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversion", "model", "channel", "owner"], name="analytics_credit_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(condition=models.Q(ppm__gte=1, ppm__lte=1_000_000), name="analytics_credit_range"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id}: {self.ppm}"

@@ -1,0 +1,68 @@
+"""Channel reports: computed by a task, kept with all that they were computed from."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from analytics.choices import ReportModel, RunState
+from partners.models import Channel
+
+
+class ReportRun(models.Model):
+    """One computation of the channel report: range, window, currency, inputs' watermark and hash."""
+
+    state = models.CharField(_("state"), max_length=8, choices=RunState.choices, default=RunState.QUEUED)
+    since = models.DateField(_("from"))
+    until = models.DateField(_("to"), help_text=_("Inclusive, in the portal's time zone."))
+    window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
+    currency = models.CharField(_("currency"), max_length=3)
+    parameters = models.JSONField(_("parameters"), default=dict)
+    progress_bp = models.PositiveSmallIntegerField(_("progress in basis points"), default=0)
+    watermark = models.DateTimeField(_("inputs up to"), null=True, blank=True)
+    input_hash = models.CharField(_("hash of the inputs"), max_length=64, blank=True)
+    facts = models.JSONField(_("figures of the run"), default=dict)
+    requested_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("asked by")
+    )
+    requested_at = models.DateTimeField(_("asked at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    failure = models.TextField(_("failure"), blank=True)
+
+    class Meta:
+        verbose_name = _("channel report")
+        verbose_name_plural = _("channel reports")
+        indexes = [models.Index(fields=["state", "-finished_at"], name="analytics_run_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.since} – {self.until}"
+
+
+class ChannelReportRow(models.Model):
+    """One channel under one model; no channel is the explicit unattributed row. Rows of a model sum to the totals."""
+
+    run = models.ForeignKey(ReportRun, on_delete=models.CASCADE, related_name="rows", verbose_name=_("report"))
+    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
+    )
+    touches = models.PositiveBigIntegerField(_("touches"), default=0)
+    visitors = models.PositiveBigIntegerField(_("visitors"), default=0)
+    sign_ups_ppm = models.BigIntegerField(_("sign-ups in ppm"), default=0)
+    orders_ppm = models.BigIntegerField(_("orders in ppm"), default=0)
+    buyers_ppm = models.BigIntegerField(_("buyers in ppm"), default=0)
+    revenue_minor = models.BigIntegerField(_("revenue in minor units"), default=0)
+    spend_minor = models.BigIntegerField(_("spend in minor units"), default=0)
+
+    class Meta:
+        verbose_name = _("row of a channel report")
+        verbose_name_plural = _("rows of channel reports")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "model", "channel"], name="analytics_report_row_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.model} {self.channel_id}"

@@ -1,0 +1,11 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CoursesConfig(AppConfig):
+    """Catalogue, orders, enrolments, learning, behaviour events."""
+
+    name = "courses"
+    verbose_name = _("Courses")

@@ -1,0 +1,60 @@
+"""Closed vocabularies of the catalogue and of learning."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Level(models.TextChoices):
+    """How much a course asks for."""
+
+    BEGINNER = "beginner", _("Beginner")
+    INTERMEDIATE = "intermediate", _("Intermediate")
+    ADVANCED = "advanced", _("Advanced")
+
+
+class CourseState(models.TextChoices):
+    """Whether a course is on sale."""
+
+    DRAFT = "draft", _("Draft")
+    PUBLISHED = "published", _("Published")
+    RETIRED = "retired", _("Retired")
+
+
+class CreatorRole(models.TextChoices):
+    """A creator's part in a course."""
+
+    LEAD = "lead", _("Lead")
+    CO = "co", _("Co-creator")
+
+
+class LessonKind(models.TextChoices):
+    """What a lesson is."""
+
+    VIDEO = "video", _("Video")
+    TEXT = "text", _("Text")
+    EXERCISE = "exercise", _("Exercise")
+
+
+class OrderState(models.TextChoices):
+    """Where an order stands."""
+
+    PLACED = "placed", _("Placed")
+    PAID = "paid", _("Paid")
+    CANCELLED = "cancelled", _("Cancelled")
+    VOIDED = "voided", _("Voided")
+
+
+class EventKind(models.TextChoices):
+    """What a learner or visitor did."""
+
+    VIEW = "view", _("Viewed")
+    DWELL = "dwell", _("Stayed")
+    CART = "cart", _("Put in the cart")
+    PURCHASE = "purchase", _("Bought")
+    LESSON = "lesson", _("Opened a lesson")
+    PROGRESS = "progress", _("Made progress")
+    COMPLETE = "complete", _("Finished")
+    RATING = "rating", _("Rated")
+    COMMENT = "comment", _("Commented")
+    FAVOURITE = "favourite", _("Saved for later")
+    SEARCH = "search", _("Searched")

@@ -1,0 +1,113 @@
+"""Carts, orders and payments."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ImportBatch, User
+from courses.choices import OrderState
+from courses.models.catalogue import Course
+from partners.models import Coupon
+
+
+class CartItem(models.Model):
+    """A course that a visitor means to buy; the cart belongs to the visitor's key until somebody signs in."""
+
+    visitor_key = models.UUIDField(_("visitor"))
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, verbose_name=_("person"))
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+", verbose_name=_("course"))
+    added_at = models.DateTimeField(_("added at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("cart item")
+        verbose_name_plural = _("cart items")
+        constraints = [models.UniqueConstraint(fields=["visitor_key", "course"], name="courses_cart_once")]
+
+    def __str__(self) -> str:
+        return str(self.course)
+
+
+class Order(models.Model):
+    """What somebody bought at one instant. Amounts are minor units of `currency`."""
+
+    code = models.CharField(_("order"), max_length=32, unique=True)
+    buyer = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("buyer")
+    )
+    visitor_key = models.UUIDField(_("visitor"), null=True, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=OrderState.choices, default=OrderState.PLACED)
+    currency = models.CharField(_("currency"), max_length=3)
+    list_minor = models.PositiveBigIntegerField(_("list price"))
+    discount_minor = models.PositiveBigIntegerField(_("discount"), default=0)
+    tax_minor = models.PositiveBigIntegerField(_("tax"), default=0)
+    tax_inclusive = models.BooleanField(_("tax lies inside the price"), default=True)
+    total_minor = models.PositiveBigIntegerField(_("paid by the learner"))
+    processor_fee_minor = models.PositiveBigIntegerField(_("processor's fee"), default=0)
+    coupon = models.ForeignKey(
+        Coupon, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("coupon")
+    )
+    placed_at = models.DateTimeField(_("placed at"))
+    paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    import_batch = models.ForeignKey(
+        ImportBatch, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("import")
+    )
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        indexes = [
+            models.Index(fields=["-placed_at", "-id"], name="courses_order_recent"),
+            models.Index(fields=["buyer", "-placed_at"], name="courses_order_buyer"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(discount_minor__lte=models.F("list_minor")), name="courses_discount_bound"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class OrderLine(models.Model):
+    """One course of an order, with its exact part of the order's discount, tax and fee."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", verbose_name=_("order"))
+    position = models.PositiveSmallIntegerField(_("position"))
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="order_lines", verbose_name=_("course"))
+    list_minor = models.PositiveBigIntegerField(_("list price"))
+    discount_minor = models.PositiveBigIntegerField(_("discount"), default=0)
+    tax_minor = models.PositiveBigIntegerField(_("tax"), default=0)
+    payable_minor = models.PositiveBigIntegerField(_("paid by the learner"))
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="courses_line_position"),
+            models.UniqueConstraint(fields=["order", "course"], name="courses_line_course_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}/{self.position}"
+
+
+class Payment(models.Model):
+    """Money that arrived for an order, once per id of the provider."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order"))
+    provider = models.CharField(_("provider"), max_length=32)
+    external_id = models.CharField(_("id at the provider"), max_length=200)
+    amount_minor = models.PositiveBigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    fee_minor = models.PositiveBigIntegerField(_("fee in minor units"), default=0)
+    paid_at = models.DateTimeField(_("paid at"))
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        constraints = [models.UniqueConstraint(fields=["provider", "external_id"], name="courses_payment_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.external_id}"

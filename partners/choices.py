@@ -1,0 +1,107 @@
+"""Closed vocabularies of the partner programme."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class MembershipState(models.TextChoices):
+    """Where a party stands in the programme."""
+
+    APPLIED = "applied", _("Applied")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    SUSPENDED = "suspended", _("Suspended")
+    LEFT = "left", _("Left")
+
+
+class Tier(models.TextChoices):
+    """Standing of a member."""
+
+    STANDARD = "standard", _("Standard")
+    SILVER = "silver", _("Silver")
+    GOLD = "gold", _("Gold")
+
+
+class ChannelKind(models.TextChoices):
+    """How a visitor came."""
+
+    DIRECT = "direct", _("Direct")
+    ORGANIC_SEARCH = "organic_search", _("Organic search")
+    PAID_SEARCH = "paid_search", _("Paid search")
+    PAID_SOCIAL = "paid_social", _("Paid social")
+    ORGANIC_SOCIAL = "organic_social", _("Organic social")
+    EMAIL = "email", _("Email")
+    PARTNER = "partner", _("Partner links")
+    REFERRAL = "referral", _("Referral")
+    DISPLAY = "display", _("Display ads")
+    VIDEO = "video", _("Video")
+    EVENT = "event", _("Events")
+    RECOMMENDATION = "recommendation", _("Recommended here")
+
+
+class Bearer(models.TextChoices):
+    """Who bears a discount."""
+
+    POOL = "pool", _("Everyone, before the split")
+    PLATFORM = "platform", _("The platform")
+    OWNER = "owner", _("The owner of the coupon")
+
+
+class VersionKind(models.TextChoices):
+    """What a version of an agreement is for."""
+
+    STANDARD = "standard", _("Standard")
+    CORRECTION = "correction", _("Correction")
+
+
+class VersionState(models.TextChoices):
+    """The life of a version of an agreement."""
+
+    DRAFT = "draft", _("Draft")
+    PROPOSED = "proposed", _("Proposed")
+    ACCEPTED = "accepted", _("Accepted")
+    IN_FORCE = "in_force", _("In force")
+    SUPERSEDED = "superseded", _("Superseded")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Precedence(models.TextChoices):
+    """Who earns when link and coupon name different owners; never both."""
+
+    COUPON = "coupon", _("The coupon")
+    LINK = "link", _("The link")
+    LATEST = "latest", _("Whichever came last")
+
+
+class SelfPurchase(models.TextChoices):
+    """What happens when a party buys through its own link or buys its own course."""
+
+    REFUSE = "refuse", _("Earns nothing")
+    ALLOW = "allow", _("Earns as usual")
+
+
+class PayingModel(models.TextChoices):
+    """The attribution model that pays channels under an agreement."""
+
+    FIRST_TOUCH = "first_touch", _("First touch")
+    LAST_TOUCH = "last_touch", _("Last touch")
+    LINEAR = "linear", _("Linear")
+    U_SHAPE = "u_shape", _("U-shape")
+    TIME_DECAY = "time_decay", _("Time decay")
+    SHAPLEY = "shapley", _("Shapley")
+    MARKOV = "markov", _("Markov")
+
+
+class DecisionReason(models.TextChoices):
+    """Why a party earned what it earned from one order line, also when that is nothing."""
+
+    EARNED = "earned", _("Earned")
+    SELF_PURCHASE = "self_purchase", _("Own purchase")
+    WINDOW_CLOSED = "window_closed", _("Came outside the look-back window")
+    LOST_TO_COUPON = "lost_to_coupon", _("The coupon of another partner took precedence")
+    LOST_TO_LINK = "lost_to_link", _("The link of another partner took precedence")
+    NOT_IN_FORCE = "not_in_force", _("No agreement was in force")
+    NOT_A_MEMBER = "not_a_member", _("Not an active member of the programme")
+    NOTHING_LEFT = "nothing_left", _("Nothing was left to share")
+    NO_CREDIT = "no_credit", _("The paying model gave no credit")
+    VOIDED = "voided", _("The order was voided")

@@ -1,0 +1,121 @@
+"""Agreements, their versions, and who accepted what."""
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Party, User
+from partners.choices import PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
+
+
+class Agreement(models.Model):
+    """Who shares what of which sales. It covers one thing of an upper floor, such as one course."""
+
+    code = models.SlugField(_("code"), max_length=64, unique=True)
+    title = models.CharField(_("title"), max_length=200)
+    title_zh = models.CharField(_("title in Chinese"), max_length=200, blank=True)
+    owner = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="owned_agreements", verbose_name=_("owner"))
+    scope_kind = models.CharField(_("covers"), max_length=32, default="course")
+    scope_id = models.CharField(_("covered id"), max_length=64)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("agreement")
+        verbose_name_plural = _("agreements")
+        constraints = [models.UniqueConstraint(fields=["scope_kind", "scope_id"], name="partners_one_agreement")]
+
+    def __str__(self) -> str:
+        return self.title_zh if self.title_zh and (get_language() or "").startswith("zh") else self.title
+
+
+class AgreementParty(models.Model):
+    """A party that an agreement names, so that it may read and must accept it."""
+
+    agreement = models.ForeignKey(
+        Agreement, on_delete=models.CASCADE, related_name="parties", verbose_name=_("agreement")
+    )
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="agreements", verbose_name=_("party"))
+
+    class Meta:
+        verbose_name = _("party of an agreement")
+        verbose_name_plural = _("parties of agreements")
+        constraints = [models.UniqueConstraint(fields=["agreement", "party"], name="partners_party_once")]
+
+    def __str__(self) -> str:
+        return f"{self.agreement}: {self.party}"
+
+
+class AgreementVersion(models.Model):
+    """The rule and clauses for a range of time. Once accepted it never changes."""
+
+    agreement = models.ForeignKey(
+        Agreement, on_delete=models.PROTECT, related_name="versions", verbose_name=_("agreement")
+    )
+    number = models.PositiveIntegerField(_("version"))
+    kind = models.CharField(_("kind"), max_length=10, choices=VersionKind.choices, default=VersionKind.STANDARD)
+    state = models.CharField(_("state"), max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
+    rule = models.JSONField(_("rule"), help_text=_("Steps of the split, as docs/reference/splits.md describes."))
+    precedence = models.CharField(
+        _("link against coupon"), max_length=8, choices=Precedence.choices, default=Precedence.COUPON
+    )
+    self_purchase = models.CharField(
+        _("own purchase"), max_length=8, choices=SelfPurchase.choices, default=SelfPurchase.REFUSE
+    )
+    paying_model = models.CharField(
+        _("paying model"), max_length=12, choices=PayingModel.choices, default=PayingModel.LAST_TOUCH
+    )
+    window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
+    hold_days = models.PositiveSmallIntegerField(_("holding period in days"), default=7)
+    effective = DateTimeRangeField(_("in force"), help_text=_("From inclusive, until exclusive."))
+    text_hash = models.CharField(_("hash of the text"), max_length=64)
+    created_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("prepared by")
+    )
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approved by")
+    )
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("version of an agreement")
+        verbose_name_plural = _("versions of agreements")
+        constraints = [
+            models.UniqueConstraint(fields=["agreement", "number"], name="partners_version_number"),
+            ExclusionConstraint(
+                name="partners_versions_do_not_overlap",
+                expressions=[("agreement", RangeOperators.EQUAL), ("effective", RangeOperators.OVERLAPS)],
+                condition=models.Q(state__in=["in_force", "superseded"], kind="standard"),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("created_by")),
+                name="partners_version_two_persons",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agreement} v{self.number}"
+
+
+class Acceptance(models.Model):
+    """A party said yes to exactly this text."""
+
+    version = models.ForeignKey(
+        AgreementVersion, on_delete=models.PROTECT, related_name="acceptances", verbose_name=_("version")
+    )
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="acceptances", verbose_name=_("party"))
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("accepted by")
+    )
+    text_hash = models.CharField(_("hash of the text"), max_length=64)
+    accepted_at = models.DateTimeField(_("accepted at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("acceptance")
+        verbose_name_plural = _("acceptances")
+        constraints = [models.UniqueConstraint(fields=["version", "party"], name="partners_accepted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.party}: {self.version}"

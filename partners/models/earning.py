@@ -1,0 +1,58 @@
+"""What each party considered for an order line earned, and why; also when it earned nothing."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Party
+from partners.choices import DecisionReason
+from partners.models.agreement import AgreementVersion
+from partners.models.channel import Channel
+
+
+class EarningDecision(models.Model):
+    """One decision for one party on one order line, with the facts a partner may read. Append-only."""
+
+    source_kind = models.CharField(_("source"), max_length=32, default="order_line")
+    source_id = models.CharField(_("source id"), max_length=64)
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="decisions", verbose_name=_("party"))
+    version = models.ForeignKey(
+        AgreementVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreement")
+    )
+    entry = models.ForeignKey(
+        "ledger.JournalEntry",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("entry"),
+    )
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("came through")
+    )
+    reason = models.CharField(_("reason"), max_length=16, choices=DecisionReason.choices)
+    amount_minor = models.BigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    paid_minor = models.BigIntegerField(_("paid by the learner in minor units"))
+    credit_ppm = models.PositiveIntegerField(_("credit in ppm"), null=True, blank=True)
+    order_code = models.CharField(_("order"), max_length=32)
+    item_kind = models.CharField(_("item"), max_length=32, default="course")
+    item_id = models.CharField(_("item id"), max_length=64)
+    item_title = models.CharField(_("title"), max_length=200)
+    item_title_zh = models.CharField(_("title in Chinese"), max_length=200, blank=True)
+    placed_at = models.DateTimeField(_("ordered at"))
+    matures_at = models.DateTimeField(_("available from"))
+    decided_at = models.DateTimeField(_("decided at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("earning")
+        verbose_name_plural = _("earnings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_kind", "source_id", "party", "reason"], name="partners_decided_once"
+            )
+        ]
+        indexes = [models.Index(fields=["party", "-placed_at", "-id"], name="partners_earning_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.party} · {self.order_code}"

@@ -1,0 +1,8 @@
+"""Tables of the ground floor."""
+
+from accounts.models.batch import ImportBatch, ImportedRow
+from accounts.models.consent import Consent
+from accounts.models.party import Party, Seat
+from accounts.models.user import RoleGrant, User
+
+__all__ = ["Consent", "ImportBatch", "ImportedRow", "Party", "RoleGrant", "Seat", "User"]

@@ -1,0 +1,50 @@
+"""Accounts and snapshots of what lies on them."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Party
+from ledger.choices import AccountKind
+
+
+class Account(models.Model):
+    """One account in one currency, by the code of the golden list: `platform:revenue`, `party:CODE:reserve` ..."""
+
+    code = models.CharField(_("code"), max_length=96)
+    currency = models.CharField(_("currency"), max_length=3)
+    kind = models.CharField(_("kind"), max_length=12, choices=AccountKind.choices)
+    party = models.ForeignKey(Party, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("party"))
+    created_at = models.DateTimeField(_("opened"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        constraints = [
+            models.UniqueConstraint(fields=["code", "currency"], name="ledger_account_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind="party", party__isnull=False)
+                | (~models.Q(kind="party") & models.Q(party=None)),
+                name="ledger_account_party",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.currency}"
+
+
+class BalanceSnapshot(models.Model):
+    """Balance of an account up to and including one posting. Rebuildable; a booking never touches it."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="snapshots", verbose_name=_("account"))
+    upto_posting = models.BigIntegerField(_("up to posting"))
+    amount = models.BigIntegerField(_("balance in minor units"))
+    taken_at = models.DateTimeField(_("taken at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("balance snapshot")
+        verbose_name_plural = _("balance snapshots")
+        constraints = [models.UniqueConstraint(fields=["account", "upto_posting"], name="ledger_snapshot_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account} @ {self.upto_posting}"

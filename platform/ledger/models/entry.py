@@ -1,0 +1,71 @@
+"""Journal entries and their postings: append-only, zero per currency, checked by the database."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Party, User
+from ledger.choices import EntryKind
+from ledger.models.account import Account
+
+
+class JournalEntry(models.Model):
+    """One booking with the inputs it was computed from and the trace of every step."""
+
+    kind = models.CharField(_("kind"), max_length=16, choices=EntryKind.choices)
+    source_kind = models.CharField(_("source"), max_length=32)
+    source_id = models.CharField(_("source id"), max_length=64)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", verbose_name=_("reverses")
+    )
+    inputs = models.JSONField(_("inputs"), help_text=_("All that the amounts were computed from."))
+    trace = models.JSONField(_("trace"), default=list)
+    body_hash = models.CharField(_("hash of the body"), max_length=64)
+    actor = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("booked by")
+    )
+
+    class Meta:
+        verbose_name = _("journal entry")
+        verbose_name_plural = _("journal entries")
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "source_kind", "source_id"], name="ledger_entry_once"),
+        ]
+        indexes = [models.Index(fields=["-occurred_at", "-id"], name="ledger_entry_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.source_id}"
+
+
+class Posting(models.Model):
+    """One line of an entry. Positive is credit, negative is debit, in minor units."""
+
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", verbose_name=_("entry"))
+    position = models.PositiveSmallIntegerField(_("position"))
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings", verbose_name=_("account"))
+    party = models.ForeignKey(
+        Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("party")
+    )
+    amount = models.BigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    line = models.CharField(_("order line"), max_length=32, blank=True)
+    clause = models.CharField(_("clause"), max_length=64, blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    matures_at = models.DateTimeField(_("available from"))
+
+    class Meta:
+        verbose_name = _("posting")
+        verbose_name_plural = _("postings")
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "position"], name="ledger_posting_position"),
+            models.CheckConstraint(condition=~models.Q(amount=0), name="ledger_posting_not_zero"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "id"], include=["amount"], name="ledger_posting_account"),
+            models.Index(fields=["party", "currency", "matures_at"], name="ledger_posting_party"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount}"

@@ -1,0 +1,28 @@
+"""Closed vocabularies of the recommender."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class TrainingState(models.TextChoices):
+    """Where a training run stands."""
+
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class Stage(models.TextChoices):
+    """Whether a trained model serves."""
+
+    CANDIDATE = "candidate", _("Candidate")
+    LIVE = "live", _("Live")
+    RETIRED = "retired", _("Retired")
+
+
+class Slot(models.TextChoices):
+    """Where a list is shown."""
+
+    HOME = "home", _("Learner's home")
+    COURSE = "course", _("Course page")
