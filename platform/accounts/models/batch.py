@@ -38,6 +38,7 @@ class ImportedRow(models.Model):
     row_number = models.PositiveIntegerField(_("row"))
     target_kind = models.CharField(_("became"), max_length=64)
     target_id = models.CharField(_("our id"), max_length=64)
+    digest = models.CharField(_("hash of the row"), max_length=64)
     withdrawn = models.BooleanField(_("withdrawn"), default=False)
 
     class Meta:
