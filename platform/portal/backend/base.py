@@ -1,0 +1,26 @@
+"""Django's PostgreSQL backend that starts the embedded server when the first connection is opened."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base
+from django.db.utils import OperationalError
+
+from portal import ground
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connects as Django does; an entry of DATABASES with EMBEDDED finds its server, and finds it again after a fall."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open a connection, having seen to it that an embedded server answers."""
+        if self.settings_dict.get("WITHOUT_URL"):
+            raise ImproperlyConfigured("this needs the owner's connection: set DATABASE_OWNER_URL")
+        if not self.settings_dict.get("EMBEDDED"):
+            return super().get_new_connection(conn_params)
+        host = self.settings_dict["HOST"] = ground.postgres()
+        try:
+            return super().get_new_connection({**conn_params, "host": host})
+        except (OperationalError, base.Database.OperationalError):
+            host = self.settings_dict["HOST"] = ground.postgres(look_again=True)
+            return super().get_new_connection({**conn_params, "host": host})

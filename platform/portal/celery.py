@@ -1,0 +1,24 @@
+"""The Celery application: three queues, late acknowledgement, no result backend; the outbox is the queue of record."""
+
+import os
+from typing import Any
+
+from celery import Celery
+
+from portal import ground
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+
+class PortalCelery(Celery):
+    """Celery that starts the embedded broker when the first connection is opened, where no BROKER_URL is set."""
+
+    def _connection(self, url: str, **options: Any) -> Any:
+        if url == "embedded:":
+            url = f"redis+socket://{ground.valkey(look_again=True)}?virtual_host=0"
+        return super()._connection(url, **options)
+
+
+app = PortalCelery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,271 @@
+"""The one table of environment variables: name, kind, default and meaning, with readers that fail loudly.
+
+Nothing else in the project reads the environment. `docs/reference/settings.md` is tested against this table.
+An empty value counts as unset. A variable marked secret may instead be given as NAME_FILE, the path of a mounted
+file whose content, less one trailing newline, is the value; giving both is an error.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["text", "flag", "integer", "list", "choice", "folder", "url"]
+
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+class EnvironmentFault(Exception):
+    """A variable is set to something that it may not be; the message names variable, value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One row of the table. `minimum` and `maximum` bound an integer, `choices` a choice; a secret is never shown."""
+
+    name: str
+    kind: Kind
+    default: str
+    meaning: str
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    secret: bool = False
+
+
+TABLE: tuple[Variable, ...] = (
+    Variable(name="PORTAL_DEBUG", kind="flag", default="0", meaning="Django's debug pages. Never on a public machine."),
+    Variable(
+        name="PORTAL_DEMO",
+        kind="flag",
+        default="0",
+        meaning="Demo installation: prints logins, staff need no second factor. `check --deploy` refuses it.",
+    ),
+    Variable(
+        name="PORTAL_SECRET_KEY",
+        kind="text",
+        default="",
+        secret=True,
+        meaning="Django's signing key. With embedded services one is generated into the data folder; else required.",
+    ),
+    Variable(
+        name="PORTAL_ALLOWED_HOSTS",
+        kind="list",
+        default="localhost,127.0.0.1,[::1]",
+        meaning="Host names that the portal answers to, separated by commas.",
+    ),
+    Variable(
+        name="PORTAL_BASE_URL",
+        kind="url",
+        default="http://localhost:8000",
+        meaning="Where the portal is reached from outside; links in mails, QR codes and tracking links begin with it.",
+    ),
+    Variable(
+        name="PORTAL_PLATFORM_NAME", kind="text", default="Northbank", meaning="The platform's name on every page."
+    ),
+    Variable(
+        name="PORTAL_DATA_DIR",
+        kind="folder",
+        default=".data",
+        meaning="Embedded servers' data, generated key, uploads, models. Relative paths start at the repository root.",
+    ),
+    Variable(
+        name="DATABASE_URL",
+        kind="url",
+        default="",
+        secret=True,
+        meaning="PostgreSQL as role app: postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=require. Unset: embedded.",
+    ),
+    Variable(
+        name="DATABASE_OWNER_URL",
+        kind="url",
+        default="",
+        secret=True,
+        meaning="The same database as role owner: migrations, proofs, erasure. Only processes that do these need it.",
+    ),
+    Variable(
+        name="BROKER_URL",
+        kind="url",
+        default="",
+        secret=True,
+        meaning="Message broker: amqp://..., redis://... Unset: embedded Valkey.",
+    ),
+    Variable(
+        name="CACHE_URL",
+        kind="url",
+        default="",
+        secret=True,
+        meaning="Cache: redis://HOST:PORT/DB. Unset: embedded Valkey.",
+    ),
+    Variable(
+        name="EMAIL_URL",
+        kind="url",
+        default="file:",
+        secret=True,
+        meaning="smtp://USER:PASSWORD@HOST:PORT, smtps:// (TLS from the start), smtp+tls:// (STARTTLS), console:, "
+        "or file: (one file per mail under the data folder).",
+    ),
+    Variable(
+        name="PORTAL_MAIL_FROM",
+        kind="text",
+        default="Northbank <no-reply@localhost>",
+        meaning="Sender of every mail.",
+    ),
+    Variable(
+        name="PORTAL_TIME_ZONE",
+        kind="text",
+        default="Asia/Shanghai",
+        meaning="By it days, months, statements and reports are cut. Instants are stored in UTC.",
+    ),
+    Variable(
+        name="PORTAL_CURRENCY", kind="text", default="CNY", meaning="ISO 4217 code of the platform's own currency."
+    ),
+    Variable(
+        name="PORTAL_LANGUAGE",
+        kind="choice",
+        default="en",
+        choices=("en", "zh-hans"),
+        meaning="Language where neither the user nor the browser has asked for one.",
+    ),
+    Variable(
+        name="PORTAL_DEVICE",
+        kind="choice",
+        default="auto",
+        choices=("auto", "cpu", "cuda"),
+        meaning="Where models are trained. auto takes CUDA where there is a working device.",
+    ),
+    Variable(
+        name="PORTAL_PORT",
+        kind="integer",
+        default="8000",
+        minimum=1,
+        maximum=65535,
+        meaning="Port that the web listens on.",
+    ),
+    Variable(
+        name="PORTAL_WEB_WORKERS",
+        kind="integer",
+        default="2",
+        minimum=1,
+        maximum=256,
+        meaning="Web processes of `make run` and `make demo`; each has four threads.",
+    ),
+    Variable(
+        name="PORTAL_HTTPS",
+        kind="flag",
+        default="0",
+        meaning="The portal is reached over HTTPS: secure cookies, HSTS, redirect from HTTP.",
+    ),
+    Variable(
+        name="PORTAL_PROXY",
+        kind="flag",
+        default="0",
+        meaning="A proxy of ours stands before the web and sets X-Forwarded-Proto and X-Forwarded-For itself.",
+    ),
+    Variable(
+        name="PORTAL_METRICS",
+        kind="flag",
+        default="0",
+        meaning="Serve Prometheus figures at /metrics (keep it inside).",
+    ),
+    Variable(
+        name="PORTAL_LOG_LEVEL",
+        kind="choice",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        meaning="Least level of log lines that are written.",
+    ),
+    Variable(
+        name="PORTAL_LOG_FORMAT",
+        kind="choice",
+        default="text",
+        choices=("text", "json"),
+        meaning="Log lines for people or for a collector.",
+    ),
+    Variable(
+        name="PORTAL_SHARED_DATA",
+        kind="folder",
+        default="",
+        meaning="Tests and benchmarks only: folder with reference data. Set but missing: they fail; unset: they skip.",
+    ),
+    Variable(
+        name="CHROMIUM",
+        kind="text",
+        default="",
+        meaning="Chromium's program for browser tests and screenshots; else PATH.",
+    ),
+)
+
+BY_NAME = {row.name: row for row in TABLE}
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+
+def raw(name: str) -> str:
+    """The value of `name` as text, its default when unset; from NAME_FILE where the row is a secret."""
+    row = BY_NAME[name]
+    value = os.environ.get(name, "")
+    path = os.environ.get(f"{name}_FILE", "") if row.secret else ""
+    if value and path:
+        raise EnvironmentFault(f"{name} and {name}_FILE are both set; set one of them")
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise EnvironmentFault(f"{name}_FILE={path!r} cannot be read: {fault}") from fault
+    return value or row.default
+
+
+def text(name: str) -> str:
+    """A text, choice or URL; raises EnvironmentFault when a choice is none of those allowed or a URL has no scheme."""
+    row, value = BY_NAME[name], raw(name)
+    if row.kind == "choice" and value not in row.choices:
+        raise _fault(row, value, "one of " + ", ".join(row.choices))
+    if row.kind == "url" and value and ":" not in value:
+        raise _fault(row, value, "a URL such as scheme://host/")
+    return value
+
+
+def flag(name: str) -> bool:
+    """A truth value: 1, true, yes, on or 0, false, no, off, in any case; anything else raises EnvironmentFault."""
+    row, value = BY_NAME[name], raw(name)
+    if value.lower() in ON:
+        return True
+    if value.lower() in OFF:
+        return False
+    raise _fault(row, value, f"one of {', '.join(ON + OFF)}")
+
+
+def integer(name: str) -> int:
+    """A whole number within the row's bounds; anything else raises EnvironmentFault."""
+    row, value = BY_NAME[name], raw(name)
+    allowed = f"a whole number from {row.minimum} to {row.maximum}"
+    try:
+        number = int(value)
+    except ValueError as fault:
+        raise _fault(row, value, allowed) from fault
+    if (row.minimum is not None and number < row.minimum) or (row.maximum is not None and number > row.maximum):
+        raise _fault(row, value, allowed)
+    return number
+
+
+def listing(name: str) -> list[str]:
+    """Parts separated by commas, blanks around them removed, empty parts dropped."""
+    return [part.strip() for part in raw(name).split(",") if part.strip()]
+
+
+def folder(name: str) -> Path | None:
+    """An absolute path (relative ones start at the repository root), None when unset and without a default."""
+    value = raw(name)
+    return (BASE_DIR / Path(value).expanduser()).absolute() if value else None
+
+
+def data_dir() -> Path:
+    """PORTAL_DATA_DIR as an absolute path."""
+    path = folder("PORTAL_DATA_DIR")
+    assert path is not None
+    return path
+
+
+def _fault(row: Variable, value: str, allowed: str) -> EnvironmentFault:
+    shown = "(not shown)" if row.secret else repr(value)
+    return EnvironmentFault(f"{row.name}={shown} is not allowed; allowed: {allowed}")

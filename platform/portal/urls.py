@@ -1,0 +1,26 @@
+"""Every address of the portal, composed from the floors' own `urls`."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from analytics import urls as analytics_urls
+from portal.health import healthz
+
+# Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
+GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("go/", include((GO, "go"))),
+    path("creator/", include("partners.urls")),
+    path("marketing/", include("analytics.urls")),
+    path("recommendations/", include("recommender.urls")),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("api/v1/", include("portal.api")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("courses.urls")),
+]
+if settings.METRICS:
+    urlpatterns.insert(0, path("", include("django_prometheus.urls")))

@@ -1,0 +1,95 @@
+"""What every test stands on: a migrated database as role app, no network, a clean cache."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+
+from tests import databases
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """Give this process a clone of the migrated template; each test then runs in a transaction as role app."""
+    with django_db_blocker.unblock(), databases.clone():
+        yield
+
+
+@pytest.fixture
+def committed_db(django_db_blocker: Any) -> Iterator[str]:
+    """A database of this test's own, in which commits are real: for races, several connections and browsers."""
+    with django_db_blocker.unblock(), databases.clone() as name:
+        yield name
+
+
+@pytest.fixture
+def live_portal(committed_db: str) -> Iterator[str]:
+    """The portal served on a port of its own over `committed_db`; the base URL without a closing slash."""
+    from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler, _StaticFilesHandler
+
+    class Thread(LiveServerThread):
+        def _create_server(self, connections_override: Any = None) -> Any:
+            return self.server_class((self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False)
+
+    thread = Thread("127.0.0.1", _StaticFilesHandler)
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    if thread.error:
+        raise thread.error
+    yield f"http://localhost:{thread.port}"
+    thread.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> Iterator[None]:
+    """Leave nothing in the cache; a test that did not use it starts no server."""
+    yield
+    for cache in caches.all(initialized_only=True):
+        if "_cache" in vars(cache):
+            cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Sockets reach this machine only; whoever wants out gets an error that says so."""
+    patch = pytest.MonkeyPatch()
+    for verb in ("connect", "connect_ex"):
+        patch.setattr(socket.socket, verb, _guarded(getattr(socket.socket, verb)))
+    yield
+    patch.undo()
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+            raise RuntimeError(f"tests do not use the network; {address} was to be reached")
+        return connect(self, address)
+
+    return guarded
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of reference data: PORTAL_SHARED_DATA set but missing fails, unset skips."""
+    value = os.environ.get("PORTAL_SHARED_DATA")
+    if not value:
+        pytest.skip("PORTAL_SHARED_DATA is not set")
+    path = (Path(__file__).resolve().parents[1] / value).resolve()
+    if not path.is_dir():
+        pytest.fail(f"PORTAL_SHARED_DATA={value} is not a folder")
+    return path

@@ -1,0 +1,152 @@
+"""Databases for tests: one migrated template per state of the migrations, and a clone of it for who needs one.
+
+The owner migrates; tests connect as role app. A clone takes some hundredths of a second, so nothing is ever flushed.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import django
+import psycopg2
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+from psycopg2 import sql
+
+from portal import ground, roles
+
+ALIASES = ("default", "owner")
+_numbers = itertools.count()
+
+
+def admin(name: str = "postgres") -> Any:
+    """A connection that may create databases: the embedded superuser's, else the owner's (who needs CREATEDB)."""
+    row = settings.DATABASES["owner"]
+    if row.get("EMBEDDED"):
+        return ground.admin(database=name)
+    link = psycopg2.connect(
+        host=row["HOST"], port=row["PORT"] or 5432, user=row["USER"], password=row["PASSWORD"], dbname=name
+    )
+    link.autocommit = True
+    return link
+
+
+def template() -> str:
+    """The name of the migrated template, made first where it is missing; one process makes it, others wait."""
+    name = f"portal_template_{_fingerprint()}"
+    with contextlib.closing(admin()) as link, link.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
+        _drop_leavings(cursor, keep=name)
+        if not _exists(cursor, name):
+            draft = f"{name}_draft"
+            _drop(cursor, draft)
+            roles.create_database(cursor, draft, owner=settings.DATABASES["owner"]["USER"])
+            _migrate(draft)
+            cursor.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name))
+            )
+    return name
+
+
+@contextlib.contextmanager
+def clone() -> Iterator[str]:
+    """A database of its own for as long as the block lasts; both connections point at it meanwhile."""
+    name = f"portal_test_{os.getpid()}_{next(_numbers)}"
+    with contextlib.closing(admin()) as link, link.cursor() as cursor:
+        like = template()
+        # Not owned by test code: two processes may not copy one template at the same instant.
+        cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
+        roles.create_database(cursor, name, owner=settings.DATABASES["owner"]["USER"], template=like)
+        _grant_connect(cursor, name)
+    before = {alias: connections.settings[alias]["NAME"] for alias in ALIASES}
+    try:
+        point_at(dict.fromkeys(ALIASES, name))
+        _prove_that_app_is_plain()
+        yield name
+    finally:
+        point_at(before)
+        with contextlib.closing(admin()) as link, link.cursor() as cursor:
+            _drop(cursor, name)
+
+
+def point_at(names: dict[str, str]) -> None:
+    """Close this thread's connections and let all new ones, of every thread, open the databases named."""
+    for alias, name in names.items():
+        connections[alias].close()
+        connections.settings[alias]["NAME"] = name
+        connections[alias].settings_dict["NAME"] = name
+
+
+def _prove_that_app_is_plain() -> None:
+    """Row-level security would not bind a superuser or one who passes by it, so the tests would prove nothing."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, False, False), "tests must run as a plain role"
+
+
+def _migrate(name: str) -> None:
+    owner, app = settings.DATABASES["owner"]["USER"], settings.DATABASES["default"]["USER"]
+    with contextlib.closing(admin(name)) as link, link.cursor() as cursor:
+        roles.prepare_database(cursor, name, owner=owner, app=app)
+    before = {alias: connections.settings[alias]["NAME"] for alias in ALIASES}
+    try:
+        point_at(dict.fromkeys(ALIASES, name))
+        call_command("migrate", verbosity=0, interactive=False)
+    finally:
+        point_at(before)
+
+
+def _grant_connect(cursor: Any, name: str) -> None:
+    # Rights on a database itself are not copied from its template.
+    names = {"name": sql.Identifier(name), "app": sql.Identifier(settings.DATABASES["default"]["USER"])}
+    cursor.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {app}").format(**names))
+
+
+def _fingerprint() -> str:
+    """A hash of every migration of every installed app, and of what else shapes the schema."""
+    mark = hashlib.sha256(f"{django.get_version()} {version('django-pghistory')} {settings.LANGUAGE_CODE}".encode())
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    for key, migration in sorted(loader.disk_migrations.items()):
+        path = Path(__import__(migration.__module__, fromlist=["Migration"]).__file__ or "")
+        mark.update(repr(key).encode() + path.read_bytes())
+    for module in (roles, __import__("accounts.operations", fromlist=["x"])):
+        mark.update(Path(module.__file__ or "").read_bytes())
+    return mark.hexdigest()[:16]
+
+
+def _drop_leavings(cursor: Any, *, keep: str) -> None:
+    """Drop templates of other states of the code, and clones of processes that are gone."""
+    cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'portal!_t%%' ESCAPE '!'")
+    for (name,) in cursor.fetchall():
+        if name.startswith("portal_template_") and not name.startswith(keep):
+            with contextlib.suppress(psycopg2.Error):
+                _drop(cursor, name, force=False)
+        elif name.startswith("portal_test_") and not _alive(int(name.split("_")[2])):
+            _drop(cursor, name)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _exists(cursor: Any, name: str) -> bool:
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    return cursor.fetchone() is not None
+
+
+def _drop(cursor: Any, name: str, *, force: bool = True) -> None:
+    how = sql.SQL(" WITH (FORCE)" if force else "")
+    cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + how)

@@ -1,0 +1,35 @@
+"""The databases under every other test."""
+
+import pytest
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, connections
+
+
+@pytest.mark.django_db
+def test_tests_run_as_the_app_role_and_not_as_the_owner() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, current_database()")
+        role, name = cursor.fetchone()
+    assert role == settings.DATABASES["default"]["USER"]
+    assert name.startswith("portal_test_")
+
+
+@pytest.mark.django_db
+def test_the_app_role_may_not_empty_a_table() -> None:
+    with connection.cursor() as cursor, pytest.raises(Exception, match="permission denied"):
+        cursor.execute("TRUNCATE django_session")
+
+
+def test_a_committed_database_is_its_own(committed_db: str) -> None:
+    ContentType.objects.create(app_label="only", model="here")
+    connection.close()
+    assert ContentType.objects.filter(app_label="only").exists()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT current_database(), count(*) FROM django_content_type WHERE app_label = 'only'")
+        assert cursor.fetchone() == (committed_db, 1)
+
+
+@pytest.mark.django_db
+def test_and_nothing_of_it_reaches_the_others() -> None:
+    assert not ContentType.objects.filter(app_label="only").exists()
