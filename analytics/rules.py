@@ -1,0 +1,111 @@
+"""How an arrival names its channel: click ids and UTM tags first, then a foreign referrer, then direct."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+CLICK_IDS = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid", "bd_vid", "qz_gdt")
+"""Query keys that advertising platforms add to a landing page."""
+
+
+@dataclass(frozen=True)
+class ArrivalRule:
+    """One line of a channel map. An arrival belongs to `channel` when one of its marks is met.
+
+    `utm`: a pair (source, medium), either part may be empty for "any"; `click_ids`: query keys such as `gclid`;
+    `referrer`: a piece of the referrer's host, such as `google`.
+    """
+
+    channel: str
+    utm: tuple[str, str] | None = None
+    click_ids: tuple[str, ...] = ()
+    referrer: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a landing page and its referrer say: the channel's code and the marks it was read from."""
+
+    channel: str
+    utm: dict[str, str] = field(default_factory=dict)
+    click_id: str = ""
+    campaign_id: str = ""
+    referrer_host: str = ""
+
+
+@dataclass(frozen=True)
+class ChannelMap:
+    """All rules of a platform, in order, with the channels for what no rule meets.
+
+    `own`: prefixes of our own addresses; a referrer that begins with one of them is no referrer.
+    """
+
+    rules: Sequence[ArrivalRule]
+    own: Sequence[str]
+    direct: str = "direct"
+    referral: str = "referral"
+
+
+def classify(*, landing: str, referrer: str, channels: ChannelMap) -> Arrival:
+    """Name the channel of one arrival.
+
+    In this order: a click id in the landing page's query, its UTM source and medium, the host of a foreign referrer,
+    `channels.referral` for a foreign referrer that no rule knows, `channels.direct`.
+    """
+    query = _query(landing)
+    utm = {key: query[key] for key in UTM_KEYS if query.get(key)}
+    click_key = next((key for key in CLICK_IDS if key in query), "")
+    host = "" if _is_own(referrer, channels.own) else _host(referrer)
+    return Arrival(
+        channel=_by_click_id(query, channels) or _by_utm(utm, channels) or _by_referrer(host, channels),
+        utm=utm,
+        click_id=f"{click_key}={query[click_key]}"[:200] if click_key else "",
+        campaign_id=query.get("campaignid", "") or query.get("utm_id", ""),
+        referrer_host=host,
+    )
+
+
+def _query(landing: str) -> dict[str, str]:
+    try:
+        parts = urlsplit(landing)
+    except ValueError:
+        return {}
+    return {key.lower(): values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+
+
+def _host(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "").lower()[:200]
+    except ValueError:
+        return ""
+
+
+def _is_own(referrer: str, own: Sequence[str]) -> bool:
+    return any(referrer.lower().startswith(prefix.lower()) for prefix in own)
+
+
+def _by_click_id(query: dict[str, str], channels: ChannelMap) -> str:
+    for rule in channels.rules:
+        if any(key in query for key in rule.click_ids):
+            return rule.channel
+    return ""
+
+
+def _by_utm(utm: dict[str, str], channels: ChannelMap) -> str:
+    source, medium = utm.get("utm_source", "").lower(), utm.get("utm_medium", "").lower()
+    if not source and not medium:
+        return ""
+    for rule in channels.rules:
+        if rule.utm and rule.utm[0].lower() in ("", source) and rule.utm[1].lower() in ("", medium):
+            return rule.channel
+    return ""
+
+
+def _by_referrer(host: str, channels: ChannelMap) -> str:
+    if not host:
+        return channels.direct
+    for rule in channels.rules:
+        if rule.referrer and rule.referrer.lower() in host:
+            return rule.channel
+    return channels.referral

@@ -1,0 +1,1 @@
+"""Imports of a whole business from CSV files: mapping, reading, planning, writing, receipt."""

@@ -1,0 +1,142 @@
+"""Reads one CSV file row by row and says exactly where something is wrong."""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ledger.money import MoneyError, minor_from_decimal
+
+from portal.imports.errors import ImportRefused
+
+_INTEGER = re.compile(r"\d+")
+_DECIMAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One data row: its fields by column name, and its number as a person counts it (the head is row 1)."""
+
+    file: str
+    number: int
+    fields: dict[str, str]
+
+    def refuse(self, message: str, column: str = "") -> ImportRefused:
+        """An error that names this row."""
+        return ImportRefused(message, file=self.file, row=self.number, column=column)
+
+    def text(self, column: str, *, required: bool = True) -> str:
+        """The field as text; refused when empty and required."""
+        value = self.fields[column].strip()
+        if required and not value:
+            raise self.refuse("this field is empty; fill it in.", column)
+        return value
+
+    def integer(self, column: str) -> int:
+        """A whole number of at least 0."""
+        value = self.text(column)
+        if not _INTEGER.fullmatch(value):
+            raise self.refuse(f'"{value}" is not a whole number of at least 0.', column)
+        return int(value)
+
+    def money(self, column: str, currency: str) -> int:
+        """An amount in major units, such as 12000 or 12.50, as minor units of `currency`."""
+        value = self.text(column)
+        if value.startswith("-"):
+            raise self.refuse(f'"{value}" is negative; an amount is 0 or more.', column)
+        try:
+            return minor_from_decimal(value, currency)
+        except MoneyError as error:
+            raise self.refuse(f'"{value}" is not an amount in {currency}: {error}', column) from error
+
+    def fraction(self, column: str) -> tuple[int, int]:
+        """An exact decimal of at least 0 as (numerator, denominator), such as 17952006.50 -> (1795200650, 100)."""
+        value = self.text(column)
+        match = _DECIMAL.fullmatch(value)
+        if not match:
+            raise self.refuse(f'"{value}" is not a decimal number.', column)
+        sign, whole, decimals = match.group(1), match.group(2), match.group(3) or ""
+        if sign:
+            raise self.refuse(f'"{value}" is negative; an amount is 0 or more.', column)
+        return int(whole + decimals), 10 ** len(decimals)
+
+    def instant(self, column: str, zone: ZoneInfo) -> datetime:
+        """A date and time; without an offset it is read in `zone`."""
+        value = self.text(column)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise self.refuse(f'"{value}" is not a date and time like 2023-10-13 10:00:03.', column) from error
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+    def day(self, column: str) -> date:
+        """A calendar day."""
+        value = self.text(column)
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise self.refuse(f'"{value}" is not a day like 2023-10-01.', column) from error
+
+
+def find(folder: Path, name: str) -> Path:
+    """The file `name` in `folder`, plain or with .gz behind it."""
+    for candidate in (folder / name, folder / f"{name}.gz"):
+        if candidate.is_file():
+            return candidate
+    raise ImportRefused(
+        f"there is no such file in {folder} (nor {name}.gz); put it there or correct the mapping.", file=name
+    )
+
+
+def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """The data rows of a file that must have `columns`. Blank lines are no rows; a row of another width is refused."""
+    reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
+    try:
+        head = next((record for record in reader if any(record)), None)
+        if head is None:
+            raise ImportRefused("the file is empty; its first line names the columns.", file=path.name)
+        _check_head(path, head, columns)
+        for record in reader:
+            if not any(cell.strip() for cell in record):
+                continue
+            if len(record) != len(head):
+                raise _wrong_width(path, reader.line_num, head, record)
+            yield Row(path.name, reader.line_num, dict(zip(head, record, strict=True)))
+    except csv.Error as error:
+        raise ImportRefused(
+            f"this line is not well-formed CSV ({error}); check its quotes.", file=path.name, row=reader.line_num
+        ) from error
+
+
+def _decode(path: Path) -> str:
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return raw.decode("utf-8-sig")
+    except (OSError, EOFError) as error:
+        raise ImportRefused(f"the file cannot be read ({error}).", file=path.name) from error
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ImportRefused("this line is not UTF-8; save the file as UTF-8.", file=path.name, row=line) from error
+
+
+def _check_head(path: Path, head: Sequence[str], columns: Sequence[str]) -> None:
+    for column in columns:
+        if column not in head:
+            raise ImportRefused(
+                f"the column is missing; the file has {', '.join(head)}.", file=path.name, row=1, column=column
+            )
+    if len(set(head)) != len(head):
+        twice = next(name for name in head if list(head).count(name) > 1)
+        raise ImportRefused("the column stands there twice.", file=path.name, row=1, column=twice)
+
+
+def _wrong_width(path: Path, number: int, head: Sequence[str], record: Sequence[str]) -> ImportRefused:
+    column = head[len(record)] if len(record) < len(head) else head[-1]
+    return ImportRefused(
+        f"the row has {len(record)} fields where {len(head)} are expected.", file=path.name, row=number, column=column
+    )
