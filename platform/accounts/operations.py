@@ -31,14 +31,22 @@ class _SqlOperation(Operation):
         """Nothing changes in Django's eyes."""
 
     def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+        self,
+        app_label: str,  # noqa: ARG002 - Django calls with these names
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,  # noqa: ARG002
+        to_state: Any,  # noqa: ARG002
     ) -> None:
         """Run the statements."""
         for statement in self.forward_sql():
             schema_editor.execute(statement, params=None)
 
     def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+        self,
+        app_label: str,  # noqa: ARG002 - Django calls with these names
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,  # noqa: ARG002
+        to_state: Any,  # noqa: ARG002
     ) -> None:
         """Run the statements that undo it."""
         for statement in self.backward_sql():
@@ -140,6 +148,45 @@ class AppendOnly(_SqlOperation):
     def describe(self) -> str:
         """One line for `migrate`."""
         return f"Let {self.table} only grow"
+
+
+class RefreshAuditView(_SqlOperation):
+    """Put every event table that exists by now (`accounts.audit.tracked`) into the view behind `AuditEntry`."""
+
+    def forward_sql(self) -> list[str]:
+        """Rebuild the view from the catalogue of columns."""
+        return [
+            "DROP VIEW IF EXISTS accounts_auditentry",
+            """
+            DO $$
+            DECLARE
+                body text;
+            BEGIN
+                SELECT string_agg(format(
+                    $sql$SELECT %1$L || ':' || e.pgh_id AS id, %1$L::text AS source, e.pgh_id AS number,
+                        e.pgh_created_at AS at, e.pgh_label AS label, e.pgh_obj_id::bigint AS object_id,
+                        (e.pgh_context ->> 'actor')::bigint AS actor_id, coalesce(e.pgh_context ->> 'url', '') AS url,
+                        e.pgh_context AS context,
+                        to_jsonb(e) - '{pgh_id,pgh_created_at,pgh_label,pgh_obj_id,pgh_context}'::text[] AS data
+                    FROM public.%1$I e$sql$, table_name), ' UNION ALL ' ORDER BY table_name)
+                INTO body
+                FROM information_schema.columns
+                WHERE table_schema = 'public' AND column_name = 'pgh_context' AND data_type = 'jsonb'
+                    AND table_name LIKE '%event';
+                EXECUTE 'CREATE VIEW public.accounts_auditentry WITH (security_invoker = true) AS ' || body;
+            END $$
+            """,
+            f'REVOKE ALL ON accounts_auditentry FROM "{_app_role()}"',
+            f'GRANT SELECT ON accounts_auditentry TO "{_app_role()}"',
+        ]
+
+    def backward_sql(self) -> list[str]:
+        """Drop the view; the tables that it shows may be going."""
+        return ["DROP VIEW IF EXISTS accounts_auditentry"]
+
+    def describe(self) -> str:
+        """One line for `migrate`."""
+        return "Show every event table in the audit trail"
 
 
 def _app_role() -> str:

@@ -49,7 +49,8 @@ def _scope(scope: str, parties: str, using: str) -> Iterator[None]:
 def _get(using: str) -> tuple[str, str]:
     with connections[using].cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(current_setting('app.scope', true), ''), coalesce(current_setting('app.parties', true), '')"
+            "SELECT coalesce(current_setting('app.scope', true), ''),"
+            " coalesce(current_setting('app.parties', true), '')"
         )
         scope, parties = cursor.fetchone()
     return scope, parties

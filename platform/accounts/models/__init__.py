@@ -1,8 +1,9 @@
 """Tables of the ground floor."""
 
+from accounts.models.audit import AuditEntry
 from accounts.models.batch import ImportBatch, ImportedRow
 from accounts.models.consent import Consent
 from accounts.models.party import Party, Seat
 from accounts.models.user import RoleGrant, User
 
-__all__ = ["Consent", "ImportBatch", "ImportedRow", "Party", "RoleGrant", "Seat", "User"]
+__all__ = ["AuditEntry", "Consent", "ImportBatch", "ImportedRow", "Party", "RoleGrant", "Seat", "User"]

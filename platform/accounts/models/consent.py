@@ -4,10 +4,12 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.choices import ConsentPurpose
 from accounts.models.user import User
 
 
+@tracked()
 class Consent(models.Model):
     """One yes or no to one purpose; the latest row counts, earlier rows stay as evidence."""
 

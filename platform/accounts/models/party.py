@@ -6,10 +6,12 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.choices import PartyKind, SeatRole
 from accounts.models.user import User
 
 
+@tracked()
 class Party(models.Model):
     """Whoever can earn or be charged. `code` names its ledger accounts: `party:CODE`, `party:CODE:reserve` ..."""
 
@@ -43,6 +45,7 @@ class Party(models.Model):
         return self.name_zh if self.name_zh and (get_language() or "").startswith("zh") else self.name
 
 
+@tracked()
 class Seat(models.Model):
     """A person who may act for a party."""
 

@@ -7,8 +7,10 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.choices import Role
 
 
@@ -27,6 +29,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
 
 
+@tracked(exclude=("password", "last_login"))
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. The e-mail address is the login; there is no user name."""
 
@@ -37,6 +40,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("Set by granting a staff role; opens the admin.")
+    )
+    session_epoch = models.PositiveIntegerField(
+        _("session epoch"), default=0, editable=False, help_text=_("Raising it ends every open session.")
     )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
     import_batch = models.ForeignKey(
@@ -57,6 +63,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Every session carries this hash: a new password or a raised epoch makes the open ones void at once.
+        body = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("accounts.User.session", body, secret=secret, algorithm="sha256").hexdigest()
+
     def get_full_name(self) -> str:
         """Name for greetings; falls back to the address."""
         return self.name or self.email
@@ -66,6 +77,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.get_full_name().split(" ")[0]
 
 
+@tracked()
 class RoleGrant(models.Model):
     """A staff role given to a person, by whom and until when."""
 
