@@ -10,7 +10,7 @@ from portal import ground
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 
-class PortalCelery(Celery):
+class PortalCelery(Celery):  # type: ignore[misc]  # Celery ships no types
     """Celery that starts the embedded broker when the first connection is opened, where no BROKER_URL is set."""
 
     def _connection(self, url: str, **options: Any) -> Any:

@@ -13,7 +13,7 @@ def databases() -> dict[str, dict[str, Any]]:
     """`default` (role app) and `owner` (migrations, proofs, erasure): two doors to one physical database."""
     app_url, owner_url = env.text("DATABASE_URL"), env.text("DATABASE_OWNER_URL")
     if not app_url and owner_url:
-        raise env.EnvironmentFault("DATABASE_OWNER_URL is set but DATABASE_URL is not; set both or neither")
+        raise env.VariableError("DATABASE_OWNER_URL is set but DATABASE_URL is not; set both or neither")
     if not app_url:
         embedded = {"ENGINE": "portal.backend", "NAME": DATABASE_NAME, "EMBEDDED": True, **_habits()}
         return {"default": {**embedded, "USER": APP_ROLE}, "owner": {**embedded, "USER": OWNER_ROLE}}
@@ -28,7 +28,7 @@ def database(name: str, url: str) -> dict[str, Any]:
     """One postgresql:// URL, the value of variable `name`, as an entry of DATABASES."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise env.EnvironmentFault(f"{name} must look like postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        raise env.VariableError(f"{name} must look like postgresql://USER:PASSWORD@HOST:PORT/NAME")
     return {
         "ENGINE": "portal.backend",
         "NAME": unquote(parts.path.strip("/")),
@@ -63,7 +63,7 @@ def email(data_dir: Path) -> dict[str, Any]:
         folder = str(data_dir / "mail")
         return {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": folder}
     if parts.scheme not in {"smtp", "smtps", "smtp+tls"} or not parts.hostname:
-        raise env.EnvironmentFault("EMAIL_URL must begin with smtp://, smtps://, smtp+tls://, console: or file:")
+        raise env.VariableError("EMAIL_URL must begin with smtp://, smtps://, smtp+tls://, console: or file:")
     usual = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -83,7 +83,7 @@ def secret_key(data_dir: Path) -> str:
     if key:
         return key
     if env.text("DATABASE_URL"):
-        raise env.EnvironmentFault("PORTAL_SECRET_KEY must be set when DATABASE_URL is")
+        raise env.VariableError("PORTAL_SECRET_KEY must be set when DATABASE_URL is")
     from portal.ground.folder import generated_secret
 
     return generated_secret(data_dir, "secret_key")

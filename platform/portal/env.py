@@ -15,7 +15,7 @@ Kind = Literal["text", "flag", "integer", "list", "choice", "folder", "url"]
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-class EnvironmentFault(Exception):
+class VariableError(Exception):
     """A variable is set to something that it may not be; the message names variable, value and what is allowed."""
 
 
@@ -206,17 +206,17 @@ def raw(name: str) -> str:
     value = os.environ.get(name, "")
     path = os.environ.get(f"{name}_FILE", "") if row.secret else ""
     if value and path:
-        raise EnvironmentFault(f"{name} and {name}_FILE are both set; set one of them")
+        raise VariableError(f"{name} and {name}_FILE are both set; set one of them")
     if path:
         try:
             value = Path(path).read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as fault:
-            raise EnvironmentFault(f"{name}_FILE={path!r} cannot be read: {fault}") from fault
+            raise VariableError(f"{name}_FILE={path!r} cannot be read: {fault}") from fault
     return value or row.default
 
 
 def text(name: str) -> str:
-    """A text, choice or URL; raises EnvironmentFault when a choice is none of those allowed or a URL has no scheme."""
+    """A text, choice or URL; raises VariableError when a choice is none of those allowed or a URL has no scheme."""
     row, value = BY_NAME[name], raw(name)
     if row.kind == "choice" and value not in row.choices:
         raise _fault(row, value, "one of " + ", ".join(row.choices))
@@ -226,7 +226,7 @@ def text(name: str) -> str:
 
 
 def flag(name: str) -> bool:
-    """A truth value: 1, true, yes, on or 0, false, no, off, in any case; anything else raises EnvironmentFault."""
+    """A truth value: 1, true, yes, on or 0, false, no, off, in any case; anything else raises VariableError."""
     row, value = BY_NAME[name], raw(name)
     if value.lower() in ON:
         return True
@@ -236,7 +236,7 @@ def flag(name: str) -> bool:
 
 
 def integer(name: str) -> int:
-    """A whole number within the row's bounds; anything else raises EnvironmentFault."""
+    """A whole number within the row's bounds; anything else raises VariableError."""
     row, value = BY_NAME[name], raw(name)
     allowed = f"a whole number from {row.minimum} to {row.maximum}"
     try:
@@ -266,6 +266,6 @@ def data_dir() -> Path:
     return path
 
 
-def _fault(row: Variable, value: str, allowed: str) -> EnvironmentFault:
+def _fault(row: Variable, value: str, allowed: str) -> VariableError:
     shown = "(not shown)" if row.secret else repr(value)
-    return EnvironmentFault(f"{row.name}={shown} is not allowed; allowed: {allowed}")
+    return VariableError(f"{row.name}={shown} is not allowed; allowed: {allowed}")

@@ -39,6 +39,7 @@ def prepare_database(cursor: Any, name: str, *, owner: str, app: str) -> None:
     """Extensions, ownership and grants inside database `name`, to which the cursor is connected as an admin."""
     for extension in EXTENSIONS:
         cursor.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+    future = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
     names = {"database": sql.Identifier(name), "owner": sql.Identifier(owner), "app": sql.Identifier(app)}
     for statement in (
         "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
@@ -46,8 +47,7 @@ def prepare_database(cursor: Any, name: str, *, owner: str, app: str) -> None:
         "ALTER SCHEMA public OWNER TO {owner}",
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
         "GRANT USAGE ON SCHEMA public TO {app}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}",
+        f"{future} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {{app}}",
+        f"{future} GRANT USAGE, SELECT ON SEQUENCES TO {{app}}",
     ):
         cursor.execute(sql.SQL(statement).format(**names))

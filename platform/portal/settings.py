@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.utils.translation import gettext_lazy as _
 
 from portal import connections, env, logs, theme
 
@@ -149,7 +148,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # --- language, time, money -----------------------------------------------------------------------------------------
 LANGUAGE_CODE = env.text("PORTAL_LANGUAGE")
-LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each in its own words, in every language
 LOCALE_PATHS = [BASE_DIR / "platform" / "portal" / "locale"]
 USE_I18N = True
 USE_TZ = True

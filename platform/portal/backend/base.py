@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg2
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 from django.db.utils import OperationalError
@@ -10,7 +11,7 @@ from portal import ground
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connects as Django does; an entry of DATABASES with EMBEDDED finds its server, and finds it again after a fall."""
+    """Connects as Django does; an entry with EMBEDDED finds its server first, and finds it again after a fall."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection, having seen to it that an embedded server answers."""
@@ -21,6 +22,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         host = self.settings_dict["HOST"] = ground.postgres()
         try:
             return super().get_new_connection({**conn_params, "host": host})
-        except (OperationalError, base.Database.OperationalError):
+        except (OperationalError, psycopg2.OperationalError):
             host = self.settings_dict["HOST"] = ground.postgres(look_again=True)
             return super().get_new_connection({**conn_params, "host": host})

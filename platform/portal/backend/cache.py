@@ -13,6 +13,7 @@ class EmbeddedCache(RedisCache):
 
     @cached_property
     def _cache(self) -> Any:
-        number = (str(self._servers[0]).partition(":")[2]) or "1"
+        self._servers: list[str]
+        number = self._servers[0].partition(":")[2] or "1"
         self._servers = [f"unix://{ground.valkey()}?db={number}"]
         return super()._cache

@@ -1,5 +1,6 @@
 """The embedded Valkey: started, asked and stopped over its own socket. All but `state` only under the ground lock."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -44,10 +45,8 @@ def stop(folder: Folder) -> None:
     """Ask the server to write its file and end, and wait until its socket is silent."""
     if state(folder) == "absent":
         return
-    try:
+    with contextlib.suppress(OSError):  # it hangs up without a word, as asked
         _ask(folder, b"SHUTDOWN NOSAVE\r\n")
-    except OSError:
-        pass  # it hangs up without a word, as asked
     deadline = time.monotonic() + ANSWER_SECONDS
     while state(folder) != "absent":
         if time.monotonic() > deadline:

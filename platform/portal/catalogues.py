@@ -1,0 +1,49 @@
+"""The catalogues of translations: where they lie, and whether they are complete."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import pofile
+
+HOMES = ("platform/*", "*")
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}")
+LANGUAGE = "zh_Hans"
+
+
+def sources(root: Path) -> list[Path]:
+    """Every catalogue of the project's own apps, as .po files."""
+    found = [path for home in HOMES for path in root.glob(f"{home}/locale/*/LC_MESSAGES/django.po")]
+    return sorted(path for path in set(found) if ".venv" not in path.parts)
+
+
+def faults(source: Path) -> Iterator[str]:
+    """One line for each message that is untranslated, fuzzy, or has other placeholders than its original."""
+    with source.open("rb") as file:
+        catalogue = pofile.read_po(file, abort_invalid=True)
+    for message in catalogue:
+        if not message.id:
+            continue
+        originals = [message.id] if isinstance(message.id, str) else list(message.id)
+        strings = [message.string] if isinstance(message.string, str) else list(message.string)
+        where = f"{source}:{message.lineno}: {originals[0]!r}"
+        if message.fuzzy:
+            yield f"{where} is fuzzy"
+        if not all(strings):
+            yield f"{where} is not translated"
+            continue
+        wanted = _placeholders(originals[-1])
+        for string in strings:
+            if _placeholders(string) - wanted or (len(originals) == 1 and wanted - _placeholders(string)):
+                yield f"{where} has other placeholders in {string!r}"
+
+
+def ids(source: Path) -> set[str]:
+    """The messages of a catalogue as `context|singular`, without its header."""
+    with source.open("rb") as file:
+        catalogue = pofile.read_po(file)
+    return {f"{m.context or ''}|{m.id if isinstance(m.id, str) else m.id[0]}" for m in catalogue if m.id}
+
+
+def _placeholders(text: str) -> set[str]:
+    return {match.group(0) for match in PLACEHOLDER.finditer(text)}

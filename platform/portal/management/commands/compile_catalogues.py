@@ -1,0 +1,36 @@
+from pathlib import Path
+from typing import Any
+
+from babel.messages import mofile, pofile
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal import catalogues
+
+
+class Command(BaseCommand):
+    help = "Compile the catalogues of translations; needs no gettext.\n\nExample: manage.py compile_catalogues"
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        written = 0
+        for source in catalogues.sources(settings.BASE_DIR):
+            target = source.with_suffix(".mo")
+            if target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns:
+                continue
+            _compile(source, target)
+            written += 1
+        if options["verbosity"]:
+            self.stdout.write(f"{written} catalogues compiled")
+
+
+def _compile(source: Path, target: Path) -> None:
+    try:
+        with source.open("rb") as file:
+            catalogue = pofile.read_po(file, abort_invalid=True)
+    except pofile.PoFileError as fault:
+        raise CommandError(f"{source}: {fault}") from fault
+    draft = target.with_suffix(".mo.new")
+    with draft.open("wb") as file:
+        mofile.write_mo(file, catalogue)
+    draft.replace(target)
