@@ -1,0 +1,292 @@
+"""A sale as facts: what was bought, what came off, what tax and fee fell on it, and who brought the buyer.
+
+Order-level amounts are divided among the order's lines here, so that everything after this looks at one line at a time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ledger.money import BP, PPM, apportion, half_up
+from ledger.splits.accounts import POOL
+from ledger.splits.reading import Reader
+
+NO_TAX: Final = "none"
+EXCLUSIVE: Final = "exclusive"
+INCLUSIVE: Final = "inclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A price reduction of `amount` minor units; `borne_by` is an account, or `pool` if the base shrinks."""
+
+    path: str
+    amount: int
+    borne_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """How a line is taxed: a rate in bp, or (`rate_bp` None) an amount stated by whoever computed it."""
+
+    path: str
+    mode: str
+    rate_bp: int | None
+    amount: int
+
+
+NO_TAXES: Final = Tax("", NO_TAX, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCredit:
+    """A channel's part of having brought the buyer, in ppm; `party` is None where it has no owner."""
+
+    party: str | None
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """One order line, priced. Amounts are minor units of the currency paid in, those marked so of the settlement's.
+
+    `net` is the price after discounts, `tax` the tax T, `payable` what the customer pays, P. In the settlement's
+    currency: `settled` S, `settled_tax`, `borne` (one amount per non-pool discount, as posted) and `fee`.
+    """
+
+    id: str
+    path: str
+    list_price: int
+    discounts: tuple[Discount, ...]
+    net: int
+    taxed: Tax
+    tax: int
+    payable: int
+    settled: int
+    settled_tax: int
+    borne: tuple[int, ...]
+    fee: int
+    channels: tuple[ChannelCredit, ...]
+    meter_before: int
+    rule: str
+    fields: Mapping[str, Any]
+
+    @property
+    def bearers(self) -> tuple[str, ...]:
+        """The accounts that bear this line's non-pool discounts, in order."""
+        return tuple(discount.borne_by for discount in self.discounts if discount.borne_by != POOL)
+
+    @property
+    def base(self) -> int:
+        """What the steps share: the settled price without tax, plus what others than the pool take off it."""
+        return self.settled - self.settled_tax + sum(self.borne)
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An order's facts. Postings are in `settled_currency`. `fields` is what variants' conditions are held against."""
+
+    currency: str
+    settled_currency: str
+    lines: tuple[LineFacts, ...]
+    fields: Mapping[str, Any]
+
+
+def parse_sale(raw: object) -> Sale:
+    """Read a sale and divide order-level amounts among its lines; EventError names the field that is wrong."""
+    order = Reader(raw)
+    currency = order.currency("currency")
+    settlement = order.child("settlement") if order.has("settlement") else None
+    settled_currency = settlement.currency("currency") if settlement else currency
+    fee = order.integer("processor_fee", default=0)
+    if order.has("lines"):
+        lines = _with_fees(_several(order), fee)
+    else:
+        lines = (_line(order, "", _discounts(order), _tax(order), fee),)
+    if settlement:
+        lines = _converted(settlement, lines, settlement.integer("amount"))
+    return Sale(currency, settled_currency, lines, order.raw)
+
+
+def _line(reader: Reader, line_id: str, discounts: tuple[Discount, ...], tax: Tax, fee: int = 0) -> LineFacts:
+    list_price = reader.integer("list_price")
+    off = sum(discount.amount for discount in discounts) if discounts else 0
+    if off > list_price:
+        raise reader.fail("discounts_exceed_price", "discounts", discounts=off, price=list_price)
+    net = list_price - off
+    due = _tax_due(reader, tax, net)
+    payable = net + due if tax.mode == EXCLUSIVE else net
+    return LineFacts(
+        id=line_id,
+        path=reader.path,
+        list_price=list_price,
+        discounts=discounts,
+        net=net,
+        taxed=tax,
+        tax=due,
+        payable=payable,
+        settled=payable,
+        settled_tax=due,
+        borne=tuple([d.amount for d in discounts if d.borne_by != POOL]) if discounts else (),
+        fee=fee,
+        channels=_channels(reader),
+        meter_before=reader.integer("meter_before", default=0),
+        rule=reader.text("rule", default=""),
+        fields=reader.raw,
+    )
+
+
+def _discounts(reader: Reader) -> tuple[Discount, ...]:
+    if not reader.has("discounts"):
+        return ()
+    return tuple(
+        Discount(d.path, d.integer("amount"), POOL if d.text("borne_by") == POOL else d.account("borne_by"))
+        for d in reader.items("discounts")
+    )
+
+
+def _tax(reader: Reader) -> Tax:
+    if not reader.has("tax"):
+        return NO_TAXES
+    tax = reader.child("tax")
+    mode = tax.text("mode")
+    if mode == NO_TAX:
+        return NO_TAXES
+    if mode not in (EXCLUSIVE, INCLUSIVE):
+        raise tax.fail("not_one_of", "mode", allowed=f"{NO_TAX}, {EXCLUSIVE}, {INCLUSIVE}", found=mode)
+    if tax.has("amount"):
+        if tax.has("rate_bp"):
+            raise tax.fail("conflict", "amount", other="rate_bp")
+        return Tax(tax.path, mode, None, tax.integer("amount"))
+    return Tax(tax.path, mode, tax.integer("rate_bp"), 0)
+
+
+def _tax_due(reader: Reader, tax: Tax, net: int) -> int:
+    if tax.rate_bp is None:
+        due = tax.amount
+    elif tax.mode == EXCLUSIVE:
+        due = half_up(net * tax.rate_bp, BP)
+    else:
+        due = half_up(net * tax.rate_bp, BP + tax.rate_bp)
+    if tax.mode == INCLUSIVE and due > net:
+        raise reader.fail("tax_exceeds_price", "tax", found=due, price=net)
+    return due
+
+
+def _channels(reader: Reader) -> tuple[ChannelCredit, ...]:
+    if reader.has("channel"):
+        if reader.has("channels"):
+            raise reader.fail("conflict", "channel", other="channels")
+        return (ChannelCredit(reader.party("channel"), PPM),)
+    if not reader.has("channels"):
+        return ()
+    shares = tuple(
+        ChannelCredit(item.party("party") if item.has("party") else None, item.integer("ppm"))
+        for item in reader.items("channels")
+    )
+    total = sum(share.ppm for share in shares)
+    if total > PPM:
+        raise reader.fail("credits_exceed_all", "channels", found=total, most=PPM)
+    return shares
+
+
+def _several(order: Reader) -> tuple[LineFacts, ...]:
+    """Price each line of an order: its own fields where it has them, its part of the order's otherwise."""
+    readers = order.items("lines")
+    if not readers:
+        raise order.fail("empty", "lines")
+    prices = [reader.integer("list_price") for reader in readers]
+    own = [_discounts(reader) for reader in readers]
+    room = [price - sum(d.amount for d in off) for price, off in zip(prices, own, strict=True)]
+    shared = _shared_discounts(order, prices, room)
+    discounts = [(*mine, *part) for mine, part in zip(own, shared, strict=True)]
+    nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
+    taxes = _shared_tax(order, readers, prices, nets)
+    inherited = {key: order.raw[key] for key in ("channel", "channels", "meter_before", "rule") if key in order.raw}
+    _refuse_twice(order, [reader.text("id") for reader in readers])
+    return tuple(
+        _line(_inheriting(reader, inherited), reader.text("id"), off, tax)
+        for reader, off, tax in zip(readers, discounts, taxes, strict=True)
+    )
+
+
+def _inheriting(line: Reader, inherited: Mapping[str, Any]) -> Reader:
+    own = dict(line.raw)
+    if line.has("channel") or line.has("channels"):
+        inherited = {key: value for key, value in inherited.items() if key not in ("channel", "channels")}
+    return Reader({**inherited, **own}, line.path)
+
+
+def _shared_discounts(order: Reader, prices: Sequence[int], room: list[int]) -> list[list[Discount]]:
+    """Divide order-level discounts over list prices; where a line is too cheap for that, over what is still due."""
+    parts: list[list[Discount]] = [[] for _ in prices]
+    for discount in _discounts(order):
+        if discount.amount > sum(room):
+            raise order.fail("discounts_exceed_price", "discounts", discounts=discount.amount, price=sum(room))
+        amounts = apportion(discount.amount, prices)
+        if any(amount > left for amount, left in zip(amounts, room, strict=True)):
+            amounts = apportion(discount.amount, room)
+        for i, amount in enumerate(amounts):
+            room[i] -= amount
+            parts[i].append(replace(discount, amount=amount))
+    return parts
+
+
+def _shared_tax(order: Reader, readers: Sequence[Reader], prices: Sequence[int], nets: Sequence[int]) -> list[Tax]:
+    """Give each line its own tax or the order's: a rate as it is, an amount divided over those lines' net prices."""
+    shared = _tax(order)
+    taxes = [_tax(reader) if reader.has("tax") else shared for reader in readers]
+    if shared.rate_bp is not None or not shared.amount:
+        return taxes
+    takers = [i for i, tax in enumerate(taxes) if tax is shared]
+    if not takers:
+        raise order.fail("conflict", "tax", other="the tax of every line")
+    amounts = apportion(shared.amount, _weights([nets[i] for i in takers], [prices[i] for i in takers]))
+    for i, amount in zip(takers, amounts, strict=True):
+        taxes[i] = replace(shared, amount=amount)
+    return taxes
+
+
+def _with_fees(lines: tuple[LineFacts, ...], fee: int) -> tuple[LineFacts, ...]:
+    weights = _weights([line.payable for line in lines], [line.list_price for line in lines])
+    return tuple(replace(line, fee=part) for line, part in zip(lines, apportion(fee, weights), strict=True))
+
+
+def _converted(settlement: Reader, lines: tuple[LineFacts, ...], amount: int) -> tuple[LineFacts, ...]:
+    """Give each line its part S of the settled amount, and its tax and borne discounts at S/P.
+
+    A free line has no rate of its own; what others bear of it is converted at the whole order's.
+    """
+    paid = sum(line.payable for line in lines)
+    if not paid:
+        if amount or any(part for line in lines for part in line.borne):
+            raise settlement.fail("nothing_paid", "amount")
+        return lines
+    parts = apportion(amount, [line.payable for line in lines])
+    return tuple(
+        _settled(line, part, (part, line.payable) if line.payable else (amount, paid))
+        for line, part in zip(lines, parts, strict=True)
+    )
+
+
+def _settled(line: LineFacts, amount: int, rate: tuple[int, int]) -> LineFacts:
+    n, d = rate
+    return replace(
+        line,
+        settled=amount,
+        settled_tax=half_up(line.tax * n, d),
+        borne=tuple(half_up(part * n, d) for part in line.borne),
+    )
+
+
+def _weights(wanted: Sequence[int], otherwise: Sequence[int]) -> Sequence[int]:
+    """Return the weights to divide by, where the wanted ones may all be zero: then prices, then the first line."""
+    if any(wanted):
+        return wanted
+    return otherwise if any(otherwise) else [1] + [0] * (len(otherwise) - 1)
+
+
+def _refuse_twice(order: Reader, ids: Sequence[str]) -> None:
+    for i, line_id in enumerate(ids):
+        if line_id in ids[:i]:
+            raise order.fail("duplicate", f"lines[{i}].id", found=line_id)

@@ -1,0 +1,228 @@
+"""From plain data (parsed JSON) to a `Rule`, or to the full list of what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ledger.money import BP
+from ledger.splits.accounts import CHANNEL, PROCESSOR_FEES, can_be_paid, is_known
+from ledger.splits.problems import Problem, RuleError, SplitsError
+from ledger.splits.reading import Reader, shown
+from ledger.splits.rule import Fixed, Party, Percent, ProcessorFee, Rule, Split, Take, Tier, Tiered, Variant
+
+T = TypeVar("T")
+
+_RULE_KEYS = {
+    "id",
+    "version",
+    "effective_from",
+    "owner",
+    "steps",
+    "variants",
+    "reserve_bp",
+    "hold_days",
+    "refund_policy",
+}
+_STEP_KEYS = {
+    "fixed": {"take", "account", "amount"},
+    "percent": {"take", "account", "bp", "of"},
+    "processor_fee": {"take"},
+    "tiered": {"take", "account", "mode", "tiers"},
+    "split": {"take", "parties"},
+}
+_POLICY = ("owner", "platform")
+
+
+def parse_rule(raw: object, path: str = "") -> Rule:
+    """Read one rule version; RuleError with every problem found if it cannot be applied.
+
+    `path` says where the rule itself stands (`rules[2]`); it is put before the problems' places, not before clauses.
+    """
+    parser = _Parser()
+    rule = parser.attempt(lambda: parser.rule(Reader(raw)))
+    if rule is None:
+        raise RuleError([replace(p, path=".".join(filter(None, (path, p.path)))) for p in parser.problems])
+    return rule
+
+
+def check_rule(raw: object) -> list[Problem]:
+    """Return everything that is wrong with a draft; empty if it may be proposed.
+
+    Stricter than `parse_rule`: a draft's variants must match every sale, and none may be out of reach.
+    """
+    try:
+        rule = parse_rule(raw)
+    except RuleError as error:
+        return list(error.problems)
+    problems, catch_all = [], ""
+    for variant in rule.variants:
+        if catch_all:
+            problems.append(Problem("variant_unreachable", variant.path, {"earlier": catch_all}))
+        elif not variant.when:
+            catch_all = variant.path or "steps"
+    if not catch_all:
+        problems.append(Problem("variants_leave_gap", "variants"))
+    return problems
+
+
+class _Parser:
+    """Collects problems while it reads, so that a draft's author sees all of them at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def attempt(self, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except SplitsError as error:
+            self.problems.extend(error.problems)
+            return None
+
+    def complain(self, code: str, path: str, **params: str | int) -> None:
+        self.problems.append(Problem(code, path, params))
+
+    def only(self, reader: Reader, known: set[str]) -> None:
+        for key in reader.raw:
+            if key not in known:
+                self.complain("unknown_key", reader.at(str(key)))
+
+    def rule(self, reader: Reader) -> Rule | None:
+        self.only(reader, _RULE_KEYS)
+        rule_id = self.attempt(lambda: reader.text("id"))
+        version = self.attempt(lambda: reader.integer("version", least=1))
+        effective_from = self.attempt(lambda: reader.instant("effective_from"))
+        owner = self.attempt(lambda: self.payee(reader, "owner", channel=False))
+        reserve_bp = self.attempt(lambda: reader.integer("reserve_bp", default=0, most=BP))
+        hold_days = self.attempt(lambda: reader.integer("hold_days", default=0))
+        policy = self.attempt(lambda: self.policy(reader)) or {}
+        variants = self.attempt(lambda: self.variants(reader)) or []
+        if self.problems:
+            return None
+        assert rule_id is not None
+        assert version is not None
+        assert effective_from is not None
+        assert owner is not None
+        return Rule(
+            id=rule_id,
+            version=version,
+            effective_from=effective_from,
+            owner=owner,
+            variants=tuple(variants),
+            reserve_bp=reserve_bp or 0,
+            hold_days=hold_days or 0,
+            owner_bears_revenue=policy.get("platform_revenue") == "owner",
+            owner_bears_fee=policy.get("processor_fee") == "owner",
+        )
+
+    def policy(self, reader: Reader) -> dict[str, str]:
+        if not reader.has("refund_policy"):
+            return {}
+        policy = reader.child("refund_policy")
+        self.only(policy, {"platform_revenue", "processor_fee"})
+        return {key: self.one_of(policy, key, _POLICY, "platform") for key in ("platform_revenue", "processor_fee")}
+
+    def one_of(self, reader: Reader, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        value = reader.text(key) if default is None else reader.text(key, default=default)
+        if value not in allowed:
+            self.complain("not_one_of", reader.at(key), allowed=", ".join(allowed), found=shown(value))
+        return value
+
+    def payee(self, reader: Reader, key: str, *, channel: bool = True) -> str:
+        account = reader.text(key)
+        if account == CHANNEL and channel:
+            return account
+        if not is_known(account):
+            self.complain("unknown_account", reader.at(key), found=shown(account))
+        elif not can_be_paid(account):
+            self.complain("account_not_payable", reader.at(key), found=shown(account))
+        return account
+
+    def variants(self, reader: Reader) -> list[Variant]:
+        if reader.has("variants"):
+            if reader.has("steps"):
+                self.complain("steps_and_variants", reader.path)
+            return self.listed(reader, "variants", self.variant)
+        if not reader.has("steps"):
+            self.complain("no_steps", reader.path)
+            return []
+        variant = self.waterfall(reader, path="", when={})
+        return [variant] if variant else []
+
+    def listed(self, reader: Reader, key: str, read: Callable[[Reader], T | None]) -> list[T]:
+        if not reader.values(key):
+            self.complain("empty", reader.at(key))
+        paths = [f"{reader.at(key)}[{i}]" for i in range(len(reader.values(key)))]
+        found = [
+            self.attempt(lambda item=item, path=path: read(Reader(item, path)))  # type: ignore[misc]
+            for item, path in zip(reader.values(key), paths, strict=True)
+        ]
+        return [item for item in found if item is not None]
+
+    def variant(self, reader: Reader) -> Variant | None:
+        self.only(reader, {"when", "steps"})
+        when: Mapping[str, Any] = reader.child("when").raw
+        for key, value in when.items():
+            if value is not None and not isinstance(value, str | int):
+                self.complain("not_scalar", f"{reader.at('when')}.{key}", found=shown(value))
+        return self.waterfall(reader, path=reader.path, when=dict(when))
+
+    def waterfall(self, reader: Reader, *, path: str, when: Mapping[str, Any]) -> Variant | None:
+        before = len(self.problems)
+        steps: list[Take | Split] = self.listed(reader, "steps", self.step)
+        if len(self.problems) > before:
+            return None
+        for step in steps[:-1]:
+            if isinstance(step, Split):
+                self.complain("split_not_last", step.path)
+        last = steps[-1]
+        if not isinstance(last, Split):
+            self.complain("leaves_remainder", last.path)
+            return None
+        takes = tuple(step for step in steps[:-1] if not isinstance(step, Split))
+        return Variant(path=path, when=when, takes=takes, split=last)
+
+    def step(self, reader: Reader) -> Take | Split | None:
+        kind = reader.text("take")
+        if kind not in _STEP_KEYS:
+            self.complain("unknown_step", reader.at("take"), found=shown(kind))
+            return None
+        self.only(reader, _STEP_KEYS[kind])
+        if kind == "fixed":
+            return Fixed(reader.path, self.payee(reader, "account"), reader.integer("amount"))
+        if kind == "percent":
+            of_base = self.one_of(reader, "of", ("base", "remaining"), "remaining") == "base"
+            return Percent(reader.path, self.payee(reader, "account"), reader.integer("bp", most=BP), of_base)
+        if kind == "processor_fee":
+            return ProcessorFee(reader.path, PROCESSOR_FEES)
+        if kind == "tiered":
+            marginal = self.one_of(reader, "mode", ("marginal", "cliff")) == "marginal"
+            return Tiered(reader.path, self.payee(reader, "account"), marginal, tuple(self.tiers(reader)))
+        parties = tuple(self.listed(reader, "parties", self.party))
+        if parties and not any(party.weight for party in parties):
+            self.complain("weights_all_zero", reader.at("parties"))
+        return Split(reader.path, parties, tuple(party.weight for party in parties))
+
+    def party(self, reader: Reader) -> Party:
+        self.only(reader, {"account", "weight"})
+        if reader.text("account") == CHANNEL:
+            self.complain("channel_in_split", reader.at("account"))
+        return Party(reader.path, self.payee(reader, "account"), reader.integer("weight"))
+
+    def tiers(self, reader: Reader) -> list[Tier]:
+        tiers = self.listed(reader, "tiers", self.tier)
+        highest = 0
+        for i, tier in enumerate(tiers):
+            path = f"{reader.at('tiers')}[{i}].upto"
+            if tier.upto is None and i < len(tiers) - 1:
+                self.complain("tier_open_early", path)
+            elif tier.upto is not None and i == len(tiers) - 1:
+                self.complain("tiers_not_open", path)
+            if tier.upto is not None and tier.upto <= highest:
+                self.complain("tiers_out_of_order", path, before=highest, found=tier.upto)
+            highest = tier.upto or highest
+        return tiers
+
+    def tier(self, reader: Reader) -> Tier:
+        self.only(reader, {"upto", "bp"})
+        upto = reader.integer("upto", least=None) if reader.has("upto") else None
+        return Tier(upto, reader.integer("bp", most=BP))

@@ -1,0 +1,209 @@
+"""What one sale pays to whom: tax, then the steps of the rule on what is left, then the split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ledger.money import PPM, apportion, pct
+from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, TAX, advance, is_payable, reserve
+from ledger.splits.facts import LineFacts, Sale, parse_sale
+from ledger.splits.rule import Rule, Split, Take, Variant
+
+
+class Posting(NamedTuple):
+    """A net change of one account in one currency: positive is credit, negative debit, minor units."""
+
+    account: str
+    currency: str
+    amount: int
+
+
+class Share(NamedTuple):
+    """A line of the split: `amount` (> 0, minor units) earned by `account` under the clause at `clause`.
+
+    Clauses of the rule read `steps[1].parties[0]` or `reserve_bp`; the tax, which no rule decides, reads `sale.tax`.
+    """
+
+    account: str
+    amount: int
+    clause: str
+
+
+class Advance(NamedTuple):
+    """A party's open advance: what is still to be recouped, and how much of each share goes to it, in bp."""
+
+    outstanding: int
+    recoup_bp: int
+
+
+class Taken(NamedTuple):
+    """What one step did: asked for `wanted` of `before`; `parts` went to its takers (unowned channels: stayed)."""
+
+    step: Take | Split
+    before: int
+    wanted: int
+    after: int
+    parts: tuple[int, ...]
+
+
+class Recouped(NamedTuple):
+    """The part of share number `share` that pays back its party's advance, of `wanted` by rate."""
+
+    share: int
+    wanted: int
+    amount: int
+
+
+class LineResult(NamedTuple):
+    """One order line under one rule version: its shares in order, and how they came about."""
+
+    facts: LineFacts
+    rule: Rule
+    variant: Variant
+    shares: tuple[Share, ...]
+    taken: tuple[Taken, ...]
+    recouped: tuple[Recouped, ...]
+
+    def credits(self, account: str) -> int:
+        """Return what the sale credited to `account` by shares, after recoupment."""
+        gross = sum(share.amount for share in self.shares if share.account == account)
+        return gross - sum(back.amount for back in self.recouped if self.shares[back.share].account == account)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleResult:
+    """A settled sale. `postings` are net per account and sum to zero; `advances` is what was open before it."""
+
+    sale: Sale
+    lines: tuple[LineResult, ...]
+    postings: tuple[Posting, ...]
+    advances: Mapping[str, Advance]
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The shares of all lines, in order."""
+        return tuple(share for line in self.lines for share in line.shares)
+
+    def trace(self) -> dict[str, Any]:
+        """Return every step as plain data (texts, whole numbers, lists, objects); see docs/reference/splits.md."""
+        from ledger.splits.trace import trace_sale
+
+        return trace_sale(self)
+
+
+class NoRuleError(LookupError):
+    """No version was in force when the order was placed, or none of its variants is for this sale."""
+
+
+NO_ADVANCES: Mapping[str, Advance] = {}
+
+
+def sale_lines(
+    rule: Rule | Sequence[Rule], sale: Mapping[str, Any] | Sale, *, advances: Mapping[str, Advance] = NO_ADVANCES
+) -> SaleResult:
+    """Settle one sale under one rule version (or one per order line), in integers.
+
+    `sale` is the sale event's facts, `advances` the open advances by payable account, in the currency of the postings.
+    NoRuleError if no variant matches; EventError names a field that is wrong.
+    """
+    facts = sale if isinstance(sale, Sale) else parse_sale(sale)
+    rules = [rule] * len(facts.lines) if isinstance(rule, Rule) else rule
+    open_now = {account: a.outstanding for account, a in advances.items()} if advances else {}
+    lines = tuple(
+        [
+            _settle(line_rule, facts, line, advances, open_now)
+            for line_rule, line in zip(rules, facts.lines, strict=True)
+        ]
+    )
+    return SaleResult(facts, lines, _postings(facts.settled_currency, lines), advances)
+
+
+def _settle(
+    rule: Rule, sale: Sale, line: LineFacts, advances: Mapping[str, Advance], open_now: dict[str, int]
+) -> LineResult:
+    variant = rule.variant_for(line.fields, sale.fields)
+    if variant is None:
+        raise NoRuleError
+    shares = [Share(TAX, line.settled_tax, "sale.tax")] if line.settled_tax else []
+    taken = _run(variant, line, shares, rule.reserve_bp)
+    recouped = _recoup(shares, advances, open_now) if open_now else ()
+    return LineResult(line, rule, variant, tuple(shares), tuple(taken), recouped)
+
+
+def _run(variant: Variant, line: LineFacts, shares: list[Share], reserve_bp: int) -> list[Taken]:
+    """Run the steps on what remains, starting from the base; add what they take to `shares`, zero amounts left out."""
+    base = remaining = line.base
+    taken: list[Taken] = []
+    for step in variant.takes:
+        wanted = step.wanted(remaining, base, line)
+        amount = min(wanted, remaining)
+        if step.account == CHANNEL:
+            parts, amount = _to_channels(line, amount, step.path, shares)
+        else:
+            parts = (amount,)
+            if amount:
+                shares.append(Share(step.account, amount, step.path))
+        taken.append(Taken(step, remaining, wanted, remaining - amount, parts))
+        remaining -= amount
+    split = variant.split
+    amounts = apportion(remaining, split.weights)
+    for party, amount in zip(split.parties, amounts, strict=True):
+        kept = pct(amount, reserve_bp) if reserve_bp and is_payable(party.account) else 0
+        if amount > kept:
+            shares.append(Share(party.account, amount - kept, party.path))
+        if kept:
+            shares.append(Share(reserve(party.account), kept, "reserve_bp"))
+    taken.append(Taken(split, remaining, remaining, 0, tuple(amounts)))
+    return taken
+
+
+def _to_channels(line: LineFacts, amount: int, path: str, shares: list[Share]) -> tuple[tuple[int, ...], int]:
+    """Divide a step's amount over the channels' credits; return all parts and what owned channels really take.
+
+    Credit that belongs to no owner, and what is missing to a million, is a part too (the last), but is not taken.
+    """
+    if not line.channels:
+        return (), 0
+    parts = apportion(amount, channel_weights(line))
+    taken = 0
+    for channel, part in zip(line.channels, parts, strict=False):
+        if channel.party is not None and part:
+            shares.append(Share(f"party:{channel.party}", part, path))
+            taken += part
+    return tuple(parts), taken
+
+
+def channel_weights(line: LineFacts) -> list[int]:
+    """Return the ppm of each channel in order, and last what is attributed to none of them."""
+    credited = [channel.ppm for channel in line.channels]
+    return [*credited, PPM - sum(credited)]
+
+
+def _recoup(shares: Sequence[Share], advances: Mapping[str, Advance], open_now: dict[str, int]) -> tuple[Recouped, ...]:
+    """Let each payable share pay back its party's advance by rate, while something of the advance is open."""
+    recouped = []
+    for i, share in enumerate(shares):
+        left = open_now.get(share.account, 0)
+        if left > 0:
+            wanted = pct(share.amount, advances[share.account].recoup_bp)
+            amount = min(left, wanted)
+            open_now[share.account] = left - amount
+            recouped.append(Recouped(i, wanted, amount))
+    return tuple(recouped)
+
+
+def _postings(currency: str, lines: Sequence[LineResult]) -> tuple[Posting, ...]:
+    net: dict[str, int] = {CLEARING: 0, TAX: 0, PROCESSOR_FEES: 0}
+    for facts, _rule, _variant, shares, _taken, recouped in lines:
+        net[CLEARING] -= facts.settled - facts.fee
+        net[PROCESSOR_FEES] -= facts.fee
+        if facts.borne:
+            for bearer, amount in zip(facts.bearers, facts.borne, strict=True):
+                net[bearer] = net.get(bearer, 0) - amount
+        for account, amount, _clause in shares:
+            net[account] = net.get(account, 0) + amount
+        for i, _wanted, amount in recouped:
+            account = shares[i].account
+            net[account] -= amount
+            net[advance(account)] = net.get(advance(account), 0) + amount
+    return tuple([Posting(account, currency, amount) for account, amount in net.items() if amount])
