@@ -1,0 +1,23 @@
+"""Verbs of analytics."""
+
+from analytics.services.campaigns import NewCampaign, NewSpend, campaigns_record, spend_record
+from analytics.services.reports import report_request, report_run
+from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
+from analytics.services.visits import NewTouch, NewVisitor, touchpoints_record, visitor_merge, visitors_record
+
+__all__ = [
+    "NewCampaign",
+    "NewSpend",
+    "NewTouch",
+    "NewVisitor",
+    "SignUp",
+    "campaigns_record",
+    "orders_settle",
+    "report_request",
+    "report_run",
+    "sign_ups_settle",
+    "spend_record",
+    "touchpoints_record",
+    "visitor_merge",
+    "visitors_record",
+]

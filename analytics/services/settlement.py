@@ -1,0 +1,230 @@
+"""Closes journeys into conversions, computes what each channel is credited, and settles what parties earn."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from analytics.attribution.credits import Touch, credits_ppm
+from analytics.choices import ConversionKind, RunState
+from analytics.models import Conversion, Credit, ReportRun, Visitor
+from analytics.selectors import JourneyTouch, touches_before
+from courses.models import Order
+from courses.selectors import OrderFacts, order_facts
+from partners.choices import PayingModel
+from partners.selectors import Terms, paying_terms
+from partners.services import ChannelCredit, SaleFacts, SaleLine, earnings_settle
+
+CreditKey = tuple[int | None, int | None]
+"""(channel, owner); (None, None) is unattributed."""
+
+LONGEST_WINDOW_DAYS = 365
+"""Touches older than this are not even considered as "came outside the window"."""
+
+
+@dataclass(frozen=True)
+class SignUp:
+    """Somebody joined, in the browser with this key where one is known."""
+
+    user_id: int
+    visitor_key: UUID | None
+    occurred_at: datetime
+    import_batch_id: int | None = None
+
+
+@transaction.atomic
+def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
+    """Settle paid orders: conversion, credits, earnings and the ledger's entry, each order once.
+
+    Orders that are settled already are passed over, so the call may be repeated. Returns the orders settled now.
+    """
+    # Two relays may hold the same order: the row lock makes the second one find the first one's conversion.
+    locked = list(
+        Order.objects.select_for_update().filter(pk__in=order_ids).order_by("pk").values_list("pk", flat=True)
+    )
+    settled = set(Conversion.objects.filter(order_id__in=locked).values_list("order_id", flat=True))
+    facts = order_facts(ids=[pk for pk in locked if pk not in settled])
+    if not facts:
+        return []
+    terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
+    journeys = _journeys(facts)
+    effects = _removal_effects(facts, terms)
+    sales, conversions, credits = [], [], []
+    for order in facts:
+        journey = journeys[order.order_id]
+        visitor_id = journey[-1].visitor_id if journey else None
+        conversion = _conversion(order, visitor_id)
+        by_model = {
+            model: _credits(journey, order.placed_at, model, window, effects)
+            for model, window in _models(order, terms).items()
+        }
+        conversions.append(conversion)
+        credits += [
+            _credit(conversion, model, key, ppm) for model, parts in by_model.items() for key, ppm in parts.items()
+        ]
+        sales.append(_sale(order, journey, by_model, terms))
+    Conversion.objects.bulk_create(conversions)
+    Credit.objects.bulk_create(credits, batch_size=5_000)
+    earnings_settle(sales=sales)
+    return [order.order_id for order in facts]
+
+
+@transaction.atomic
+def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
+    """Record that people joined, once each, and that their browser is theirs."""
+    keys = {sign_up.visitor_key: sign_up.user_id for sign_up in sign_ups if sign_up.visitor_key}
+    visitors = {visitor.key: visitor for visitor in Visitor.objects.filter(key__in=keys).only("pk", "key", "user_id")}
+    claimed = [visitor for visitor in visitors.values() if visitor.user_id is None]
+    for visitor in claimed:
+        visitor.user_id = keys[visitor.key]
+    Visitor.objects.bulk_update(claimed, ["user_id"], batch_size=5_000)
+    Conversion.objects.bulk_create(
+        [
+            Conversion(
+                kind=ConversionKind.SIGN_UP,
+                user_id=sign_up.user_id,
+                visitor=visitors.get(sign_up.visitor_key) if sign_up.visitor_key else None,
+                occurred_at=sign_up.occurred_at,
+                import_batch_id=sign_up.import_batch_id,
+            )
+            for sign_up in sign_ups
+        ],
+        batch_size=5_000,
+        ignore_conflicts=True,
+    )
+
+
+def _journeys(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
+    """The touches before each order, oldest first, of the buyer's browsers and of the one that ordered."""
+    since = min(order.placed_at for order in facts) - timedelta(days=LONGEST_WINDOW_DAYS)
+    until = max(order.placed_at for order in facts)
+    touches = touches_before(
+        user_ids={order.buyer_id for order in facts if order.buyer_id},
+        visitor_keys={order.visitor_key for order in facts if order.visitor_key},
+        since=since,
+        until=until,
+    )
+    by_user: dict[int, list[JourneyTouch]] = defaultdict(list)
+    by_key: dict[UUID, list[JourneyTouch]] = defaultdict(list)
+    for touch in touches:
+        if touch.user_id is not None:
+            by_user[touch.user_id].append(touch)
+        by_key[touch.visitor_key].append(touch)
+    journeys = {}
+    for order in facts:
+        mine = {touch.touch_id: touch for touch in by_user.get(order.buyer_id or 0, ())}
+        mine.update(
+            (touch.touch_id, touch) for touch in (by_key.get(order.visitor_key, ()) if order.visitor_key else ())
+        )
+        earliest = order.placed_at - timedelta(days=LONGEST_WINDOW_DAYS)
+        inside = [touch for touch in mine.values() if earliest <= touch.occurred_at <= order.placed_at]
+        journeys[order.order_id] = sorted(inside, key=lambda touch: (touch.occurred_at, touch.touch_id))
+    return journeys
+
+
+def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> dict[str, int]:
+    """The paying models of an order's lines with their windows in days; last touch, 30 days, where no agreement is."""
+    found = (terms.get((line.course_id, order.placed_at)) for line in order.lines)
+    models = {term.model: term.window_days for term in found if term}
+    return models or {PayingModel.LAST_TOUCH.value: 30}
+
+
+def _credits(
+    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, effects: Mapping[int, float]
+) -> dict[CreditKey, int]:
+    opens = at - timedelta(days=window_days)
+    path = [
+        Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at)
+        for touch in journey
+        if touch.occurred_at >= opens
+    ]
+    weights = {touch.key: effects.get(touch.key[0], 0.0) for touch in path}
+    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=weights)
+    return {key or (None, None): ppm for key, ppm in parts.items() if ppm}
+
+
+def _removal_effects(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> dict[int, float]:
+    """Markov removal effects by channel of the last report that was finished before the earliest of these orders."""
+    if not any(term.model == PayingModel.MARKOV for term in terms.values()):
+        return {}
+    earliest = min(order.placed_at for order in facts)
+    run = (
+        ReportRun.objects.filter(state=RunState.DONE, finished_at__lt=earliest)
+        .order_by("-finished_at")
+        .only("facts")
+        .first()
+    )
+    effects = run.facts.get("removal_effects", {}) if run else {}
+    return {int(channel): float(effect) for channel, effect in effects.items()}
+
+
+def _conversion(order: OrderFacts, visitor_id: int | None) -> Conversion:
+    return Conversion(
+        kind=ConversionKind.ORDER,
+        order_id=order.order_id,
+        user_id=order.buyer_id,
+        visitor_id=visitor_id,
+        occurred_at=order.placed_at,
+        value_minor=order.total_minor,
+        currency=order.currency,
+        import_batch_id=order.import_batch_id,
+    )
+
+
+def _credit(conversion: Conversion, model: str, key: CreditKey, ppm: int) -> Credit:
+    return Credit(conversion=conversion, model=model, channel_id=key[0], owner_id=key[1], ppm=ppm)
+
+
+def _sale(
+    order: OrderFacts,
+    journey: Sequence[JourneyTouch],
+    by_model: Mapping[str, Mapping[CreditKey, int]],
+    terms: Mapping[tuple[int, datetime], Terms],
+) -> SaleFacts:
+    """The order as plain data for the floor below."""
+    windows = [term.window_days for term in _known(terms, order)] or [30]
+    opens = order.placed_at - timedelta(days=max(windows))
+    linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
+    late = {touch.owner_id for touch in journey if touch.owner_id and touch.occurred_at < opens}
+    late -= {touch.owner_id for touch in linked}
+    return SaleFacts(
+        order_code=order.code,
+        placed_at=order.placed_at,
+        currency=order.currency,
+        lines=[
+            SaleLine(
+                line_id=str(line.line_id),
+                item_id=str(line.course_id),
+                item_title=line.title,
+                item_title_zh=line.title_zh,
+                item_party_ids=line.creator_ids,
+                list_minor=line.list_minor,
+                discount_minor=line.discount_minor,
+                tax_minor=line.tax_minor,
+                payable_minor=line.payable_minor,
+            )
+            for line in order.lines
+        ],
+        tax_inclusive=order.tax_inclusive,
+        processor_fee_minor=order.processor_fee_minor,
+        discount_bearer=order.discount_bearer,
+        buyer_id=order.buyer_id,
+        credits={
+            model: [ChannelCredit(channel_id=key[0], owner_id=key[1], ppm=ppm) for key, ppm in parts.items()]
+            for model, parts in by_model.items()
+        },
+        link_owner_id=linked[-1].owner_id if linked else None,
+        link_at=linked[-1].occurred_at if linked else None,
+        coupon_owner_id=order.coupon_owner_id,
+        coupon_channel_id=order.coupon_channel_id,
+        outside_window_ids=sorted(owner for owner in late if owner),
+    )
+
+
+def _known(terms: Mapping[tuple[int, datetime], Terms], order: OrderFacts) -> Iterable[Terms]:
+    return (
+        terms[line.course_id, order.placed_at] for line in order.lines if (line.course_id, order.placed_at) in terms
+    )

@@ -1,0 +1,121 @@
+"""Records who came and how."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from analytics.models import Touchpoint, Visitor
+
+
+@dataclass(frozen=True)
+class NewVisitor:
+    """A browser seen for the first time, by the random key of its cookie."""
+
+    key: UUID
+    first_seen_at: datetime
+    user_id: int | None = None
+    country: str = ""
+    device: str = ""
+    consent: bool = True
+    import_batch_id: int | None = None
+
+
+@dataclass(frozen=True)
+class NewTouch:
+    """One arrival of a visitor through a channel."""
+
+    visitor_key: UUID
+    channel_id: int
+    occurred_at: datetime
+    owner_id: int | None = None
+    link_id: int | None = None
+    campaign_id: int | None = None
+    landing: str = ""
+    referrer_host: str = ""
+    utm: dict[str, str] = field(default_factory=dict)
+    click_id: str = ""
+    consent: bool = True
+    import_batch_id: int | None = None
+
+
+@transaction.atomic
+def visitors_record(*, visitors: Sequence[NewVisitor]) -> dict[UUID, int]:
+    """Store visitors that are not known yet; return the primary key of each by its visitor key."""
+    Visitor.objects.bulk_create(
+        [
+            Visitor(
+                key=visitor.key,
+                first_seen_at=visitor.first_seen_at,
+                user_id=visitor.user_id,
+                country=visitor.country,
+                device=visitor.device,
+                consent=visitor.consent,
+                import_batch_id=visitor.import_batch_id,
+            )
+            for visitor in visitors
+        ],
+        batch_size=5_000,
+        ignore_conflicts=True,
+    )
+    return _ids(visitor.key for visitor in visitors)
+
+
+@transaction.atomic
+def touchpoints_record(*, touches: Sequence[NewTouch]) -> int:
+    """Append touches; visitors that are not known yet are stored first. Return how many touches were stored."""
+    if not touches:
+        return 0
+    ids = _ids(touch.visitor_key for touch in touches)
+    unknown: dict[UUID, NewVisitor] = {}
+    for touch in touches:
+        if touch.visitor_key not in ids and touch.visitor_key not in unknown:
+            unknown[touch.visitor_key] = NewVisitor(
+                touch.visitor_key, touch.occurred_at, consent=touch.consent, import_batch_id=touch.import_batch_id
+            )
+    if unknown:
+        ids |= visitors_record(visitors=list(unknown.values()))
+    partitions_ensure(instants=(touch.occurred_at for touch in touches))
+    Touchpoint.objects.bulk_create([_touchpoint(touch, ids[touch.visitor_key]) for touch in touches], batch_size=5_000)
+    return len(touches)
+
+
+def partitions_ensure(*, instants: Iterable[datetime]) -> None:
+    """Create the monthly partitions (UTC) that these instants fall into, where they are missing."""
+    months = sorted({instant.astimezone(UTC).date().replace(day=1) for instant in instants})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT analytics_touchpoint_partition(month) FROM unnest(%s::date[]) AS month", [months])
+
+
+@transaction.atomic
+def visitor_merge(*, user_id: int, visitor_key: UUID) -> None:
+    """Say that this browser is this person's, so that both histories become one journey."""
+    Visitor.objects.filter(key=visitor_key, user_id=None).update(user_id=user_id)
+
+
+def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:
+    return Touchpoint(
+        visitor_id=visitor_id,
+        channel_id=touch.channel_id,
+        owner_id=touch.owner_id,
+        link_id=touch.link_id,
+        campaign_id=touch.campaign_id,
+        landing=touch.landing[:500],
+        referrer_host=touch.referrer_host[:200],
+        utm=touch.utm,
+        click_id=touch.click_id[:200],
+        consent=touch.consent,
+        occurred_at=touch.occurred_at,
+        import_batch_id=touch.import_batch_id,
+    )
+
+
+def _ids(keys: Iterable[UUID]) -> dict[UUID, int]:
+    wanted = list(set(keys))
+    found: dict[UUID, int] = {}
+    for start in range(0, len(wanted), 5_000):
+        chunk = wanted[start : start + 5_000]
+        found.update(Visitor.objects.filter(key__in=chunk).values_list("key", "pk"))
+    return found
