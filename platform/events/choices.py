@@ -18,3 +18,14 @@ class Queue(models.TextChoices):
     DEFAULT = "default", _("Default")
     MONEY = "money", _("Money")
     TRAINING = "training", _("Training")
+
+
+class EventName(models.TextChoices):
+    """Every event there is; docs/reference/events.md describes key and payload of each."""
+
+    USER_SIGNED_UP = "user.signed_up", _("Person signed up")
+    ORDER_PAID = "order.paid", _("Order paid")
+    ORDER_VOIDED = "order.voided", _("Order voided")
+    COURSE_PUBLISHED = "course.published", _("Course published")
+    AGREEMENT_IN_FORCE = "agreement.in_force", _("Agreement in force")
+    TRAINING_FINISHED = "training.finished", _("Training finished")

@@ -20,6 +20,7 @@ class OutboxEvent(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         constraints = [models.UniqueConstraint(fields=["name", "key"], name="events_event_once")]
+        indexes = [models.Index(fields=["recorded_at", "id"], name="events_event_recorded")]
 
     def __str__(self) -> str:
         return f"{self.name} {self.key}"
@@ -42,7 +43,10 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         constraints = [models.UniqueConstraint(fields=["event", "handler"], name="events_delivery_once")]
         indexes = [
-            models.Index(fields=["queue", "due_at", "id"], condition=models.Q(state="due"), name="events_delivery_due")
+            models.Index(
+                fields=["handler", "due_at", "id"], condition=models.Q(state="due"), name="events_delivery_due"
+            ),
+            models.Index(fields=["-id"], condition=models.Q(state="parked"), name="events_delivery_parked"),
         ]
 
     def __str__(self) -> str:
