@@ -28,7 +28,7 @@ def tracked(*, exclude: tuple[str, ...] = ()) -> Callable[[Tracked], Tracked]:
         exclude=list(exclude),
         obj_field=pghistory.ObjForeignKey(related_name="+", related_query_name="+"),
         context_field=pghistory.ContextJSONField(),
-        context_id_field=None,
+        context_id_field=None,  # type: ignore[arg-type]  # its own documentation asks for None here
         append_only=False,  # `AppendOnly` does more: it refuses TRUNCATE and takes the right away
         meta={"indexes": [models.Index(fields=["pgh_created_at", "pgh_id"])]},
     )

@@ -143,7 +143,9 @@ CELERY_TASK_ROUTES = (
 )
 CELERY_TIMEZONE = env.text("PORTAL_TIME_ZONE")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
+}
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # --- language, time, money -----------------------------------------------------------------------------------------

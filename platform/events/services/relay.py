@@ -161,4 +161,4 @@ def _mark_failed(delivery: Delivery, fault: Exception) -> RelayResult:
 
 def pause_after(attempts: int) -> timedelta:
     """How long a delivery rests after its n-th failure: 10 s, 40 s, 160 s ... at most six hours."""
-    return min(FIRST_PAUSE * 4 ** (attempts - 1), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * int(4 ** (attempts - 1)), LONGEST_PAUSE)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 
 from celery import current_app
@@ -31,7 +32,7 @@ def wake(queue: str) -> bool:
     return True
 
 
-_wakers = {str(queue): partial(wake, str(queue)) for queue in Queue}
+_wakers: dict[str, Callable[[], object]] = {str(queue): partial(wake, str(queue)) for queue in Queue}
 
 
 def wake_on_commit(queues: list[str]) -> None:
