@@ -7,7 +7,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-PARTIES = "ANY ((SELECT string_to_array(nullif(current_setting('app.parties', true), ''), ',')::bigint[]))"
+PARTIES = "ANY ((SELECT string_to_array(nullif(current_setting('app.parties', true), ''), ','))::bigint[])"
 """SQL for "one of the reader's parties"; as a sub-select so that PostgreSQL evaluates it once a query."""
 
 EVERYTHING = "(SELECT current_setting('app.scope', true)) = 'all'"

@@ -14,7 +14,9 @@ class Account(models.Model):
     code = models.CharField(_("code"), max_length=96)
     currency = models.CharField(_("currency"), max_length=3)
     kind = models.CharField(_("kind"), max_length=12, choices=AccountKind.choices)
-    party = models.ForeignKey(Party, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("party"))
+    party = models.ForeignKey(
+        Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("party")
+    )
     created_at = models.DateTimeField(_("opened"), default=timezone.now)
 
     class Meta:

@@ -10,7 +10,11 @@ from ledger.models.account import Account
 
 
 class JournalEntry(models.Model):
-    """One booking with the inputs it was computed from and the trace of every step."""
+    """One booking with the inputs it was computed from and the trace of every step.
+
+    Inputs and trace name every party of the order, so portal readers never see the row itself: they get their part of
+    it through selectors that leave the rest out.
+    """
 
     kind = models.CharField(_("kind"), max_length=16, choices=EntryKind.choices)
     source_kind = models.CharField(_("source"), max_length=32)
@@ -21,7 +25,7 @@ class JournalEntry(models.Model):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", verbose_name=_("reverses")
     )
     inputs = models.JSONField(_("inputs"), help_text=_("All that the amounts were computed from."))
-    trace = models.JSONField(_("trace"), default=list)
+    trace = models.JSONField(_("trace"), default=dict)
     body_hash = models.CharField(_("hash of the body"), max_length=64)
     actor = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("booked by")
@@ -32,6 +36,12 @@ class JournalEntry(models.Model):
         verbose_name_plural = _("journal entries")
         constraints = [
             models.UniqueConstraint(fields=["kind", "source_kind", "source_id"], name="ledger_entry_once"),
+            models.UniqueConstraint(
+                fields=["reverses"], condition=models.Q(kind="void"), name="ledger_entry_voided_once"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="void") | models.Q(reverses__isnull=False), name="ledger_void_reverses"
+            ),
         ]
         indexes = [models.Index(fields=["-occurred_at", "-id"], name="ledger_entry_recent")]
 
@@ -40,7 +50,11 @@ class JournalEntry(models.Model):
 
 
 class Posting(models.Model):
-    """One line of an entry. Positive is credit, negative is debit, in minor units."""
+    """One line of an entry. Positive is credit, negative is debit, in minor units.
+
+    `line` is the order line it concerns, `clause` the path of the rule's clause (or the fact of the sale) that put it
+    here. On a party's payable it counts as available from `matures_at` on. `occurred_at` is the entry's.
+    """
 
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", verbose_name=_("entry"))
     position = models.PositiveSmallIntegerField(_("position"))
@@ -64,8 +78,12 @@ class Posting(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "id"], include=["amount"], name="ledger_posting_account"),
-            models.Index(fields=["party", "currency", "matures_at"], name="ledger_posting_party"),
+            models.Index(
+                fields=["party", "currency", "matures_at"],
+                condition=models.Q(party__isnull=False),
+                name="ledger_posting_party",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.amount}"
+        return f"{self.account_id}: {self.amount}"
