@@ -109,3 +109,46 @@ def _by_referrer(host: str, channels: ChannelMap) -> str:
         if rule.referrer and rule.referrer.lower() in host:
             return rule.channel
     return channels.referral
+
+
+KIND_RULES: tuple[ArrivalRule, ...] = (
+    ArrivalRule("paid_search", click_ids=("gclid", "gbraid", "wbraid", "msclkid", "bd_vid")),
+    ArrivalRule("paid_social", click_ids=("fbclid", "ttclid", "li_fat_id", "twclid", "qz_gdt")),
+    ArrivalRule("paid_search", utm=("google", "cpc")),
+    ArrivalRule("paid_search", utm=("bing", "cpc")),
+    ArrivalRule("paid_search", utm=("baidu", "cpc")),
+    ArrivalRule("paid_social", utm=("", "paid_social")),
+    ArrivalRule("paid_social", utm=("", "paidsocial")),
+    ArrivalRule("display", utm=("", "display")),
+    ArrivalRule("display", utm=("", "banner")),
+    ArrivalRule("video", utm=("", "video")),
+    ArrivalRule("email", utm=("", "email")),
+    ArrivalRule("event", utm=("", "event")),
+    ArrivalRule("organic_social", utm=("", "social")),
+    ArrivalRule("partner", utm=("", "affiliate")),
+    ArrivalRule("partner", utm=("", "partner")),
+    ArrivalRule("paid_search", utm=("", "cpc")),
+    ArrivalRule("organic_search", utm=("", "organic")),
+    ArrivalRule("referral", utm=("", "referral")),
+    *(
+        ArrivalRule("organic_search", referrer=engine)
+        for engine in ("google.", "bing.", "baidu.", "sogou.", "so.com", "duckduckgo.", "yandex.", "yahoo.")
+    ),
+    *(
+        ArrivalRule("organic_social", referrer=site)
+        for site in (
+            "facebook.",
+            "instagram.",
+            "linkedin.",
+            "weibo.",
+            "zhihu.",
+            "bilibili.",
+            "xiaohongshu.",
+            "x.com",
+            "t.co",
+            "reddit.",
+        )
+    ),
+    *(ArrivalRule("video", referrer=site) for site in ("youtube.", "youtu.be", "douyin.", "tiktok.")),
+)
+"""How live arrivals name the kind of their channel, in order. Channels are kinds of `partners.choices.ChannelKind`."""

@@ -38,3 +38,129 @@ def touches_before(
         .values_list("pk", "visitor_id", "visitor__key", "visitor__user_id", "channel_id", "owner_id", "occurred_at")
     )
     return [JourneyTouch(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class ReportPath:
+    """A conversion with the touches before it: ((channel, instant), ...), oldest first. Value in minor units."""
+
+    order_id: int | None
+    user_id: int
+    occurred_at: datetime
+    value_minor: int
+    path: tuple[tuple[int, datetime], ...]
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that a channel report is computed from. Mappings are by channel; money is in the report's currency."""
+
+    orders: list[ReportPath]
+    sign_ups: list[ReportPath]
+    null_paths: dict[tuple[int, ...], int]
+    spend: dict[int, int]
+    touches: dict[int, int]
+    channel_visitors: dict[int, int]
+    visitors: int
+    watermark: datetime
+    rates: list[dict[str, str]]
+
+    @property
+    def buyers(self) -> int:
+        """How many people bought."""
+        return len({order.user_id for order in self.orders})
+
+    def first_orders(self) -> list[ReportPath]:
+        """Each buyer's first order of the range."""
+        first: dict[int, ReportPath] = {}
+        for order in self.orders:
+            first.setdefault(order.user_id, order)
+        return list(first.values())
+
+
+def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
+    """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
+
+    Raises NoRateError where an amount in another currency has no exchange rate on or before its day.
+    """
+    opens, closes = day_start(since), day_start(until + timedelta(days=1))
+    window = timedelta(days=window_days)
+    journeys, touches, channel_visitors = _journeys(opens, closes, window)
+    exchange = Exchange(currency)
+    conversions = (
+        Conversion.objects.filter(occurred_at__gte=opens, occurred_at__lt=closes)
+        .exclude(import_batch__state=BatchState.REVERSED)
+        .exclude(order__state=OrderState.VOIDED)
+        .order_by("occurred_at", "pk")
+        .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency")
+    )
+    paths: dict[str, list[ReportPath]] = {ConversionKind.ORDER: [], ConversionKind.SIGN_UP: []}
+    bought: set[int] = set()
+    for kind, order_id, user_id, visitor_id, at, value, unit in conversions:
+        person = user_id if user_id is not None else -(visitor_id or 0)
+        inside = tuple(touch for touch in journeys.get(person, ()) if at - window <= touch[1] <= at)
+        minor = exchange.convert(value, unit, local_day(at)) if kind == ConversionKind.ORDER else 0
+        paths[kind].append(ReportPath(order_id, person, at, minor, inside))
+        if kind == ConversionKind.ORDER:
+            bought.add(person)
+    nulls: Counter[tuple[int, ...]] = Counter(
+        tuple(channel for channel, _ in path) for person, path in journeys.items() if person not in bought
+    )
+    return ReportInputs(
+        orders=paths[ConversionKind.ORDER],
+        sign_ups=paths[ConversionKind.SIGN_UP],
+        null_paths=dict(sorted(nulls.items())),
+        spend=_spend(since, until, exchange),
+        touches=touches,
+        channel_visitors=channel_visitors,
+        visitors=len(journeys),
+        watermark=timezone.now(),
+        rates=exchange.used(),
+    )
+
+
+def day_start(day: date) -> datetime:
+    """The instant at which a day of the portal's time zone begins."""
+    return datetime.combine(day, time.min, timezone.get_default_timezone())
+
+
+def local_day(instant: datetime) -> date:
+    """The day of the portal's time zone that an instant falls on."""
+    return timezone.localdate(instant, timezone.get_default_timezone())
+
+
+Journeys = dict[int, list[tuple[int, datetime]]]
+
+
+def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Journeys, dict[int, int], dict[int, int]]:
+    """Touches by person (or by minus the browser's key), and how many touches and browsers each channel had."""
+    rows = (
+        Touchpoint.objects.filter(occurred_at__gte=opens - window, occurred_at__lt=closes)
+        .exclude(import_batch__state=BatchState.REVERSED)
+        .order_by("occurred_at", "pk")
+        .values_list("visitor_id", "visitor__user_id", "channel_id", "occurred_at")
+    )
+    journeys: Journeys = defaultdict(list)
+    touches: Counter[int] = Counter()
+    browsers: dict[int, set[int]] = defaultdict(set)
+    for visitor_id, user_id, channel_id, at in rows.iterator(chunk_size=20_000):
+        journeys[user_id if user_id is not None else -visitor_id].append((channel_id, at))
+        if at >= opens:
+            touches[channel_id] += 1
+            browsers[channel_id].add(visitor_id)
+    return journeys, dict(touches), {channel: len(seen) for channel, seen in browsers.items()}
+
+
+def _spend(since: date, until: date, exchange: Exchange) -> dict[int, int]:
+    """Spend by channel, converted day by day."""
+    rows = (
+        Spend.objects.filter(day__range=(since, until))
+        .exclude(import_batch__state=BatchState.REVERSED)
+        .values_list("campaign__channel_id", "day", "currency")
+        .annotate(amount=Sum("amount_minor"))
+        .order_by("campaign__channel_id", "day", "currency")
+    )
+    spend: Counter[int] = Counter()
+    for channel_id, day, unit, amount in rows:
+        spend[channel_id] += exchange.convert(int(amount), unit, day)
+    return dict(spend)

@@ -1,0 +1,92 @@
+"""Turns a page that somebody opened into a touch."""
+
+import re
+from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+
+from analytics.rules import KIND_RULES, ChannelMap, classify
+from analytics.services.visits import NewTouch, touchpoints_record
+from partners.choices import ChannelKind
+from partners.models import Channel, TrackingLink
+from partners.services import NewChannel, channels_ensure
+
+ROBOTS = re.compile(r"bot|crawl|spider|slurp|preview|monitor|headless|curl|wget|python-requests|httpx", re.IGNORECASE)
+"""User agents that are no visitors. Their requests are answered and leave no touch."""
+
+
+def is_robot(user_agent: str) -> bool:
+    """The request was not made by a person."""
+    return not user_agent or bool(ROBOTS.search(user_agent))
+
+
+@transaction.atomic
+def link_follow(*, link: TrackingLink, visitor_key: UUID, referrer: str, consent: bool, at: datetime) -> None:
+    """Record that a visitor followed a tracking link. Money never moves by it."""
+    touchpoints_record(
+        touches=[
+            NewTouch(
+                visitor_key=visitor_key,
+                channel_id=link.channel_id,
+                owner_id=link.owner_id,
+                link_id=link.pk,
+                landing=link.destination,
+                referrer_host=(urlsplit(referrer).hostname or "") if referrer else "",
+                utm={"utm_campaign": link.campaign} if link.campaign else {},
+                consent=consent,
+                occurred_at=at,
+            )
+        ]
+    )
+
+
+@transaction.atomic
+def arrival_record(
+    *, visitor_key: UUID, landing: str, referrer: str, returning: bool, consent: bool, at: datetime
+) -> bool:
+    """Record an arrival on a page, if it is one: by UTM tags, a click id, a foreign referrer, or a first direct visit.
+
+    A page opened from a page of ours is no arrival. Returns whether a touch was stored.
+    """
+    own = [settings.BASE_URL, f"{urlsplit(landing).scheme}://{urlsplit(landing).netloc}"]
+    arrival = classify(landing=landing, referrer=referrer, channels=ChannelMap(rules=KIND_RULES, own=own))
+    if arrival.channel == ChannelKind.DIRECT and (returning or referrer):
+        return False
+    touchpoints_record(
+        touches=[
+            NewTouch(
+                visitor_key=visitor_key,
+                channel_id=_channel(arrival.channel),
+                landing=urlsplit(landing).path,
+                referrer_host=arrival.referrer_host,
+                utm=arrival.utm,
+                click_id=arrival.click_id,
+                consent=consent,
+                occurred_at=at,
+            )
+        ]
+    )
+    return True
+
+
+def _channel(kind: str) -> int:
+    """The platform's own channel of a kind; made when the first visitor comes that way."""
+    key = f"analytics.channel.{kind}"
+    found: int | None = cache.get(key)
+    if found is None:
+        found = (
+            Channel.objects.filter(kind=kind, owner=None, is_active=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+            .first()
+        )
+        if found is None:
+            label = str(ChannelKind(kind).label)
+            code = kind.replace("_", "-")
+            found = channels_ensure(channels=[NewChannel(code=code, name=label, kind=kind)])[code]
+        cache.set(key, found, 60)
+    return found
