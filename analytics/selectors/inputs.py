@@ -1,43 +1,17 @@
-"""Reads of analytics. Evidence is for staff and tasks; portal readers see only what their earnings tell them."""
+"""All that a channel report is computed from."""
 
-from collections.abc import Collection
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from datetime import date, datetime, time, timedelta
 
-from django.db.models import Q
+from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.choices import BatchState
-from analytics.models import Touchpoint
-
-
-@dataclass(frozen=True)
-class JourneyTouch:
-    """One touch of a journey."""
-
-    touch_id: int
-    visitor_id: int
-    visitor_key: UUID
-    user_id: int | None
-    channel_id: int
-    owner_id: int | None
-    occurred_at: datetime
-
-
-def touches_before(
-    *, user_ids: Collection[int], visitor_keys: Collection[UUID], since: datetime, until: datetime
-) -> list[JourneyTouch]:
-    """Touches of these people and browsers in [since, until], oldest first; withdrawn imports count nowhere."""
-    rows = (
-        Touchpoint.objects.filter(
-            Q(visitor__user_id__in=user_ids) | Q(visitor__key__in=visitor_keys),
-            occurred_at__range=(since, until),
-        )
-        .exclude(import_batch__state=BatchState.REVERSED)
-        .order_by("occurred_at", "pk")
-        .values_list("pk", "visitor_id", "visitor__key", "visitor__user_id", "channel_id", "owner_id", "occurred_at")
-    )
-    return [JourneyTouch(*row) for row in rows]
+from analytics.choices import ConversionKind
+from analytics.models import Conversion, Spend, Touchpoint
+from analytics.selectors.exchange import Exchange
+from courses.choices import OrderState
 
 
 @dataclass(frozen=True)
@@ -160,7 +134,12 @@ def _spend(since: date, until: date, exchange: Exchange) -> dict[int, int]:
         .annotate(amount=Sum("amount_minor"))
         .order_by("campaign__channel_id", "day", "currency")
     )
-    spend: Counter[int] = Counter()
+    # One sum for each rate, converted once: rounding every day by itself would drift from the sum of the file.
+    by_rate: dict[tuple[int, str, date], tuple[int, date]] = {}
     for channel_id, day, unit, amount in rows:
-        spend[channel_id] += exchange.convert(int(amount), unit, day)
+        key = (channel_id, unit, exchange.rate(unit, day).day)
+        by_rate[key] = (by_rate.get(key, (0, day))[0] + int(amount), day)
+    spend: Counter[int] = Counter()
+    for (channel_id, unit, _), (amount, day) in by_rate.items():
+        spend[channel_id] += exchange.convert(amount, unit, day)
     return dict(spend)
