@@ -104,4 +104,6 @@ class DecisionReason(models.TextChoices):
     NOT_A_MEMBER = "not_a_member", _("Not an active member of the programme")
     NOTHING_LEFT = "nothing_left", _("Nothing was left to share")
     NO_CREDIT = "no_credit", _("The paying model gave no credit")
+    NO_SHARE = "no_share", _("The agreement gives channels no share")
+    DISCOUNT_BORNE = "discount_borne", _("A discount that you bear took it up")
     VOIDED = "voided", _("The order was voided")

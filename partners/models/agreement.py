@@ -7,10 +7,12 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.models import Party, User
 from partners.choices import PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
 
 
+@tracked()
 class Agreement(models.Model):
     """Who shares what of which sales. It covers one thing of an upper floor, such as one course."""
 
@@ -28,9 +30,15 @@ class Agreement(models.Model):
         constraints = [models.UniqueConstraint(fields=["scope_kind", "scope_id"], name="partners_one_agreement")]
 
     def __str__(self) -> str:
+        return self.local_title
+
+    @property
+    def local_title(self) -> str:
+        """Title in the reader's language."""
         return self.title_zh if self.title_zh and (get_language() or "").startswith("zh") else self.title
 
 
+@tracked()
 class AgreementParty(models.Model):
     """A party that an agreement names, so that it may read and must accept it."""
 
@@ -48,8 +56,13 @@ class AgreementParty(models.Model):
         return f"{self.agreement}: {self.party}"
 
 
+@tracked()
 class AgreementVersion(models.Model):
-    """The rule and clauses for a range of time. Once accepted it never changes."""
+    """The rule and clauses for a range of time.
+
+    What was proposed never changes: a trigger lets only the state, the approver and the end of the range move, each in
+    one direction. In force it comes when every party that the rule names, and the owner, accepted exactly its text.
+    """
 
     agreement = models.ForeignKey(
         Agreement, on_delete=models.PROTECT, related_name="versions", verbose_name=_("agreement")
@@ -70,7 +83,10 @@ class AgreementVersion(models.Model):
     window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
     hold_days = models.PositiveSmallIntegerField(_("holding period in days"), default=7)
     effective = DateTimeRangeField(_("in force"), help_text=_("From inclusive, until exclusive."))
-    text_hash = models.CharField(_("hash of the text"), max_length=64)
+    note = models.CharField(_("why"), max_length=300, blank=True)
+    text = models.TextField(_("text"), blank=True, help_text=_("Written from the rule when the version is proposed."))
+    text_zh = models.TextField(_("text in Chinese"), blank=True)
+    text_hash = models.CharField(_("hash of the text"), max_length=64, blank=True)
     created_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("prepared by")
     )
@@ -93,10 +109,28 @@ class AgreementVersion(models.Model):
                 condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("created_by")),
                 name="partners_version_two_persons",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=["in_force", "superseded"])
+                | models.Q(approved_by__isnull=False, created_by__isnull=False),
+                name="partners_version_persons_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["draft", "withdrawn"]) | ~models.Q(text_hash=""),
+                name="partners_version_has_text",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(effective__startswith__isnull=False, effective__isempty=False),
+                name="partners_version_has_start",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.agreement} v{self.number}"
+
+    @property
+    def local_text(self) -> str:
+        """Text in the reader's language."""
+        return self.text_zh if (get_language() or "").startswith("zh") else self.text
 
 
 class Acceptance(models.Model):
@@ -108,6 +142,9 @@ class Acceptance(models.Model):
     party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="acceptances", verbose_name=_("party"))
     user = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("accepted by")
+    )
+    on_behalf = models.BooleanField(
+        _("on behalf"), default=False, help_text=_("Recorded by staff from a consent given outside the portal.")
     )
     text_hash = models.CharField(_("hash of the text"), max_length=64)
     accepted_at = models.DateTimeField(_("accepted at"), default=timezone.now)

@@ -6,10 +6,12 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.models import Party
 from partners.choices import Bearer, ChannelKind
 
 
+@tracked()
 class Channel(models.Model):
     """A way visitors come; it may belong to a party, which then may earn by it."""
 
@@ -38,6 +40,7 @@ class Channel(models.Model):
         return self.name_zh if self.name_zh and (get_language() or "").startswith("zh") else self.name
 
 
+@tracked()
 class TrackingLink(models.Model):
     """A short address `/go/CODE` that leads to one page of ours; never to an address given by the visitor."""
 
@@ -67,6 +70,7 @@ class TrackingLink(models.Model):
         return f"/go/{self.code}"
 
 
+@tracked()
 class Coupon(models.Model):
     """A code that lowers the price and may name who brought the learner."""
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Party
@@ -11,7 +12,11 @@ from partners.models.channel import Channel
 
 
 class EarningDecision(models.Model):
-    """One decision for one party on one order line, with the facts a partner may read. Append-only."""
+    """One decision for one party on one order line, with the facts a partner may read. Append-only.
+
+    `amount_minor` equals the party's postings of the line. Where the order is voided, a second row with reason
+    `voided` takes the amount back. List price, discount, tax and paid are the line's, in minor units.
+    """
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
     source_id = models.CharField(_("source id"), max_length=64)
@@ -33,6 +38,9 @@ class EarningDecision(models.Model):
     reason = models.CharField(_("reason"), max_length=16, choices=DecisionReason.choices)
     amount_minor = models.BigIntegerField(_("amount in minor units"))
     currency = models.CharField(_("currency"), max_length=3)
+    list_minor = models.BigIntegerField(_("list price in minor units"))
+    discount_minor = models.BigIntegerField(_("discount in minor units"), default=0)
+    tax_minor = models.BigIntegerField(_("tax in minor units"), default=0)
     paid_minor = models.BigIntegerField(_("paid by the learner in minor units"))
     credit_ppm = models.PositiveIntegerField(_("credit in ppm"), null=True, blank=True)
     order_code = models.CharField(_("order"), max_length=32)
@@ -49,10 +57,30 @@ class EarningDecision(models.Model):
         verbose_name_plural = _("earnings")
         constraints = [
             models.UniqueConstraint(
-                fields=["source_kind", "source_id", "party", "reason"], name="partners_decided_once"
-            )
+                fields=["source_kind", "source_id", "party"],
+                condition=~models.Q(reason="voided"),
+                name="partners_decided_once",
+            ),
+            models.UniqueConstraint(
+                fields=["source_kind", "source_id", "party"],
+                condition=models.Q(reason="voided"),
+                name="partners_voided_once",
+            ),
         ]
-        indexes = [models.Index(fields=["party", "-placed_at", "-id"], name="partners_earning_recent")]
+        indexes = [
+            models.Index(fields=["party", "-placed_at", "-id"], name="partners_earning_recent"),
+            models.Index(fields=["order_code"], name="partners_earning_order"),
+            models.Index(
+                fields=["item_kind", "item_id", "placed_at"],
+                condition=models.Q(version=None),
+                name="partners_earning_unagreed",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.party} · {self.order_code}"
+
+    @property
+    def local_title(self) -> str:
+        """Title of what was bought, in the reader's language."""
+        return self.item_title_zh if self.item_title_zh and (get_language() or "").startswith("zh") else self.item_title

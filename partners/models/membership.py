@@ -6,11 +6,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.choices import PartyKind
 from accounts.models import Party
 from partners.choices import MembershipState, Tier
 
 
+@tracked()
 class Membership(models.Model):
     """A party's standing in the programme; state and overrides live here, not on the party."""
 

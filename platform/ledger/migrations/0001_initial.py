@@ -85,7 +85,7 @@ DROP TRIGGER ledger_entry_not_empty ON ledger_journalentry; DROP FUNCTION ledger
 DROP TRIGGER ledger_entry_balances ON ledger_posting; DROP FUNCTION ledger_check_zero_sum();
 """
 
-OWN_ACCOUNT = "EXISTS (SELECT 1 FROM ledger_account a WHERE a.id = account_id)"
+OWN_ACCOUNT = "EXISTS (SELECT 1 FROM ledger_account a WHERE a.id = ledger_balancesnapshot.account_id)"
 
 
 class Migration(migrations.Migration):
