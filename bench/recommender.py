@@ -1,0 +1,194 @@
+"""Accuracy and cost of the recommender's engine on real course data, one JSON line per model.
+
+    PORTAL_SHARED_DATA=../shared OMP_NUM_THREADS=1 python bench/recommender.py [p1 p3 serve] [--stage valid]
+
+Reads the folders ``data/recommender/mooccubex5`` (protocol P1: leave-one-out) and ``data/recommender/coco_recent``
+(protocol P3: one instant for everybody). Settings were chosen on valid; `--stage test` reports them once. Seconds are
+CPU seconds of the process from arrays in memory to a model that can score; set one thread for comparable figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from recommender.engine.artefact import write_artefact
+from recommender.engine.config import settings_from
+from recommender.engine.data import Interactions
+from recommender.engine.device import choose_device, describe_device
+from recommender.engine.evaluate import evaluate
+from recommender.engine.models import get_model
+from recommender.engine.serve import open_recommender
+from recommender.engine.split import Split, split_by_time, split_leave_one_out
+
+P3_VALID_FROM, P3_TEST_FROM = 1_500_076_800, 1_504_224_000  # 2017-07-15 and 2017-09-01, UTC
+
+CANDIDATES: dict[str, list[tuple[str, dict[str, object]]]] = {
+    "p1": [
+        ("popularity", {}),
+        ("item_knn", {}),
+        ("ease", {"ridge": 100.0, "decay": 1.0, "window": 2000}),
+        ("ease", {"ridge": 100.0}),
+        ("sequence_ease", {"ridge": 50.0}),
+        ("blend", {}),
+    ],
+    "p3": [
+        ("popularity", {}),
+        ("popularity", {"window_seconds": 30 * 86_400}),
+        ("item_knn", {}),
+        ("ease", {"ridge": 300.0, "decay": 1.0, "window": 2000}),
+        ("ease", {"ridge": 300.0, "decay": 0.9}),
+        ("sequence_ease", {"ridge": 150.0, "decay": 0.8}),
+        (
+            "blend",
+            {
+                "components": [
+                    {"model": "ease", "settings": {"ridge": 300.0, "decay": 0.9}},
+                    {"model": "sequence_ease", "settings": {"ridge": 150.0, "decay": 0.8}},
+                    {"model": "item_knn", "settings": {"decay": 0.9}},
+                ]
+            },
+        ),
+    ],
+}
+
+
+def shared_data() -> Path:
+    """The folder of shared data sets, from the environment; a clear end where it is not."""
+    root = os.environ.get("PORTAL_SHARED_DATA")
+    folder = Path(root or ".") / "data" / "recommender"
+    if not root or not folder.is_dir():
+        sys.exit("set PORTAL_SHARED_DATA to the folder that holds data/recommender")
+    return folder
+
+
+def load_sequences(path: Path) -> Interactions:
+    """One user a line, space-separated item ids 0..n-1, oldest first."""
+    with gzip.open(path, "rt") as lines:
+        rows = [np.array(line.split(), dtype=np.int64) for line in lines]
+    items = np.concatenate(rows)
+    users = np.repeat(np.arange(len(rows)), [row.size for row in rows])
+    return Interactions.build(users=users, items=items, item_ids=np.arange(items.max() + 1), repeats="refuse")
+
+
+def load_events(folder: Path) -> Interactions:
+    """Tab-separated user, item, unix_time with a header; the catalogue is items.tsv."""
+    table = np.loadtxt(folder / "interactions.tsv.gz", skiprows=1, usecols=(0, 1, 2), dtype=np.int64, delimiter="\t")
+    with gzip.open(folder / "items.tsv.gz", "rt") as lines:
+        catalogue = [int(line.split("\t")[0]) for line in lines.readlines()[1:]]
+    return Interactions.build(
+        users=table[:, 0], items=table[:, 1], times=table[:, 2], item_ids=catalogue, repeats="refuse"
+    )
+
+
+def load(protocol: str) -> Split:
+    """The data set of a protocol, split."""
+    folder = shared_data()
+    if protocol == "p1":
+        return split_leave_one_out(load_sequences(folder / "mooccubex5" / "sequences.txt.gz"))
+    return split_by_time(load_events(folder / "coco_recent"), valid_from=P3_VALID_FROM, test_from=P3_TEST_FROM)
+
+
+def measure(protocol: str, stage_name: str) -> None:
+    """Fit and rank every candidate; settings that are fitted (a blend's coefficients) are fitted on valid."""
+    split, device = load(protocol), choose_device()
+    for name, values in CANDIDATES[protocol]:
+        rng = np.random.default_rng(0)
+        kind = get_model(name)
+        valid = split.valid.sample(20_000, rng=rng)
+        stage = valid if stage_name == "valid" else split.test
+        started = time.process_time()
+        settings = kind.tune(valid, settings=settings_from(kind.Settings, values), device=device, rng=rng)
+        tuned = time.process_time()
+        model = kind.fit(stage.train, settings=settings, device=device, rng=rng)
+        fitted = time.process_time()
+        figures = evaluate(model, stage, device=device, rng=rng)
+        report = {
+            "protocol": protocol,
+            "stage": stage_name,
+            "model": name,
+            "settings": values,
+            "device": describe_device(device),
+            "metrics": {key: round(figure.value, 4) for key, figure in figures.items()},
+            "errors": {key: round(figures[key].error, 4) for key in ("hr@10", "ndcg@10")},
+            "users": int(stage.users.size),
+            "tune_cpu_seconds": round(tuned - started, 2),
+            "fit_cpu_seconds": round(fitted - tuned, 2),
+            "evaluate_cpu_seconds": round(time.process_time() - fitted, 2),
+            "peak_mb_so_far": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+        if name == "blend":
+            report["coefficients"] = list(settings.coefficients)
+        print(json.dumps(report), flush=True)
+
+
+def measure_serving() -> None:
+    """Top-20 for single users from raw history through a mapped model file, and for many at once; P1's data."""
+    split, device = load("p1"), choose_device("cpu")
+    users = np.random.default_rng(0).choice(split.test.users, 4_000, replace=False)
+    histories = [split.test.train.item_ids[split.test.train.history(user)].tolist() for user in users]
+    for name, values in CANDIDATES["p1"][3:]:
+        kind, rng = get_model(name), np.random.default_rng(0)
+        model = kind.fit(split.test.train, settings=settings_from(kind.Settings, values), device=device, rng=rng)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.safetensors"
+            write_artefact(path, model, data_sha256="", code_version="bench")
+            started = time.perf_counter()
+            served = open_recommender(path)
+            opened = time.perf_counter() - started
+            size = path.stat().st_size
+            plain = timings(lambda history: served.recommend(history, k=20, reasons=0), histories)  # noqa: B023
+            reasoned = timings(lambda history: served.recommend(history, k=20), histories)  # noqa: B023
+        batch = split.test.users[:20_000]
+        started = time.process_time()
+        for start in range(0, batch.size, 1000):
+            model.top_k_batch(split.test.train, batch[start : start + 1000], 20, device=device)
+        rate = batch.size / (time.process_time() - started)
+        report = {"serve": name, "file_mb": size // 2**20, "open_ms": round(opened * 1000, 2)}
+        report |= {"top20_us": plain, "top20_with_reasons_us": reasoned, "batch_users_per_cpu_second": round(rate)}
+        print(json.dumps(report), flush=True)
+
+
+def timings(call: Callable[[list[int]], object], histories: list[list[int]]) -> dict[str, float]:
+    """Microseconds at the median and the 95th and 99th percentile, after 200 warm calls."""
+    for history in histories[:200]:
+        call(history)
+    spent = []
+    for history in histories:
+        started = time.perf_counter_ns()
+        call(history)
+        spent.append((time.perf_counter_ns() - started) / 1000)
+    return {
+        name: round(float(np.quantile(spent, share)), 1) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    }
+
+
+def main() -> None:
+    """Run what was asked for, everything by default."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["p1", "p3", "serve"], help="p1, p3, serve (default: all)")
+    parser.add_argument("--stage", choices=["valid", "test"], default="test")
+    options = parser.parse_args()
+    for what in options.what:
+        if what == "serve":
+            measure_serving()
+        elif what in CANDIDATES:
+            measure(what, options.stage)
+        else:
+            parser.error(f"unknown benchmark {what!r}")
+
+
+if __name__ == "__main__":
+    main()

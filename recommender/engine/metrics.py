@@ -1,0 +1,136 @@
+"""From ranks to figures, each with its standard error.
+
+Everything is computed from the full ranking (every item the user has not taken competes); there is no metric over
+sampled negatives. A user's first target decides HR, NDCG and MRR; recall looks at all targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.engine.data import Bool, Float64, Int32, Int64
+from recommender.engine.split import Stage
+
+DEPTH = 10
+SHORT_HISTORY = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure, its standard error over users, and over how many users or targets it was taken."""
+
+    value: float
+    error: float
+    count: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % normal interval."""
+        return self.value - 1.96 * self.error, self.value + 1.96 * self.error
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What one model said to one stage: ranks float64 [targets] from 1, top int32 [users, 10] with -1 for no item."""
+
+    stage: Stage
+    ranks: Float64
+    top: Int32
+
+
+def per_user(ranking: Ranking) -> dict[str, Float64]:
+    """Values of every user metric, float64 [users] in the order of ``stage.users`` (one at least)."""
+    first = ranking.ranks[ranking.stage.pointers[:-1]]
+    values = {f"hr@{k}": (first <= k).astype(np.float64) for k in (1, 5, 10)}
+    values |= {f"ndcg@{k}": np.where(first <= k, 1 / np.log2(first + 1), 0.0) for k in (10, 20)}
+    lengths = np.diff(ranking.stage.pointers)
+    hits = np.add.reduceat((ranking.ranks <= 20).astype(np.float64), ranking.stage.pointers[:-1])
+    values["recall@20"] = hits / np.minimum(20, lengths)
+    values["mrr"] = 1 / first
+    return values
+
+
+def slices(stage: Stage) -> dict[str, Bool]:
+    """Users by how often the first target was taken in training (tail20, tail100, head) and by history (short)."""
+    taken = stage.train.item_counts[stage.targets[stage.pointers[:-1]]]
+    return {
+        "tail20": taken < 20,
+        "tail100": taken < 100,
+        "head": taken >= 100,
+        "short": stage.train.lengths[stage.users] <= SHORT_HISTORY,
+    }
+
+
+def summarise(ranking: Ranking, *, rng: np.random.Generator, replicates: int = 100) -> dict[str, Estimate]:
+    """All figures by name; a slice without users is left out, a stage without users gives nothing.
+
+    hr@1, hr@5, hr@10, ndcg@10, ndcg@20, recall@20 (hits over min(20, targets)), mrr, the slices' hr@10 and ndcg@10,
+    cold_hr@10 and cold_hr@100 (over every target nobody took in training), coverage@10 (share of the catalogue in
+    somebody's top 10) and gini@10 (of the exposure counts of all items). Errors of means are analytic, those of
+    coverage and Gini bootstrap standard deviations over `replicates` resamples of users.
+    """
+    stage = ranking.stage
+    if not stage.users.size:
+        return {}
+    values = per_user(ranking)
+    figures = {name: _mean(value) for name, value in values.items()}
+    for name, mask in slices(stage).items():
+        for metric in ("hr@10", "ndcg@10"):
+            if mask.any():
+                figures[f"{name}_{metric}"] = _mean(values[metric][mask])
+    cold = ranking.ranks[stage.train.item_counts[stage.targets] == 0]
+    for k in (10, 100):
+        if cold.size:
+            figures[f"cold_hr@{k}"] = _mean((cold <= k).astype(np.float64))
+    exposed = _exposure(ranking.top, stage.train.n_items)
+    resampled = _resample(ranking.top, stage.train.n_items, rng=rng, replicates=replicates)
+    for name, measure in (("coverage@10", coverage), ("gini@10", gini)):
+        spread = np.std([measure(counts) for counts in resampled], ddof=1)
+        figures[name] = Estimate(measure(exposed), float(spread), int(stage.users.size))
+    return figures
+
+
+def coverage(counts: Int64) -> float:
+    """Share of the catalogue that was shown at all."""
+    return float((counts > 0).mean())
+
+
+def gini(counts: Int64) -> float:
+    """Gini coefficient of exposure: 0 when all items are shown alike, towards 1 when one item takes all."""
+    total = counts.sum()
+    if not total:
+        return 0.0
+    order = np.arange(1, counts.size + 1)
+    return float(2 * (order * np.sort(counts)).sum() / (counts.size * total) - (counts.size + 1) / counts.size)
+
+
+def paired_difference(
+    first: Float64,
+    second: Float64,
+    *,
+    rng: np.random.Generator,
+    replicates: int = 1000,
+    statistic: Callable[[Float64], float] = lambda values: float(values.mean()),
+) -> tuple[float, float, float]:
+    """Mean of ``first - second`` over the same users, and its 95 % bootstrap interval (low, high)."""
+    difference = first - second
+    draws = [statistic(difference[rng.integers(0, difference.size, difference.size)]) for _ in range(replicates)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return statistic(difference), float(low), float(high)
+
+
+def _mean(values: Float64) -> Estimate:
+    spread = values.std(ddof=1) if values.size > 1 else 0.0
+    return Estimate(float(values.mean()), float(spread / np.sqrt(values.size)), int(values.size))
+
+
+def _exposure(top: Int32, n_items: int) -> Int64:
+    return np.bincount(top[top >= 0], minlength=n_items).astype(np.int64)
+
+
+def _resample(top: Int32, n_items: int, *, rng: np.random.Generator, replicates: int) -> list[Int64]:
+    users = top.shape[0]
+    return [_exposure(top[rng.integers(0, users, users)], n_items) for _ in range(replicates)]

@@ -1,0 +1,21 @@
+"""Models by name. A new model is one file here and one line in `MODELS`; the conformance suite then applies to it."""
+
+from __future__ import annotations
+
+from recommender.engine.errors import ConfigError
+from recommender.engine.models.base import Model
+from recommender.engine.models.blend import Blend
+from recommender.engine.models.ease import Ease
+from recommender.engine.models.item_knn import ItemKnn
+from recommender.engine.models.popularity import Popularity
+from recommender.engine.models.sequence_ease import SequenceEase
+
+MODELS: dict[str, type[Model]] = {kind.name: kind for kind in (Popularity, ItemKnn, Ease, SequenceEase, Blend)}
+
+
+def get_model(name: str) -> type[Model]:
+    """The model class registered under `name`. Raises ConfigError for names nobody registered."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise ConfigError(f"unknown model {name!r}; known: {', '.join(sorted(MODELS))}") from None
