@@ -5,7 +5,7 @@ Order-level amounts are divided among the order's lines here, so that everything
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ledger.money import BP, PPM, apportion, half_up
 from ledger.splits.accounts import POOL
@@ -72,14 +72,23 @@ class LineFacts:
     fields: Mapping[str, Any]
 
     @property
-    def bearers(self) -> tuple[str, ...]:
-        """The accounts that bear this line's non-pool discounts, in order."""
-        return tuple(discount.borne_by for discount in self.discounts if discount.borne_by != POOL)
+    def named(self) -> Sequence[Discount]:
+        """The discounts that a named account bears, in order; `borne` holds what of each was posted."""
+        return [discount for discount in self.discounts if discount.borne_by != POOL] if self.discounts else ()
 
     @property
     def base(self) -> int:
         """What the steps share: the settled price without tax, plus what others than the pool take off it."""
         return self.settled - self.settled_tax + sum(self.borne)
+
+
+class Allocation(NamedTuple):
+    """How an order-level amount was divided among several lines: `what` of `total` units, by `weights`."""
+
+    what: str
+    clause: str
+    total: int
+    weights: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +99,24 @@ class Sale:
     settled_currency: str
     lines: tuple[LineFacts, ...]
     fields: Mapping[str, Any]
+    allocations: tuple[Allocation, ...]
 
 
 def parse_sale(raw: object) -> Sale:
     """Read a sale and divide order-level amounts among its lines; EventError names the field that is wrong."""
     order = Reader(raw)
     currency = order.currency("currency")
+    fee = order.integer("processor_fee", default=0)
     settlement = order.child("settlement") if order.has("settlement") else None
     settled_currency = settlement.currency("currency") if settlement else currency
-    fee = order.integer("processor_fee", default=0)
+    log: list[Allocation] = []
     if order.has("lines"):
-        lines = _with_fees(_several(order), fee)
+        lines = _several(order, fee, log)
     else:
         lines = (_line(order, "", _discounts(order), _tax(order), fee),)
     if settlement:
-        lines = _converted(settlement, lines, settlement.integer("amount"))
-    return Sale(currency, settled_currency, lines, order.raw)
+        lines = _converted(settlement, lines, settlement.integer("amount"), log)
+    return Sale(currency, settled_currency, lines, order.raw, tuple(log))
 
 
 def _line(reader: Reader, line_id: str, discounts: tuple[Discount, ...], tax: Tax, fee: int = 0) -> LineFacts:
@@ -155,8 +166,6 @@ def _tax(reader: Reader) -> Tax:
     if mode not in (EXCLUSIVE, INCLUSIVE):
         raise tax.fail("not_one_of", "mode", allowed=f"{NO_TAX}, {EXCLUSIVE}, {INCLUSIVE}", found=mode)
     if tax.has("amount"):
-        if tax.has("rate_bp"):
-            raise tax.fail("conflict", "amount", other="rate_bp")
         return Tax(tax.path, mode, None, tax.integer("amount"))
     return Tax(tax.path, mode, tax.integer("rate_bp"), 0)
 
@@ -190,24 +199,34 @@ def _channels(reader: Reader) -> tuple[ChannelCredit, ...]:
     return shares
 
 
-def _several(order: Reader) -> tuple[LineFacts, ...]:
+def _several(order: Reader, fee: int, log: list[Allocation]) -> tuple[LineFacts, ...]:
     """Price each line of an order: its own fields where it has them, its part of the order's otherwise."""
     readers = order.items("lines")
     if not readers:
         raise order.fail("empty", "lines")
+    _refuse_twice(order, [reader.text("id") for reader in readers])
     prices = [reader.integer("list_price") for reader in readers]
     own = [_discounts(reader) for reader in readers]
-    room = [price - sum(d.amount for d in off) for price, off in zip(prices, own, strict=True)]
-    shared = _shared_discounts(order, prices, room)
+    shared = _shared_discounts(order, prices, own, log)
     discounts = [(*mine, *part) for mine, part in zip(own, shared, strict=True)]
     nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
-    taxes = _shared_tax(order, readers, prices, nets)
+    taxes = _shared_tax(order, readers, nets, log)
     inherited = {key: order.raw[key] for key in ("channel", "channels", "meter_before", "rule") if key in order.raw}
-    _refuse_twice(order, [reader.text("id") for reader in readers])
-    return tuple(
+    lines = [
         _line(_inheriting(reader, inherited), reader.text("id"), off, tax)
         for reader, off, tax in zip(readers, discounts, taxes, strict=True)
-    )
+    ]
+    fees = _divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])
+    return tuple(replace(line, fee=part) for line, part in zip(lines, fees, strict=True))
+
+
+def _divided(log: list[Allocation], what: str, clause: str, total: int, weights: Sequence[int]) -> list[int]:
+    """Apportion an order-level amount and note it; where every weight is zero, the first line takes it."""
+    if not total:
+        return [0] * len(weights)
+    used = tuple(weights) if any(weights) else (1, *[0] * (len(weights) - 1))
+    log.append(Allocation(what, clause, total, used))
+    return apportion(total, used)
 
 
 def _inheriting(line: Reader, inherited: Mapping[str, Any]) -> Reader:
@@ -217,42 +236,40 @@ def _inheriting(line: Reader, inherited: Mapping[str, Any]) -> Reader:
     return Reader({**inherited, **own}, line.path)
 
 
-def _shared_discounts(order: Reader, prices: Sequence[int], room: list[int]) -> list[list[Discount]]:
+def _shared_discounts(
+    order: Reader, prices: Sequence[int], own: Sequence[Sequence[Discount]], log: list[Allocation]
+) -> list[list[Discount]]:
     """Divide order-level discounts over list prices; where a line is too cheap for that, over what is still due."""
+    room = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, own, strict=True)]
     parts: list[list[Discount]] = [[] for _ in prices]
     for discount in _discounts(order):
         if discount.amount > sum(room):
             raise order.fail("discounts_exceed_price", "discounts", discounts=discount.amount, price=sum(room))
-        amounts = apportion(discount.amount, prices)
-        if any(amount > left for amount, left in zip(amounts, room, strict=True)):
-            amounts = apportion(discount.amount, room)
+        fits = all(a <= left for a, left in zip(apportion(discount.amount, prices), room, strict=True))
+        amounts = _divided(log, "discount", f"sale.{discount.path}", discount.amount, prices if fits else room)
         for i, amount in enumerate(amounts):
             room[i] -= amount
             parts[i].append(replace(discount, amount=amount))
     return parts
 
 
-def _shared_tax(order: Reader, readers: Sequence[Reader], prices: Sequence[int], nets: Sequence[int]) -> list[Tax]:
+def _shared_tax(order: Reader, readers: Sequence[Reader], nets: Sequence[int], log: list[Allocation]) -> list[Tax]:
     """Give each line its own tax or the order's: a rate as it is, an amount divided over those lines' net prices."""
     shared = _tax(order)
-    taxes = [_tax(reader) if reader.has("tax") else shared for reader in readers]
-    if shared.rate_bp is not None or not shared.amount:
-        return taxes
-    takers = [i for i, tax in enumerate(taxes) if tax is shared]
-    if not takers:
-        raise order.fail("conflict", "tax", other="the tax of every line")
-    amounts = apportion(shared.amount, _weights([nets[i] for i in takers], [prices[i] for i in takers]))
-    for i, amount in zip(takers, amounts, strict=True):
-        taxes[i] = replace(shared, amount=amount)
-    return taxes
+    own = [_tax(reader) if reader.has("tax") else None for reader in readers]
+    if shared.rate_bp is None and shared.amount:
+        if all(own):
+            raise order.fail("conflict", "tax", other="the tax of every line")
+        weights = [0 if tax else net for tax, net in zip(own, nets, strict=True)]
+        weights = weights if any(weights) else [0 if tax else 1 for tax in own]
+        amounts = _divided(log, "tax", "sale.tax", shared.amount, weights)
+        return [tax or replace(shared, amount=amount) for tax, amount in zip(own, amounts, strict=True)]
+    return [tax or shared for tax in own]
 
 
-def _with_fees(lines: tuple[LineFacts, ...], fee: int) -> tuple[LineFacts, ...]:
-    weights = _weights([line.payable for line in lines], [line.list_price for line in lines])
-    return tuple(replace(line, fee=part) for line, part in zip(lines, apportion(fee, weights), strict=True))
-
-
-def _converted(settlement: Reader, lines: tuple[LineFacts, ...], amount: int) -> tuple[LineFacts, ...]:
+def _converted(
+    settlement: Reader, lines: tuple[LineFacts, ...], amount: int, log: list[Allocation]
+) -> tuple[LineFacts, ...]:
     """Give each line its part S of the settled amount, and its tax and borne discounts at S/P.
 
     A free line has no rate of its own; what others bear of it is converted at the whole order's.
@@ -262,7 +279,9 @@ def _converted(settlement: Reader, lines: tuple[LineFacts, ...], amount: int) ->
         if amount or any(part for line in lines for part in line.borne):
             raise settlement.fail("nothing_paid", "amount")
         return lines
-    parts = apportion(amount, [line.payable for line in lines])
+    parts = [amount]
+    if len(lines) > 1:
+        parts = _divided(log, "settlement", "sale.settlement", amount, [line.payable for line in lines])
     return tuple(
         _settled(line, part, (part, line.payable) if line.payable else (amount, paid))
         for line, part in zip(lines, parts, strict=True)
@@ -277,13 +296,6 @@ def _settled(line: LineFacts, amount: int, rate: tuple[int, int]) -> LineFacts:
         settled_tax=half_up(line.tax * n, d),
         borne=tuple(half_up(part * n, d) for part in line.borne),
     )
-
-
-def _weights(wanted: Sequence[int], otherwise: Sequence[int]) -> Sequence[int]:
-    """Return the weights to divide by, where the wanted ones may all be zero: then prices, then the first line."""
-    if any(wanted):
-        return wanted
-    return otherwise if any(otherwise) else [1] + [0] * (len(otherwise) - 1)
 
 
 def _refuse_twice(order: Reader, ids: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from ledger.splits.rule import Fixed, Party, Percent, ProcessorFee, Rule, Split,
 
 T = TypeVar("T")
 
+MAX_HOLD_DAYS = 36_500
+
 _RULE_KEYS = {
     "id",
     "version",
@@ -89,11 +91,11 @@ class _Parser:
     def rule(self, reader: Reader) -> Rule | None:
         self.only(reader, _RULE_KEYS)
         rule_id = self.attempt(lambda: reader.text("id"))
-        version = self.attempt(lambda: reader.integer("version", least=1))
+        version = self.attempt(lambda: reader.integer("version"))
         effective_from = self.attempt(lambda: reader.instant("effective_from"))
         owner = self.attempt(lambda: self.payee(reader, "owner", channel=False))
         reserve_bp = self.attempt(lambda: reader.integer("reserve_bp", default=0, most=BP))
-        hold_days = self.attempt(lambda: reader.integer("hold_days", default=0))
+        hold_days = self.attempt(lambda: reader.integer("hold_days", default=0, most=MAX_HOLD_DAYS))
         policy = self.attempt(lambda: self.policy(reader)) or {}
         variants = self.attempt(lambda: self.variants(reader)) or []
         if self.problems:

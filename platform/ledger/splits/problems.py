@@ -44,6 +44,21 @@ SENTENCES: dict[str, str] = {
     "duplicate": "is used twice (found {found})",
     "conflict": "and {other} are both given; give one of them",
     "exceeds": "is {found}, more than the {most} it refers to",
+    "before": "is before {other}",
+}
+
+REJECTIONS: dict[str, str] = {
+    "no_rule": "no rule version was in force when the order was placed, or none of its variants is for this sale",
+    "exceeds_refundable": "nothing, or more than what is left of the payment, was to be refunded",
+    "dispute_open": "the order is in dispute",
+    "already_reversed": "this refund has been reversed before",
+    "already_released": "the order's reserve has been released before",
+    "idempotency_conflict": "the same event id came before with another body",
+    "unknown_order": "no such order is in the books",
+    "unknown_line": "the order has no such line",
+    "unknown_refund": "the order has no such refund",
+    "duplicate_order": "an order with this name is in the books already",
+    "no_open_dispute": "the order has no open dispute",
 }
 
 Scalar = str | int
@@ -87,3 +102,11 @@ class RuleError(SplitsError):
 
 class EventError(SplitsError):
     """An event that lacks something or says something impossible. It changes nothing."""
+
+
+class RejectedError(Exception):
+    """An event that is well formed but not allowed now; `code` is one of REJECTIONS. It changes nothing."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(REJECTIONS[code])
+        self.code = code

@@ -14,14 +14,18 @@ def fraction(numerator: int, denominator: int) -> str:
 
 
 def rounded(numerator: int, denominator: int, got: int) -> dict[str, Any]:
-    """Describe one half-up rounding of numerator/denominator to `got`.
+    """Describe how numerator/denominator became `got`.
 
-    `why`: exact (nothing to round), down, up, half_up (an exact half, which goes up: to the taker).
+    `why`: exact (nothing to round), down, up, half_up (an exact half, which goes up: to the taker), or history (not
+    this rounding alone decided: something was undone in between).
     """
     floor, rest = divmod(numerator, denominator)
-    if not rest:
+    due = floor + (2 * rest >= denominator)
+    if got != due:
+        why = "history"
+    elif not rest:
         why = "exact"
-    elif got == floor:
+    elif due == floor:
         why = "down"
     else:
         why = "half_up" if 2 * rest == denominator else "up"

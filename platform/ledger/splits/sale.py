@@ -18,6 +18,16 @@ class Posting(NamedTuple):
     amount: int
 
 
+class Detail(NamedTuple):
+    """One movement before netting: which order line it belongs to and which clause or fact it comes from."""
+
+    account: str
+    currency: str
+    amount: int
+    line: str
+    clause: str
+
+
 class Share(NamedTuple):
     """A line of the split: `amount` (> 0, minor units) earned by `account` under the clause at `clause`.
 
@@ -72,12 +82,17 @@ class LineResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SaleResult:
-    """A settled sale. `postings` are net per account and sum to zero; `advances` is what was open before it."""
+    """A settled sale. `details` are all its movements, `advances` is what was open before it."""
 
     sale: Sale
     lines: tuple[LineResult, ...]
-    postings: tuple[Posting, ...]
+    details: tuple[Detail, ...]
     advances: Mapping[str, Advance]
+
+    @property
+    def postings(self) -> tuple[Posting, ...]:
+        """The movements net per account, zeros left out; they sum to zero."""
+        return net(self.details)
 
     @property
     def shares(self) -> tuple[Share, ...]:
@@ -115,7 +130,7 @@ def sale_lines(
             for line_rule, line in zip(rules, facts.lines, strict=True)
         ]
     )
-    return SaleResult(facts, lines, _postings(facts.settled_currency, lines), advances)
+    return SaleResult(facts, lines, tuple(_details(facts.settled_currency, lines)), advances)
 
 
 def _settle(
@@ -192,18 +207,28 @@ def _recoup(shares: Sequence[Share], advances: Mapping[str, Advance], open_now: 
     return tuple(recouped)
 
 
-def _postings(currency: str, lines: Sequence[LineResult]) -> tuple[Posting, ...]:
-    net: dict[str, int] = {CLEARING: 0, TAX: 0, PROCESSOR_FEES: 0}
+def net(details: Sequence[Detail]) -> tuple[Posting, ...]:
+    """Sum movements per account and currency, in order of first appearance, zeros left out."""
+    sums: dict[tuple[str, str], int] = {}
+    for account, currency, amount, _line, _clause in details:
+        key = account, currency
+        sums[key] = sums.get(key, 0) + amount
+    return tuple([Posting(account, currency, amount) for (account, currency), amount in sums.items() if amount])
+
+
+def _details(cur: str, lines: Sequence[LineResult]) -> list[Detail]:
+    """List every single movement of a sale, in order: money in, fee, borne discounts, shares, recoupments."""
+    found: list[Detail] = []
     for facts, _rule, _variant, shares, _taken, recouped in lines:
-        net[CLEARING] -= facts.settled - facts.fee
-        net[PROCESSOR_FEES] -= facts.fee
-        if facts.borne:
-            for bearer, amount in zip(facts.bearers, facts.borne, strict=True):
-                net[bearer] = net.get(bearer, 0) - amount
-        for account, amount, _clause in shares:
-            net[account] = net.get(account, 0) + amount
+        line, fee = facts.id, facts.fee
+        found.append(Detail(CLEARING, cur, fee - facts.settled, line, "sale"))
+        if fee:
+            found.append(Detail(PROCESSOR_FEES, cur, -fee, line, "sale.processor_fee"))
+        for discount, borne in zip(facts.named, facts.borne, strict=True):
+            found.append(Detail(discount.borne_by, cur, -borne, line, f"sale.{discount.path}"))
+        found += [Detail(account, cur, amount, line, clause) for account, amount, clause in shares]
         for i, _wanted, amount in recouped:
-            account = shares[i].account
-            net[account] -= amount
-            net[advance(account)] = net.get(advance(account), 0) + amount
-    return tuple([Posting(account, currency, amount) for account, amount in net.items() if amount])
+            account, _amount, clause = shares[i]
+            found.append(Detail(account, cur, -amount, line, clause))
+            found.append(Detail(advance(account), cur, amount, line, clause))
+    return [detail for detail in found if detail.amount]

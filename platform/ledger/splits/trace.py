@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.money import BP, pct
-from ledger.splits.accounts import CHANNEL, POOL, TAX, advance, is_payable, payable, reserve
-from ledger.splits.facts import EXCLUSIVE, LineFacts
+from ledger.splits.accounts import CHANNEL, TAX, advance, is_payable, payable, reserve
+from ledger.splits.facts import EXCLUSIVE, Allocation, LineFacts
 from ledger.splits.rounding import apportioned, fraction, percented, rounded
 from ledger.splits.rule import Fixed, Percent, ProcessorFee, Split, Tiered
 from ledger.splits.sale import LineResult, SaleResult, Taken, channel_weights
@@ -19,13 +19,25 @@ Step = dict[str, Any]
 
 
 def trace_sale(result: SaleResult) -> dict[str, Any]:
-    """Return {format, event, currency, settled_currency, lines: [{line, rule, version, clause, steps}]}."""
+    """Tell a sale: allocations of order-level amounts, then per order line the rule version and every step."""
     return {
         "format": FORMAT,
         "event": "sale",
         "currency": result.sale.currency,
         "settled_currency": result.sale.settled_currency,
+        "allocations": [_allocation(allocation, result) for allocation in result.sale.allocations],
         "lines": [_line(line, result) for line in result.lines],
+    }
+
+
+def _allocation(allocation: Allocation, result: SaleResult) -> dict[str, Any]:
+    """Tell how an order-level amount was divided among several lines."""
+    rows = apportioned(allocation.total, allocation.weights)
+    return {
+        "what": allocation.what,
+        "clause": allocation.clause,
+        "amount": allocation.total,
+        "rows": [{"line": line.facts.id, **row} for line, row in zip(result.lines, rows, strict=True)],
     }
 
 
@@ -79,8 +91,7 @@ def _tax(line: LineFacts) -> Step:
 def _settlement(line: LineFacts, result: SaleResult) -> Step:
     """Tell what the paid amounts became in the settlement's currency, at the rate settled/paid."""
     sources = [("tax", TAX, line.tax, line.settled_tax)] if line.tax else []
-    named = [d for d in line.discounts if d.borne_by != POOL]
-    sources += [("discount", d.borne_by, d.amount, posted) for d, posted in zip(named, line.borne, strict=True)]
+    sources += [("discount", d.borne_by, d.amount, n) for d, n in zip(line.named, line.borne, strict=True)]
     whole = sum(part.facts.payable for part in result.lines), sum(part.facts.settled for part in result.lines)
     paid, settled = (line.payable, line.settled) if line.payable else whole
     return {

@@ -1,0 +1,114 @@
+"""The events that pay parties or settle with them: advance, release_reserve, period_close, pool and payout_run."""
+
+from typing import Any
+
+from ledger.money import BP, apportion, pct
+from ledger.splits.accounts import (
+    BANK,
+    DEFERRED,
+    FX_POSITION,
+    GUARANTEES,
+    IN_TRANSIT,
+    REVENUE,
+    WITHHOLDING,
+    payable,
+)
+from ledger.splits.accounts import advance as advance_account
+from ledger.splits.problems import RejectedError
+from ledger.splits.reading import Reader
+from ledger.splits.rounding import apportioned, percented
+from ledger.splits.sale import Detail
+from ledger.splits.state import Result, State, owner_of
+from ledger.splits.trace import FORMAT
+
+
+def advance(state: State, event: Reader) -> Result:
+    """Pay a party in advance; its later shares pay that back at `recoup_bp`, which is then the rate for all of it."""
+    account, currency = payable(event.party("party")), event.currency("currency")
+    amount, bp = event.integer("amount", least=1), event.integer("recoup_bp", most=BP)
+    state.recoup_bp[account, currency] = bp
+    details = [
+        Detail(BANK, currency, amount, "", ""),
+        Detail(advance_account(account), currency, -amount, "", ""),
+    ]
+    return state.book(details, _trace("advance", account=account, currency=currency, amount=amount, bp=bp))
+
+
+def release_reserve(state: State, event: Reader) -> Result:
+    """Move what is left of an order's reserve to the payables it was kept from."""
+    order = state.order(event.text("order"))
+    if any(line.released for line in order.lines):
+        raise RejectedError("already_released")
+    details: list[Detail] = []
+    for line in order.lines:
+        for account, amount in line.reserved.items():
+            line_id = line.result.facts.id
+            details.append(Detail(account, order.currency, -amount, line_id, "reserve_bp"))
+            details.append(Detail(owner_of(account), order.currency, amount, line_id, "reserve_bp"))
+        line.released = True
+    return state.book(details, _trace("release_reserve", order=order.id))
+
+
+def period_close(state: State, event: Reader) -> Result:
+    """Top a party up to its guarantee for the orders placed in [from, to), in one currency."""
+    account, currency = payable(event.party("party")), event.currency("currency")
+    start, end, guarantee = event.instant("from"), event.instant("to"), event.integer("guarantee")
+    if end < start:
+        raise event.fail("before", "to", other="from")
+    counted = [o for o in state.orders.values() if o.currency == currency and start <= o.placed_at < end]
+    earned = sum(order.earned(account) for order in counted)
+    top_up = max(0, guarantee - earned)
+    details = [Detail(GUARANTEES, currency, -top_up, "", ""), Detail(account, currency, top_up, "", "")]
+    told = _trace("period_close", account=account, currency=currency, orders=len(counted))
+    return state.book(details, {**told, "earned": earned, "guarantee": guarantee, "amount": top_up})
+
+
+def pool(state: State, event: Reader) -> Result:
+    """Share the creators' part of a subscription's revenue by weight; the platform keeps the rest."""
+    currency, amount = event.currency("currency"), event.integer("amount")
+    bp = event.integer("creator_bp", most=BP)
+    takers = [(item.account("account"), item.integer("weight")) for item in event.items("weights")]
+    weights = [weight for _account, weight in takers]
+    shared = pct(amount, bp) if any(weights) else 0
+    parts = apportion(shared, weights)
+    details = [Detail(DEFERRED, currency, -amount, "", ""), Detail(REVENUE, currency, amount - shared, "", "")]
+    details += [Detail(account, currency, part, "", "") for (account, _weight), part in zip(takers, parts, strict=True)]
+    told = _trace("pool", currency=currency, on=amount, bp=bp)
+    told |= percented(amount, bp, shared) if any(weights) else {"amount": 0, "why": "no_weight"}
+    rows = [
+        {"account": account, **row} for (account, _w), row in zip(takers, apportioned(shared, weights), strict=True)
+    ]
+    return state.book(details, {**told, "rows": rows})
+
+
+def payout_run(state: State, event: Reader) -> Result:
+    """Pay a party what is available at `at`: its balance less what orders still on hold credited to it."""
+    account, currency, at = payable(event.party("party")), event.currency("currency"), event.instant("at")
+    minimum, increment = event.integer("minimum", default=0), event.integer("increment", default=1, least=1)
+    withholding_bp = event.integer("withholding_bp", default=0, most=BP)
+    fx = event.child("fx") if event.has("fx") else None
+    to_currency, to_amount = (fx.currency("currency"), fx.integer("amount")) if fx else (currency, 0)
+    balance = state.balance(account, currency)
+    held = sum(order.held(account, at) for order in state.orders.values() if order.currency == currency)
+    available = balance - held
+    told = _trace("payout_run", account=account, currency=currency, balance=balance, held=held)
+    told |= {"available": available, "minimum": minimum, "increment": increment}
+    pay = available // increment * increment if available > 0 and available >= minimum else 0
+    if not pay:
+        return state.book([], {**told, "amount": 0})
+    withheld = pct(pay, withholding_bp)
+    details = [Detail(account, currency, -pay, "", ""), Detail(WITHHOLDING, currency, withheld, "", "")]
+    if fx:
+        details += [
+            Detail(FX_POSITION, currency, pay - withheld, "", ""),
+            Detail(FX_POSITION, to_currency, -to_amount, "", ""),
+            Detail(IN_TRANSIT, to_currency, to_amount, "", ""),
+        ]
+    else:
+        details.append(Detail(IN_TRANSIT, currency, pay - withheld, "", ""))
+    told["withheld"] = {"on": pay, "bp": withholding_bp, **percented(pay, withholding_bp, withheld)}
+    return state.book(details, {**told, "amount": pay})
+
+
+def _trace(event: str, **params: str | int) -> dict[str, Any]:
+    return {"format": FORMAT, "event": event, **params}
