@@ -1,7 +1,7 @@
 """What can be wrong with what an operator hands us."""
 
 
-class ImportRefused(Exception):
+class RefusedImportError(Exception):
     """Nothing was written. The message names file, row and column and says what to do."""
 
     def __init__(self, message: str, *, file: str = "", row: int | None = None, column: str = "") -> None:

@@ -1,5 +1,6 @@
 """The mapping: a TOML file that says what each file and column of a platform's export means."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ledger.money import MoneyError, exponent
 
 from partners.choices import ChannelKind
-from portal.imports.errors import ImportRefused
+from portal.imports.errors import RefusedImportError
 
 PER_MAJOR = {"major": 1, "micros": 1_000_000}
 """Units a cost column may be written in: how many of them make one major unit of the currency."""
@@ -86,13 +87,13 @@ SPEND = ("day", "campaign", "campaign_name", "impressions", "clicks", "cost")
 
 
 def load(path: Path) -> Mapping:
-    """Read and check a mapping; ImportRefused names the key that is wrong."""
+    """Read and check a mapping; RefusedImportError names the key that is wrong."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ImportRefused(f"the mapping cannot be read ({error.strerror}).", file=path.name) from error
+        raise RefusedImportError(f"the mapping cannot be read ({error.strerror}).", file=path.name) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ImportRefused(f"this is not well-formed TOML ({error}).", file=path.name) from error
+        raise RefusedImportError(f"this is not well-formed TOML ({error}).", file=path.name) from error
     return _Reader(path.name, table).mapping()
 
 
@@ -105,11 +106,11 @@ class _Reader:
 
     def mapping(self) -> Mapping:
         """The whole mapping."""
-        channels = tuple(self._channel(index, entry) for index, entry in enumerate(self._list("channels")))
+        channels = tuple(self._channel(index) for index in range(len(self._list("channels"))))
         names = {channel.code for channel in channels}
         return Mapping(
             path=self.file,
-            source=self._text("source.name"),
+            source=self._source("source.name"),
             zone=self._zone("source.time_zone"),
             currency=self._currency("orders.currency"),
             own=tuple(self._texts("source.own_addresses")),
@@ -120,7 +121,7 @@ class _Reader:
             channels=channels,
             direct=self._known("channel_map.otherwise", names),
             referral=self._known("channel_map.foreign_referrer", names),
-            rates=tuple(self._rate(index, entry) for index, entry in enumerate(self._list("rates"))),
+            rates=tuple(self._rate(index) for index in range(len(self._list("rates")))),
             spend=tuple(self._spend(index, names) for index in range(len(self._list("spend")))),
             curator_name=self._text("agreements.curator_name"),
             curator_name_zh=self._text("agreements.curator_name_zh"),
@@ -132,11 +133,12 @@ class _Reader:
             topic=(self._text("courses.topic"), self._text("courses.topic_name"), self._text("courses.topic_name_zh")),
         )
 
-    def refuse(self, key: str, message: str) -> ImportRefused:
+    def refuse(self, key: str, message: str) -> RefusedImportError:
         """An error that names the key."""
-        return ImportRefused(message, file=self.file, column=key)
+        return RefusedImportError(message, file=self.file, column=key)
 
     def _get(self, key: str) -> Any:
+        """The value under a dotted key; a number steps into a list of tables."""
         value: Any = self.table
         for part in key.split("."):
             value = (
@@ -202,7 +204,13 @@ class _Reader:
             return datetime.combine(value, time.min, self._zone("source.time_zone")).astimezone(UTC)
         raise self.refuse(key, f"{value!r} is not a date such as 2023-10-01.")
 
-    def _channel(self, index: int, entry: Any) -> ChannelDeclared:
+    def _source(self, key: str) -> str:
+        name = self._text(key)
+        if not re.fullmatch(r"[a-z][a-z0-9-]{1,15}", name):
+            raise self.refuse(key, f'"{name}" is not a short name: 2 to 16 small letters, digits and dashes.')
+        return name
+
+    def _channel(self, index: int) -> ChannelDeclared:
         key = f"channels.{index}"
         kind = self._text(f"{key}.kind")
         if kind not in ChannelKind.values:
@@ -215,7 +223,7 @@ class _Reader:
             name_zh=self._text(f"{key}.name_zh"),
         )
 
-    def _rate(self, index: int, entry: Any) -> RateDeclared:
+    def _rate(self, index: int) -> RateDeclared:
         key = f"rates.{index}"
         written = self._text(f"{key}.rate")
         try:

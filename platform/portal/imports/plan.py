@@ -10,7 +10,7 @@ from pathlib import Path
 from ledger.money import apportion, exponent, half_up
 
 from analytics.rules import Arrival, ArrivalRule, ChannelMap, classify
-from portal.imports.errors import ImportRefused
+from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping, SpendFile
 from portal.imports.reader import Row, find, rows
 
@@ -19,13 +19,14 @@ COST_DECIMALS = 10
 
 @dataclass(frozen=True)
 class Source:
-    """Where a planned thing stands in the files: enough to skip it the next time."""
+    """Where a planned thing stands in the files: enough to skip it the next time. Spend sums several `rows`."""
 
     kind: str
     external_id: str
     file: str
     row: int
     digest: str
+    rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,6 @@ class SpendPlanned:
     currency: str
     impressions: int
     clicks: int
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class Plan:
 
 
 def read(folder: Path, mapping: Mapping) -> Plan:
-    """Plan the import of `folder`; ImportRefused when anything in it cannot be taken as it stands."""
+    """Plan the import of `folder`; RefusedImportError when anything in it cannot be taken as it stands."""
     if not folder.is_dir():
-        raise ImportRefused("there is no such folder.", file=str(folder))
+        raise RefusedImportError("there is no such folder.", file=str(folder))
     plan = Plan()
     channels = _channel_map(folder, mapping, plan)
     plan.courses = _courses(folder, mapping, plan)
@@ -225,19 +225,17 @@ def _payments(folder: Path, mapping: Mapping, plan: Plan) -> list[PaymentPlanned
     ids, transactions = _Once("payment", keys["id"]), _Once("transaction", keys["transaction"])
     people = {person.source.external_id for person in plan.people}
     courses = {course.source.external_id for course in plan.courses}
-    planned = []
-    for row in _rows(folder, keys["file"], [keys[key] for key in keys if key != "file"], plan):
-        planned.append(
-            PaymentPlanned(
-                source=_source("payment", ids.take(row), row),
-                transaction=transactions.take(row),
-                paid_at=row.instant(keys["time"], mapping.zone),
-                person=_known(row, keys["person"], people, mapping.people["file"]),
-                course=_known(row, keys["course"], courses, mapping.courses["file"]),
-                amount_minor=row.money(keys["amount"], mapping.currency),
-            )
+    return [
+        PaymentPlanned(
+            source=_source("payment", ids.take(row), row),
+            transaction=transactions.take(row),
+            paid_at=row.instant(keys["time"], mapping.zone),
+            person=_known(row, keys["person"], people, mapping.people["file"]),
+            course=_known(row, keys["course"], courses, mapping.courses["file"]),
+            amount_minor=row.money(keys["amount"], mapping.currency),
         )
-    return planned
+        for row in _rows(folder, keys["file"], [keys[key] for key in keys if key != "file"], plan)
+    ]
 
 
 def _known(row: Row, column: str, known: set[str], file: str) -> str:
@@ -285,7 +283,12 @@ def _apportioned(days: Sequence[_CampaignDay], spend: SpendFile, plan: Plan, sca
     return [
         SpendPlanned(
             source=Source(
-                "spend", f"{spend.source}/{day.campaign}/{day.day}", day.first.file, day.first.number, _digest(day)
+                "spend",
+                f"{spend.source}/{day.campaign}/{day.day}",
+                day.first.file,
+                day.first.number,
+                _digest(day),
+                day.rows,
             ),
             network=spend.source,
             channel=spend.channel,
@@ -296,7 +299,6 @@ def _apportioned(days: Sequence[_CampaignDay], spend: SpendFile, plan: Plan, sca
             currency=spend.currency,
             impressions=day.impressions,
             clicks=day.clicks,
-            rows=day.rows,
         )
         for day, part in zip(days, parts, strict=True)
     ]

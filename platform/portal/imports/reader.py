@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ledger.money import MoneyError, minor_from_decimal
 
-from portal.imports.errors import ImportRefused
+from portal.imports.errors import RefusedImportError
 
 _INTEGER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
@@ -26,9 +26,9 @@ class Row:
     number: int
     fields: dict[str, str]
 
-    def refuse(self, message: str, column: str = "") -> ImportRefused:
+    def refuse(self, message: str, column: str = "") -> RefusedImportError:
         """An error that names this row."""
-        return ImportRefused(message, file=self.file, row=self.number, column=column)
+        return RefusedImportError(message, file=self.file, row=self.number, column=column)
 
     def text(self, column: str, *, required: bool = True) -> str:
         """The field as text; refused when empty and required."""
@@ -88,7 +88,7 @@ def find(folder: Path, name: str) -> Path:
     for candidate in (folder / name, folder / f"{name}.gz"):
         if candidate.is_file():
             return candidate
-    raise ImportRefused(
+    raise RefusedImportError(
         f"there is no such file in {folder} (nor {name}.gz); put it there or correct the mapping.", file=name
     )
 
@@ -99,7 +99,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     try:
         head = next((record for record in reader if any(record)), None)
         if head is None:
-            raise ImportRefused("the file is empty; its first line names the columns.", file=path.name)
+            raise RefusedImportError("the file is empty; its first line names the columns.", file=path.name)
         _check_head(path, head, columns)
         for record in reader:
             if not any(cell.strip() for cell in record):
@@ -108,7 +108,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
                 raise _wrong_width(path, reader.line_num, head, record)
             yield Row(path.name, reader.line_num, dict(zip(head, record, strict=True)))
     except csv.Error as error:
-        raise ImportRefused(
+        raise RefusedImportError(
             f"this line is not well-formed CSV ({error}); check its quotes.", file=path.name, row=reader.line_num
         ) from error
 
@@ -118,25 +118,25 @@ def _decode(path: Path) -> str:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8-sig")
     except (OSError, EOFError) as error:
-        raise ImportRefused(f"the file cannot be read ({error}).", file=path.name) from error
+        raise RefusedImportError(f"the file cannot be read ({error}).", file=path.name) from error
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise ImportRefused("this line is not UTF-8; save the file as UTF-8.", file=path.name, row=line) from error
+        raise RefusedImportError("this line is not UTF-8; save the file as UTF-8.", file=path.name, row=line) from error
 
 
 def _check_head(path: Path, head: Sequence[str], columns: Sequence[str]) -> None:
     for column in columns:
         if column not in head:
-            raise ImportRefused(
+            raise RefusedImportError(
                 f"the column is missing; the file has {', '.join(head)}.", file=path.name, row=1, column=column
             )
     if len(set(head)) != len(head):
         twice = next(name for name in head if list(head).count(name) > 1)
-        raise ImportRefused("the column stands there twice.", file=path.name, row=1, column=twice)
+        raise RefusedImportError("the column stands there twice.", file=path.name, row=1, column=twice)
 
 
-def _wrong_width(path: Path, number: int, head: Sequence[str], record: Sequence[str]) -> ImportRefused:
+def _wrong_width(path: Path, number: int, head: Sequence[str], record: Sequence[str]) -> RefusedImportError:
     column = head[len(record)] if len(record) < len(head) else head[-1]
-    return ImportRefused(
+    return RefusedImportError(
         f"the row has {len(record)} fields where {len(head)} are expected.", file=path.name, row=number, column=column
     )
