@@ -1,0 +1,1 @@
+"""Attribution: sequences of touches in, credits out. Pure: no database, no framework, no clock."""

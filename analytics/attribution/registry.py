@@ -1,0 +1,74 @@
+"""The models by name. Importing this loads nothing heavy; running a model does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analytics.attribution.errors import AttributionError
+
+if TYPE_CHECKING:
+    from analytics.attribution.markov import MarkovRun
+    from analytics.attribution.paths import Floats, PathTable
+
+POSITION_MODELS = ("first_touch", "last_touch", "linear", "u_shape", "time_decay", "shapley")
+MODELS = (*POSITION_MODELS, "markov")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Credit per channel code of a path table: `conversions`, and `value` where the table knows value."""
+
+    model: str
+    conversions: Floats
+    value: Floats | None
+    markov: MarkovRun | None = None
+
+
+def known_models(names: list[str]) -> list[str]:
+    """Return `names` without repeats; raises AttributionError on one that is no model."""
+    for name in names:
+        if name not in MODELS:
+            raise AttributionError(f"unknown model '{name}', choose among {', '.join(MODELS)}")
+    return list(dict.fromkeys(names))
+
+
+def attribute(paths: PathTable, *, model: str, order: int = 1) -> Attribution:
+    """Share the conversions and value of `paths` among its channels by `model` (one of MODELS).
+
+    `order` matters to `markov` alone. Raises AttributionError on an unknown model or an impossible order.
+    """
+    known_models([model])
+    if model == "markov":
+        from analytics.attribution.markov import markov
+
+        run = markov(paths, order=order)
+        return Attribution(model, run.conversions, run.value, run)
+    from analytics.attribution.heuristics import heuristic
+
+    return Attribution(model, *heuristic(paths, model=model))
+
+
+def as_json(paths: PathTable, attribution: Attribution) -> dict[str, Any]:
+    """Return `attribution` as the command's JSON object, channels by name in order of first appearance."""
+
+    def rows(**columns: Floats | None) -> dict[str, dict[str, float | None]]:
+        return {
+            str(channel): {name: None if column is None else float(column[code]) for name, column in columns.items()}
+            for code, channel in enumerate(paths.channels)
+        }
+
+    run = attribution.markov
+    if run is None:
+        return {"channels": rows(conversions=attribution.conversions, value=attribution.value)}
+    return {
+        "order": run.order,
+        "p_conversion": run.p_conversion,
+        "value_per_journey": run.value_per_journey,
+        "channels": rows(
+            conversions=run.conversions,
+            value=run.value,
+            removal_effect_conversions=run.removal_effect_conversions,
+            removal_effect_value=run.removal_effect_value,
+        ),
+    }
