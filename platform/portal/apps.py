@@ -13,7 +13,7 @@ class PortalConfig(AppConfig):
         from allauth.account.decorators import secure_admin_login
         from django.contrib import admin
 
-        from portal import celery  # noqa: F401
+        from portal import celery, checks  # noqa: F401
 
         admin.autodiscover()
         admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

@@ -17,6 +17,12 @@ def sources(root: Path) -> list[Path]:
     return sorted(path for path in set(found) if ".venv" not in path.parts)
 
 
+def is_compiled(source: Path) -> bool:
+    """Whether its .mo file is there and younger."""
+    target = source.with_suffix(".mo")
+    return target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns
+
+
 def faults(source: Path) -> Iterator[str]:
     """One line for each message that is untranslated, fuzzy, or has other placeholders than its original."""
     with source.open("rb") as file:

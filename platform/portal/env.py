@@ -143,6 +143,12 @@ TABLE: tuple[Variable, ...] = (
         meaning="Port that the web listens on.",
     ),
     Variable(
+        name="PORTAL_BIND",
+        kind="text",
+        default="127.0.0.1",
+        meaning="Address that the web listens on; 0.0.0.0 only behind a proxy or in a container.",
+    ),
+    Variable(
         name="PORTAL_WEB_WORKERS",
         kind="integer",
         default="2",

@@ -9,20 +9,31 @@ from typing import Any
 from psycopg2 import sql
 
 EXTENSIONS = ("btree_gist", "pg_trgm", "hstore", "vector")
+PLAIN = "LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS"
 VERSION = 1  # raise it when the statements below change, so that embedded databases are prepared again
 
 
 def create_role(cursor: Any, role: str, *, password: str | None) -> None:
     """Create `role`, or bring it to the attributes that it must have; None leaves its password alone."""
-    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
-    verb = "ALTER" if cursor.fetchone() else "CREATE"
     cursor.execute(
-        sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS").format(
-            sql.Identifier(role)
-        )
+        "SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls) "
+        "FROM pg_roles WHERE rolname = %s",
+        [role],
     )
+    row = cursor.fetchone()
+    # A managed server's admin may create a plain role but not alter such attributes, so a plain one is left alone.
+    if row is None or not row[0]:
+        verb = "ALTER" if row else "CREATE"
+        cursor.execute(sql.SQL(f"{verb} ROLE {{}} {PLAIN}").format(sql.Identifier(role)))
     if password is not None:
         cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
+
+
+def join_owner(cursor: Any, owner: str) -> None:
+    """Let the admin act for `owner` (make its database, set its default grants), where it is no superuser."""
+    cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    if not cursor.fetchone()[0]:
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
 
 
 def create_database(cursor: Any, name: str, *, owner: str, template: str | None = None) -> bool:

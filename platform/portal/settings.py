@@ -132,13 +132,13 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_TIME_LIMIT = 3600
-# The first pattern that fits wins; everything else goes to `default`.
+# By the task's name, APP.VERB; the first pattern that fits wins, everything else goes to `default`.
 CELERY_TASK_ROUTES = (
     [
-        ("ledger.tasks.*", {"queue": "money"}),
-        ("partners.tasks.payout*", {"queue": "money"}),
-        ("partners.tasks.statement*", {"queue": "money"}),
-        ("recommender.tasks.train*", {"queue": "training"}),
+        ("ledger.*", {"queue": "money"}),
+        ("partners.payout*", {"queue": "money"}),
+        ("partners.statement*", {"queue": "money"}),
+        ("recommender.train*", {"queue": "training"}),
     ],
 )
 CELERY_TIMEZONE = env.text("PORTAL_TIME_ZONE")

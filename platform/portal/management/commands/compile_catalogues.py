@@ -15,10 +15,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         written = 0
         for source in catalogues.sources(settings.BASE_DIR):
-            target = source.with_suffix(".mo")
-            if target.exists() and target.stat().st_mtime_ns > source.stat().st_mtime_ns:
+            if catalogues.is_compiled(source):
                 continue
-            _compile(source, target)
+            _compile(source, source.with_suffix(".mo"))
             written += 1
         if options["verbosity"]:
             self.stdout.write(f"{written} catalogues compiled")

@@ -1,0 +1,105 @@
+# Every command of the project. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev prepare system demo run test lint bench faults doctor docs shots clean
+
+BIN := $(CURDIR)/.venv/bin
+PY := $(BIN)/python
+export PATH := $(BIN):$(PATH)
+export DJANGO_SETTINGS_MODULE ?= portal.settings
+ARGS ?=
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+# --- the environment -------------------------------------------------------------------------------------------------
+$(PY):
+	@for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	  if command -v $$name >/dev/null && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then found=$$name; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then echo "Python 3.11 or newer is needed; none was found on PATH." >&2; exit 1; fi; \
+	"$$found" -m venv .venv || { echo "$$found cannot make a virtual environment (Debian: apt install python3-venv)." >&2; exit 1; }
+
+# The stamps hold the requirement files' checksum, so a touched but unchanged file installs nothing.
+install: $(PY) ## install what the portal needs into .venv
+	@sum=$$(cat requirements.txt pyproject.toml | cksum); \
+	if [ "$$(cat .venv/installed 2>/dev/null)" != "$$sum" ]; then \
+	  $(PY) -m pip install --disable-pip-version-check -r requirements.txt && echo "$$sum" > .venv/installed; \
+	fi
+
+install-dev: install ## install what tests and static checks need as well
+	@sum=$$(cat requirements.txt requirements-dev.txt pyproject.toml | cksum); \
+	if [ "$$(cat .venv/installed-dev 2>/dev/null)" != "$$sum" ]; then \
+	  $(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt && echo "$$sum" > .venv/installed-dev; \
+	fi
+
+prepare: install
+	@$(PY) manage.py compile_catalogues --verbosity 0
+	@$(PY) manage.py collectstatic --no-input --verbosity 0
+
+# --- serve -----------------------------------------------------------------------------------------------------------
+run: prepare ## serve web, worker and beat at http://localhost:8000
+	@$(PY) manage.py migrate --verbosity 0
+	@exec honcho start
+
+demo: export PORTAL_DEMO = 1
+demo: prepare ## a year of demo business, then serve it; ARGS=--reset starts anew, ARGS=--no-serve stops after the data
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py demo $(ARGS)
+	@case " $(ARGS) " in *" --no-serve "*) ;; *) exec honcho start ;; esac
+
+# --- check -----------------------------------------------------------------------------------------------------------
+system:
+	@missing=""; \
+	[ -n "$${CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
+	command -v xgettext >/dev/null || missing="$$missing gettext"; \
+	if command -v fc-list >/dev/null; then [ -n "$$(fc-list :lang=zh)" ] || missing="$$missing fonts-noto-cjk"; \
+	else missing="$$missing fontconfig fonts-noto-cjk"; fi; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+	  echo "Not installed:$$missing. Tests that need them are left out; install them, or set CHROMIUM." >&2; \
+	  [ "$${CI:-}" != true ]; \
+	fi
+
+test: install-dev system ## the whole test suite
+	@$(PY) manage.py compile_catalogues --verbosity 0
+	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+
+# Settings as on a public installation, so that `check --deploy` has something to say; the hosts do not exist.
+PUBLIC := PORTAL_DEMO=0 PORTAL_DEBUG=0 PORTAL_HTTPS=1 PORTAL_PROXY=1 PORTAL_BASE_URL=https://portal.example \
+  PORTAL_ALLOWED_HOSTS=portal.example PORTAL_SECRET_KEY=lint-only-lint-only-0123456789-abcdefghij-ABCDEFGHIJ-lint-only \
+  DATABASE_URL=postgresql://app:app@db.example/portal DATABASE_OWNER_URL=postgresql://owner:owner@db.example/portal \
+  BROKER_URL=amqp://user:user@broker.example// CACHE_URL=redis://cache.example/0 EMAIL_URL=smtp+tls://u:p@mail.example
+
+lint: install-dev ## static checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	git ls-files -z 'templates/*.html' '*/templates/*.html' | xargs -0 -r $(BIN)/djade --check --target-version 5.2
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PUBLIC) $(PY) manage.py check --deploy --fail-level WARNING
+	$(PY) manage.py check_catalogues
+
+bench: install-dev ## benchmarks, as JSON lines
+	@$(PY) -m bench $(ARGS)
+
+faults: install-dev ## long fault tests
+	@$(PY) -m pytest tests/faults $(ARGS)
+
+doctor: install ## look this installation over
+	@$(PY) manage.py doctor
+
+docs: install-dev ## build the documentation into build/docs
+	@$(BIN)/mkdocs build --strict --quiet && echo "build/docs/index.html"
+
+shots: install-dev system ## take the README's screenshots from the demo
+	@PORTAL_DEMO=1 $(PY) manage.py shots $(ARGS)
+
+clean: ## remove what was built; data stays
+	@rm -rf build staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
