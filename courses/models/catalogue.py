@@ -1,12 +1,13 @@
 """What is on sale."""
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.models import ImportBatch, Party
 from courses.choices import CourseState, CreatorRole, LessonKind, Level
 
@@ -37,6 +38,7 @@ class Topic(models.Model):
         return _local(self.name, self.name_zh)
 
 
+@tracked(exclude=("search",))
 class Course(models.Model):
     """A course that people buy. Texts stand in English and Chinese side by side."""
 
@@ -70,7 +72,16 @@ class Course(models.Model):
         verbose_name_plural = _("courses")
         indexes = [
             GinIndex(fields=["search"], name="courses_course_search"),
+            # For words that were mistyped: nearest titles by shared trigrams.
+            GinIndex(OpClass("title", name="gin_trgm_ops"), name="courses_course_title"),
             models.Index(fields=["state", "-published_at", "-id"], name="courses_course_recent"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="published") | models.Q(published_at__isnull=False),
+                name="courses_published_when",
+            ),
+            models.CheckConstraint(condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="courses_course_currency"),
         ]
 
     def __str__(self) -> str:
@@ -98,6 +109,7 @@ class Course(models.Model):
         return list(self.outcomes_zh if zh else self.outcomes)
 
 
+@tracked()
 class CourseCreator(models.Model):
     """A creator's part in a course. What it pays stands in the agreement."""
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.models import User
 from courses.models.catalogue import Course, Lesson
 from courses.models.order import OrderLine
@@ -52,19 +53,25 @@ class LessonProgress(models.Model):
         verbose_name = _("lesson progress")
         verbose_name_plural = _("lesson progress")
         constraints = [models.UniqueConstraint(fields=["enrolment", "lesson"], name="courses_progress_once")]
+        indexes = [models.Index(fields=["enrolment", "-updated_at"], name="courses_progress_recent")]
 
     def __str__(self) -> str:
         return f"{self.enrolment} · {self.lesson}"
 
 
+@tracked()
 class Rating(models.Model):
-    """Stars and a comment by a learner who is enrolled."""
+    """Stars and a comment by a learner who is enrolled. A hidden comment is shown to nobody; its stars still count."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ratings", verbose_name=_("learner"))
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="ratings", verbose_name=_("course"))
     stars = models.PositiveSmallIntegerField(_("stars"), validators=[MinValueValidator(1), MaxValueValidator(5)])
     comment = models.TextField(_("comment"), blank=True, max_length=2000)
     created_at = models.DateTimeField(_("rated at"), default=timezone.now)
+    hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True)
+    hidden_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("hidden by")
+    )
 
     class Meta:
         verbose_name = _("rating")

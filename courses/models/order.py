@@ -9,9 +9,14 @@ from courses.choices import OrderState
 from courses.models.catalogue import Course
 from partners.models import Coupon
 
+CURRENCY = r"^[A-Z]{3}$"
+
 
 class CartItem(models.Model):
-    """A course that a visitor means to buy; the cart belongs to the visitor's key until somebody signs in."""
+    """A course that a visitor means to buy; the cart belongs to the visitor's key until somebody signs in.
+
+    Rows of a person follow the person to every browser; the key then only says where they were added.
+    """
 
     visitor_key = models.UUIDField(_("visitor"))
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, verbose_name=_("person"))
@@ -21,7 +26,14 @@ class CartItem(models.Model):
     class Meta:
         verbose_name = _("cart item")
         verbose_name_plural = _("cart items")
-        constraints = [models.UniqueConstraint(fields=["visitor_key", "course"], name="courses_cart_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["visitor_key", "course"], condition=models.Q(user=None), name="courses_cart_visitor_once"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "course"], condition=models.Q(user__isnull=False), name="courses_cart_user_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.course)
@@ -46,8 +58,19 @@ class Order(models.Model):
     coupon = models.ForeignKey(
         Coupon, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("coupon")
     )
+    discount_bearer = models.CharField(
+        _("discount borne by"),
+        max_length=80,
+        blank=True,
+        help_text=_("As the coupon said at that instant: pool, or the code of a ledger account."),
+    )
     placed_at = models.DateTimeField(_("placed at"))
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    voided_at = models.DateTimeField(_("voided at"), null=True, blank=True)
+    voided_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("voided by")
+    )
+    void_reason = models.CharField(_("why it was voided"), max_length=200, blank=True)
     import_batch = models.ForeignKey(
         ImportBatch, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("import")
     )
@@ -63,6 +86,28 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=models.Q(discount_minor__lte=models.F("list_minor")), name="courses_discount_bound"
             ),
+            models.CheckConstraint(
+                condition=models.Q(tax_inclusive=True, total_minor=models.F("list_minor") - models.F("discount_minor"))
+                | models.Q(
+                    tax_inclusive=False,
+                    total_minor=models.F("list_minor") - models.F("discount_minor") + models.F("tax_minor"),
+                ),
+                name="courses_order_total",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tax_minor__lte=models.F("total_minor")), name="courses_order_tax_bound"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(discount_minor=0) | ~models.Q(discount_bearer=""), name="courses_order_bearer"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="paid") | models.Q(paid_at__isnull=False), name="courses_order_paid_when"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="voided") | models.Q(voided_at__isnull=False),
+                name="courses_order_voided_when",
+            ),
+            models.CheckConstraint(condition=models.Q(currency__regex=CURRENCY), name="courses_order_currency"),
         ]
 
     def __str__(self) -> str:
@@ -70,7 +115,10 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One course of an order, with its exact part of the order's discount, tax and fee."""
+    """One course of an order, with its exact part of the order's discount and tax. Append-only.
+
+    The lines of an order sum to the order in every amount; a deferred trigger holds them to it.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", verbose_name=_("order"))
     position = models.PositiveSmallIntegerField(_("position"))
@@ -87,6 +135,12 @@ class OrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "position"], name="courses_line_position"),
             models.UniqueConstraint(fields=["order", "course"], name="courses_line_course_once"),
+            models.CheckConstraint(
+                condition=models.Q(discount_minor__lte=models.F("list_minor")), name="courses_line_discount_bound"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tax_minor__lte=models.F("payable_minor")), name="courses_line_tax_bound"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,7 +148,7 @@ class OrderLine(models.Model):
 
 
 class Payment(models.Model):
-    """Money that arrived for an order, once per id of the provider."""
+    """Money that arrived for an order, once per id of the provider. Append-only."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments", verbose_name=_("order"))
     provider = models.CharField(_("provider"), max_length=32)
@@ -107,7 +161,10 @@ class Payment(models.Model):
     class Meta:
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
-        constraints = [models.UniqueConstraint(fields=["provider", "external_id"], name="courses_payment_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "external_id"], name="courses_payment_once"),
+            models.CheckConstraint(condition=models.Q(currency__regex=CURRENCY), name="courses_payment_currency"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.external_id}"
