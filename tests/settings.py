@@ -10,6 +10,9 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
+# Tests of pages log staff in without a code; tests/accounts/test_second_factor.py switches this on.
+STAFF_SECOND_FACTOR = False
+
 # Messages go nowhere: the outbox is the queue of record, and a test that wants handlers to run calls the relay.
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, int] = {}

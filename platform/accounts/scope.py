@@ -5,10 +5,13 @@ sees none of their rows. Doors of staff and tasks say `all_rows()`, doors of the
 Both settings are local to the transaction, so a pooled connection never carries one reader's view to the next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+
+Chunk = TypeVar("Chunk", str, bytes)
 
 
 @contextmanager
@@ -23,6 +26,24 @@ def party_rows(parties: Iterable[int], *, using: str = DEFAULT_DB_ALIAS) -> Iter
     """See and write only rows of these parties (primary keys) until the block ends."""
     with _scope("", ",".join(str(int(party)) for party in parties), using):
         yield
+
+
+def streamed(chunks: Callable[[], Iterator[Chunk]], *, using: str = DEFAULT_DB_ALIAS) -> Iterator[Chunk]:
+    """The body of a streaming response, read in the scope that holds now.
+
+    A server reads such a body after the request's transaction has ended, where a table of parties shows no rows:
+    `StreamingHttpResponse(streamed(lambda: lines(...)))`. The transaction lasts as long as the reading.
+    """
+    scope, parties = _get(using)
+
+    def body() -> Iterator[Chunk]:
+        with transaction.atomic(using=using):
+            before = _get(using)
+            _set(using, scope, parties)
+            yield from chunks()
+            _set(using, *before)
+
+    return body()
 
 
 @contextmanager

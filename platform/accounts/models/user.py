@@ -51,6 +51,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # What `accounts.rules` has read for this instance; never stored.
+    known_roles: frozenset[str] | None = None
+    known_seats: frozenset[int] | None = None
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -1,0 +1,201 @@
+"""Who may do what: the role matrix, the doors, and the authentication backend that speaks for it.
+
+Django's admin asks `user.has_perm("app.action_model")`; `RoleBackend` answers from `MATRIX` alone. `creator` follows
+from a seat in a party and `learner` from having an account; neither opens the admin, and what they read is cut by
+`visible_to` and by row-level security.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.choices import Role
+from accounts.models import RoleGrant, Seat, User
+
+Reader = User | AnonymousUser
+
+V, W, ALL = ("view",), ("view", "add", "change"), ("view", "add", "change", "delete")
+
+_M, _F, _A, _K, _O = (str(role) for role in (Role.MANAGER, Role.FINANCE, Role.AUDITOR, Role.MARKETER, Role.OPERATOR))
+
+MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
+    # people
+    "accounts.user": {_M: V, _F: V, _O: W},
+    "accounts.rolegrant": {_O: W},
+    "accounts.party": {_M: W, _F: V, _K: V, _O: V},
+    "accounts.seat": {_M: ALL, _O: ALL},
+    "accounts.consent": {_M: V, _O: V},
+    "accounts.importbatch": {_M: V, _F: V, _K: V, _O: ("view", "reverse")},
+    "accounts.importedrow": {_M: V, _F: V, _O: V},
+    "accounts.auditentry": {_O: V},
+    # the outbox
+    "events.outboxevent": {_O: V},
+    "events.delivery": {_O: ("view", "retry")},
+    # money
+    "ledger.account": {_M: V, _F: V},
+    "ledger.balancesnapshot": {_F: V},
+    "ledger.journalentry": {_M: V, _F: V},
+    "ledger.posting": {_M: V, _F: V},
+    "ledger.fxrate": {_M: V, _F: W, _K: V},
+    # the partner programme
+    "partners.membership": {_M: W, _F: V, _K: V},
+    "partners.creator": {_M: W, _F: V, _K: V},
+    "partners.partner": {_M: W, _F: V, _K: V},
+    "partners.channel": {_M: W, _F: V, _K: W},
+    "partners.trackinglink": {_M: W, _F: V, _K: W},
+    "partners.coupon": {_M: W, _F: V, _K: W},
+    "partners.couponredemption": {_M: V, _F: V, _K: V},
+    "partners.agreement": {_M: W, _F: V},
+    "partners.agreementparty": {_M: ALL, _F: V},
+    "partners.agreementversion": {_M: (*W, "propose"), _F: ("view", "approve")},
+    "partners.acceptance": {_M: V, _F: V},
+    "partners.earningdecision": {_M: V, _F: V},
+    # courses
+    "courses.topic": {_M: ALL, _K: V},
+    "courses.course": {_M: (*W, "publish"), _F: V, _K: V},
+    "courses.coursecreator": {_M: ALL, _F: V},
+    "courses.section": {_M: ALL},
+    "courses.lesson": {_M: ALL},
+    "courses.order": {_M: V, _F: ("view", "void"), _K: V},
+    "courses.orderline": {_M: V, _F: V, _K: V},
+    "courses.payment": {_M: V, _F: V},
+    "courses.cartitem": {_M: V},
+    "courses.enrolment": {_M: W, _F: V},
+    "courses.lessonprogress": {_M: V},
+    "courses.rating": {_M: W, _K: V},
+    "courses.favourite": {_M: V, _K: V},
+    "courses.behaviourevent": {_M: V, _K: V},
+    # evidence
+    "analytics.visitor": {_M: V, _K: V},
+    "analytics.touchpoint": {_M: V, _K: V},
+    "analytics.conversion": {_M: V, _F: V, _K: V},
+    "analytics.credit": {_M: V, _F: V, _K: V},
+    "analytics.campaign": {_M: V, _F: V, _K: W},
+    "analytics.spend": {_M: V, _F: V, _K: W},
+    "analytics.reportrun": {_M: ("view", "add"), _F: ("view", "add"), _K: ("view", "add")},
+    "analytics.channelreportrow": {_M: V, _F: V, _K: V},
+    # the recommender
+    "recommender.trainingrun": {_M: V, _K: V, _O: ("view", "add", "promote")},
+    "recommender.servedlist": {_M: V, _K: V, _O: V},
+    "recommender.dismissal": {_M: V, _K: V, _O: V},
+    # what comes with the libraries
+    "admin.logentry": {_O: V},
+    "account.emailaddress": {_O: V},
+    "mfa.authenticator": {_O: ("view", "delete")},
+    "sessions.session": {_O: V},
+    "django_celery_beat.periodictask": {_O: ("view", "change")},
+    "django_celery_beat.intervalschedule": {_O: V},
+    "django_celery_beat.crontabschedule": {_O: V},
+    "django_celery_beat.clockedschedule": {_O: V},
+    "django_celery_beat.solarschedule": {_O: V},
+}
+"""Model -> role -> actions. The auditor views every row of it and changes nothing, so it is not written down."""
+
+DOORS: dict[str, frozenset[str]] = {
+    "admin": frozenset(Role.values),
+    "marketing": frozenset({_M, _F, _A, _K}),
+    "patterns": frozenset(Role.values),
+}
+"""Pages for staff -> the roles that may enter. `/creator/` asks for a seat instead: `is_creator`."""
+
+
+def roles_of(user: Reader) -> frozenset[str]:
+    """The staff roles that a person holds now; read once per request, then kept on the instance."""
+    if not isinstance(user, User) or not user.is_active or not user.is_staff:
+        return frozenset()
+    if user.known_roles is None:
+        live = RoleGrant.objects.filter(user_id=user.pk, revoked_at=None)
+        user.known_roles = frozenset(live.values_list("role", flat=True))
+    return user.known_roles
+
+
+def is_staff(user: Reader) -> bool:
+    """Whether a staff role (or being the superuser) lets this person see every party's rows."""
+    return isinstance(user, User) and user.is_active and user.is_staff and (user.is_superuser or bool(roles_of(user)))
+
+
+def is_creator(user: Reader) -> bool:
+    """Whether the person has a seat in any party."""
+    return isinstance(user, User) and user.is_active and bool(seats_of(user))
+
+
+def seats_of(user: Reader) -> frozenset[int]:
+    """Primary keys of the parties in which the person has a seat; read once per request, then kept on the instance."""
+    if not isinstance(user, User) or not user.is_active:
+        return frozenset()
+    if user.known_seats is None:
+        seats = Seat.objects.filter(user_id=user.pk)
+        user.known_seats = frozenset(seats.values_list("party_id", flat=True))
+    return user.known_seats
+
+
+def forget(user: User) -> None:
+    """Let the next question about this instance read the database again; verbs that change roles or seats call it."""
+    user.known_roles = user.known_seats = None
+
+
+def allows(role: str, action: str, model: str) -> bool:
+    """Whether a role may do `action` to rows of `model` ("app.model" in lower case)."""
+    row = MATRIX.get(model)
+    if row is None:
+        return False
+    return action in (V if role == Role.AUDITOR else row.get(role, ()))
+
+
+def may(user: Reader, action: str, model: str) -> bool:
+    """Whether a person may do `action` to rows of `model` by any of their roles; a superuser may do everything."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return user.is_superuser or any(allows(role, action, model) for role in roles_of(user))
+
+
+def may_enter(user: Reader, door: str) -> bool:
+    """Whether a person may enter a door of `DOORS`, or `creator`."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    if door == "creator":
+        return is_creator(user)
+    return user.is_superuser or bool(roles_of(user) & DOORS[door])
+
+
+def entrance(door: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Decorate a view: strangers are sent to the login, people without the role get 403."""
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not may_enter(request.user, door):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+class RoleBackend:
+    """Django's permissions by the matrix. It logs nobody in; allauth's backend does that."""
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
+        """Nobody."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """The person, for sessions that name this backend."""
+        return User.objects.filter(pk=user_id).first()
+
+    def has_perm(self, user: Reader, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's names
+        """`app.action_model`, as Django's admin asks; models of ours all have a row in the matrix."""
+        app, _, name = perm.partition(".")
+        action, _, model = name.partition("_")
+        return may(user, action, f"{app}.{model}")
+
+    def has_module_perms(self, user: Reader, app_label: str) -> bool:
+        """Whether any model of the app may be viewed."""
+        return any(model.startswith(f"{app_label}.") and may(user, "view", model) for model in MATRIX)

@@ -1,0 +1,121 @@
+"""Reads of the ground floor. `visible_to` is the reader; staff read all, others what is theirs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+
+from accounts.choices import ConsentPurpose
+from accounts.models import AuditEntry, Consent, ImportBatch, ImportedRow, Party, RoleGrant, Seat, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedBefore:
+    """A row that a live import brought: the hash of its cells and what it became."""
+
+    digest: str
+    target_kind: str
+    target_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of an audit entry before and after; None where the row did not exist."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def parties(*, visible_to: User) -> QuerySet[Party]:
+    """Parties of which the reader may see what lies behind their names: all for staff, else those of their seats."""
+    if _sees_all(visible_to):
+        return Party.objects.all()
+    return Party.objects.filter(pk__in=Seat.objects.filter(user=visible_to, user__is_active=True).values("party_id"))
+
+
+def party_ids(*, visible_to: User) -> list[int]:
+    """Primary keys of `parties`, in order."""
+    return sorted(parties(visible_to=visible_to).values_list("pk", flat=True))
+
+
+def seats(*, visible_to: User) -> QuerySet[Seat]:
+    """Seats in the parties that the reader may see."""
+    return Seat.objects.filter(party__in=parties(visible_to=visible_to)).select_related("user", "party")
+
+
+def people(*, visible_to: User) -> QuerySet[User]:
+    """People whom the reader may see: all for staff, else those who share a party, and oneself."""
+    if _sees_all(visible_to):
+        return User.objects.all()
+    shared = seats(visible_to=visible_to).values("user_id")
+    return User.objects.filter(pk__in=shared) | User.objects.filter(pk=visible_to.pk)
+
+
+def people_by_email(emails: Iterable[str]) -> dict[str, User]:
+    """People by address in lower case, for imports and commands; one query."""
+    wanted = [email.strip().lower() for email in emails]
+    found = User.objects.annotate(low=Lower("email")).filter(low__in=wanted)
+    return {user.email.lower(): user for user in found}
+
+
+def parties_by_code(codes: Iterable[str]) -> dict[str, Party]:
+    """Parties by code, for imports and commands; one query."""
+    return {party.code: party for party in Party.objects.filter(code__in=list(codes))}
+
+
+def roles_granted(*, user: User) -> QuerySet[RoleGrant]:
+    """Every grant a person ever had, live ones first."""
+    return RoleGrant.objects.filter(user=user).select_related("granted_by").order_by("-revoked_at", "role")
+
+
+def consents_now(*, user: User) -> dict[str, bool]:
+    """What counts now, by purpose; False where nothing was said."""
+    latest = Consent.objects.filter(user=user).order_by("purpose", "-given_at", "-pk").distinct("purpose")
+    said = dict(latest.values_list("purpose", "granted"))
+    return {str(purpose): said.get(purpose, False) for purpose in ConsentPurpose}
+
+
+def imported_before(*, source: str, kind: str, external_ids: Iterable[str]) -> dict[str, ImportedBefore]:
+    """Which of these ids live imports of the source brought already; one query."""
+    rows = ImportedRow.objects.filter(
+        source=source, kind=kind, external_id__in=list(external_ids), withdrawn=False
+    ).values_list("external_id", "digest", "target_kind", "target_id")
+    return {
+        external: ImportedBefore(digest=digest, target_kind=target_kind, target_id=target_id)
+        for external, digest, target_kind, target_id in rows
+    }
+
+
+def imported_rows(*, batch: ImportBatch, kind: str = "") -> QuerySet[ImportedRow]:
+    """Rows of one import, of one kind where given."""
+    rows = ImportedRow.objects.filter(batch=batch)
+    return rows.filter(kind=kind) if kind else rows
+
+
+def audit_entries(*, visible_to: User) -> QuerySet[AuditEntry]:
+    """The audit trail, newest first, for staff; nothing for others."""
+    entries = AuditEntry.objects.select_related("actor").order_by("-at", "-number")
+    return entries if _sees_all(visible_to) else entries.none()
+
+
+def audit_changes(entry: AuditEntry) -> list[FieldChange]:
+    """What an entry changed, field by field, against the state before it; one query for a change, none else."""
+    data: dict[str, Any] = entry.data
+    if entry.label == "insert":
+        return [FieldChange(field=field, before=None, after=value) for field, value in data.items()]
+    if entry.label == "delete":
+        return [FieldChange(field=field, before=value, after=None) for field, value in data.items()]
+    earlier = AuditEntry.objects.filter(source=entry.source, object_id=entry.object_id, number__lt=entry.number)
+    before = earlier.order_by("-number").values_list("data", flat=True).first() or {}
+    return [
+        FieldChange(field=field, before=before.get(field), after=value)
+        for field, value in data.items()
+        if before.get(field) != value
+    ]
+
+
+def _sees_all(reader: User) -> bool:
+    return reader.is_active and reader.is_staff
