@@ -1,0 +1,114 @@
+"""Journal entries and what they moved. Whole entries are for staff; portals read sums over their own lines."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import User
+from ledger.models import JournalEntry
+from ledger.selectors.visibility import parties_seen
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    """One posting as it stands in the books."""
+
+    position: int
+    account: str
+    party_id: int | None
+    amount: int
+    currency: str
+    line: str
+    clause: str
+    matures_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry with its postings."""
+
+    id: int
+    kind: str
+    source_kind: str
+    source_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    reverses_id: int | None
+    inputs: dict[str, Any]
+    trace: Any
+    body_hash: str
+    postings: tuple[PostingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the postings of some lines moved on one account; `shared` where the split, not a step before it, gave it."""
+
+    account: str
+    party_id: int | None
+    currency: str
+    shared: bool
+    amount: int
+
+
+def entry_with_postings(*, entry_id: int, visible_to: User | None) -> EntryRow | None:
+    """One entry, or None. Only staff and the house itself see entries: they name every party of an order."""
+    return next(iter(entries_with_postings(entries=[entry_id], visible_to=visible_to)), None)
+
+
+def entries_with_postings(*, entries: Collection[int], visible_to: User | None) -> list[EntryRow]:
+    """Return entries by id, each with its postings in order, in two queries."""
+    if parties_seen(visible_to) is not None:
+        return []
+    rows = JournalEntry.objects.filter(pk__in=entries).prefetch_related("postings__account").order_by("pk")
+    return [_entry(row) for row in rows]
+
+
+def booked_sources(
+    *, kind: str, source_kind: str, source_ids: Collection[str], visible_to: User | None
+) -> dict[str, int]:
+    """Which of the sources were booked: source id to entry id."""
+    if parties_seen(visible_to) is not None:
+        return {}
+    rows = JournalEntry.objects.filter(kind=kind, source_kind=source_kind, source_id__in=source_ids)
+    return dict(rows.values_list("source_id", "pk"))
+
+
+def line_flows(*, lines: Sequence[tuple[int, str]]) -> list[Flow]:
+    """Sum the postings of (entry, order line) pairs by account. The caller answers for who may read which sum."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.code, p.party_id, p.currency, (p.clause LIKE '%%.parties[%%' OR p.clause = 'reserve_bp') AS shared,
+                sum(p.amount)
+            FROM unnest(%s::bigint[], %s::text[]) AS k (entry_id, line)
+            JOIN ledger_posting p ON p.entry_id = k.entry_id AND p.line = k.line
+            JOIN ledger_account a ON a.id = p.account_id
+            GROUP BY a.code, p.party_id, p.currency, shared
+            """,
+            [[entry for entry, _ in lines], [line for _, line in lines]],
+        )
+        return [Flow(code, party, cur, shared, int(amount)) for code, party, cur, shared, amount in cursor.fetchall()]
+
+
+def _entry(row: JournalEntry) -> EntryRow:
+    postings = sorted(row.postings.all(), key=lambda posting: posting.position)
+    return EntryRow(
+        id=row.pk,
+        kind=row.kind,
+        source_kind=row.source_kind,
+        source_id=row.source_id,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        reverses_id=row.reverses_id,
+        inputs=row.inputs,
+        trace=row.trace,
+        body_hash=row.body_hash,
+        postings=tuple(
+            PostingRow(p.position, p.account.code, p.party_id, p.amount, p.currency, p.line, p.clause, p.matures_at)
+            for p in postings
+        ),
+    )

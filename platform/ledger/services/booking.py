@@ -1,0 +1,178 @@
+"""The one place that writes journal entries. Batch first: the number of queries does not depend on the batch."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
+from ledger.money import EXPONENTS
+from ledger.selectors.body import PostingBody, body_hash
+from ledger.services.accounts import AccountKey, AccountRow, accounts_open
+from ledger.services.drafts import EntryDraft, PostedEntry
+
+_MOST = 2**63 - 1
+
+
+class _Prepared(NamedTuple):
+    draft: EntryDraft
+    bodies: list[PostingBody]
+    hash: str
+
+
+@transaction.atomic
+def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
+    """Book every draft, or find it booked already; in the order given.
+
+    Missing accounts are opened. The same source with the same body gives the existing entry; with another body
+    IdempotencyConflictError. UnbalancedEntryError, UnknownAccountError and LedgerError name the entry. All or nothing.
+    """
+    prepared = _unique(_prepare(draft) for draft in drafts)
+    if not prepared:
+        return []
+    created = _insert_entries(prepared)
+    found = _find_entries([row for row in prepared if row.draft.key not in created])
+    fresh = [row for row in prepared if row.draft.key in created]
+    if fresh:
+        accounts = accounts_open(keys={(p.account, p.currency) for row in fresh for p in row.bodies})
+        _insert_postings(fresh, created, accounts)
+    ids = {**found, **created}
+    first: set[tuple[str, str, str]] = set()
+    posted = []
+    for draft in drafts:
+        posted.append(PostedEntry(ids[draft.key], draft.key in created and draft.key not in first))
+        first.add(draft.key)
+    return posted
+
+
+def _prepare(draft: EntryDraft) -> _Prepared:
+    totals: dict[str, int] = defaultdict(int)
+    for posting in draft.postings:
+        if type(posting.amount) is not int or not posting.amount or abs(posting.amount) > _MOST:
+            raise LedgerError(f"{_name(draft)}: {posting.amount!r} is no amount for {posting.account}.")
+        if posting.currency not in EXPONENTS:
+            raise LedgerError(f"{_name(draft)}: {posting.currency!r} is no currency.")
+        totals[posting.currency] += posting.amount
+    if not totals:
+        raise UnbalancedEntryError(f"{_name(draft)} has no postings; what moves no money is not booked.")
+    off = {currency: total for currency, total in totals.items() if total}
+    if off:
+        raise UnbalancedEntryError(f"{_name(draft)} does not balance: {off}.")
+    bodies = [
+        PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at or draft.occurred_at)
+        for p in draft.postings
+    ]
+    digest = body_hash(
+        kind=draft.kind,
+        source_kind=draft.source_kind,
+        source_id=draft.source_id,
+        occurred_at=draft.occurred_at,
+        reverses_id=draft.reverses_id,
+        inputs=draft.inputs,
+        postings=bodies,
+    )
+    return _Prepared(draft, bodies, digest)
+
+
+def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
+    """Each source once, sorted, so that two batches with common sources wait for each other in one order."""
+    by_key: dict[tuple[str, str, str], _Prepared] = {}
+    for row in prepared:
+        other = by_key.setdefault(row.draft.key, row)
+        if other.hash != row.hash:
+            raise IdempotencyConflictError(f"{_name(row.draft)} stands twice in one batch, with different bodies.")
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
+    """Insert what is new; returns the ids of what was inserted. Waits for others who are booking the same source."""
+    columns: list[list[Any]] = [
+        [row.draft.kind for row in prepared],
+        [row.draft.source_kind for row in prepared],
+        [row.draft.source_id for row in prepared],
+        [row.draft.occurred_at for row in prepared],
+        [row.draft.reverses_id for row in prepared],
+        [json.dumps(row.draft.inputs, ensure_ascii=False) for row in prepared],
+        [json.dumps(row.draft.trace, ensure_ascii=False) for row in prepared],
+        [row.hash for row in prepared],
+        [row.draft.actor_id for row in prepared],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
+                body_hash, actor_id, recorded_at)
+            SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
+                actor_id, %s
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[],
+                %s::text[], %s::bigint[])
+                AS d (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id)
+            ON CONFLICT (kind, source_kind, source_id) DO NOTHING
+            RETURNING kind, source_kind, source_id, id
+            """,
+            [timezone.now(), *columns],
+        )
+        return {(kind, source_kind, source_id): id_ for kind, source_kind, source_id, id_ in cursor.fetchall()}
+
+
+def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
+    """Ids of entries booked before; IdempotencyConflictError where a body differs."""
+    if not prepared:
+        return {}
+    columns = [[row.draft.key[i] for row in prepared] for i in range(3)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT e.kind, e.source_kind, e.source_id, e.id, e.body_hash
+            FROM unnest(%s::text[], %s::text[], %s::text[]) AS d (kind, source_kind, source_id)
+            JOIN ledger_journalentry e USING (kind, source_kind, source_id)
+            """,
+            columns,
+        )
+        rows = {(row[0], row[1], row[2]): (row[3], row[4]) for row in cursor.fetchall()}
+    for row in prepared:
+        if rows[row.draft.key][1] != row.hash:
+            raise IdempotencyConflictError(f"{_name(row.draft)} was booked before with another body.")
+    return {key: id_ for key, (id_, _hash) in rows.items()}
+
+
+def _insert_postings(
+    fresh: Sequence[_Prepared],
+    ids: Mapping[tuple[str, str, str], int],
+    accounts: Mapping[AccountKey, AccountRow],
+) -> None:
+    entry, position, account, party, amount, currency, line, clause = ([] for _ in range(8))  # type: ignore[var-annotated]
+    occurred: list[datetime] = []
+    matures: list[datetime] = []
+    for row in fresh:
+        entry_id = ids[row.draft.key]
+        for i, body in enumerate(row.bodies):
+            where = accounts[body.account, body.currency]
+            entry.append(entry_id)
+            position.append(i)
+            account.append(where.id)
+            party.append(where.party_id)
+            amount.append(body.amount)
+            currency.append(body.currency)
+            line.append(body.line)
+            clause.append(body.clause)
+            occurred.append(row.draft.occurred_at)
+            matures.append(body.matures_at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO ledger_posting
+                (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at)
+            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+                %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+            """,
+            [entry, position, account, party, amount, currency, line, clause, occurred, matures],
+        )
+
+
+def _name(draft: EntryDraft) -> str:
+    return f"Entry {draft.kind} {draft.source_kind}/{draft.source_id}"

@@ -1,0 +1,49 @@
+"""What a caller hands over to be booked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PostingDraft:
+    """One posting to be: positive credits, negative debits `account`, in minor units of `currency`.
+
+    `line` is the order line, `clause` the path of what put it there. `matures_at` None: at once.
+    """
+
+    account: str
+    amount: int
+    currency: str
+    line: str = ""
+    clause: str = ""
+    matures_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """One entry to be, booked once per (kind, source_kind, source_id). `inputs` and `trace` are plain data."""
+
+    kind: str
+    source_kind: str
+    source_id: str
+    occurred_at: datetime
+    postings: Sequence[PostingDraft]
+    inputs: dict[str, Any]
+    trace: Any = ()
+    reverses_id: int | None = None
+    actor_id: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it happen once."""
+        return self.kind, self.source_kind, self.source_id
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """A booked entry; `created` is false where it had been booked before with the same body."""
+
+    id: int
+    created: bool
