@@ -17,7 +17,7 @@ import numpy as np
 from analytics.attribution.compiled import compiled
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.markov_windows import lost_by_windows
-from analytics.attribution.paths import Codes, Floats, Offsets, PathTable
+from analytics.attribution.paths import Codes, Floats, Offsets, PathTable, read_only
 
 MOST_CHANNELS = 4096
 """More channels than this make one dense inverse unreasonable; no installation has them."""
@@ -105,7 +105,7 @@ def markov(paths: PathTable, *, order: int = 1) -> MarkovRun:
     """
     if order < 1:
         raise AttributionError(f"the order of markov must be at least 1, not {order}")
-    values = np.zeros(len(paths.conversions)) if paths.values is None else paths.values
+    values = read_only(np.zeros(len(paths.conversions))) if paths.values is None else paths.values
     solve = _lost_by_inverse if order == 1 else lambda p, v: lost_by_windows(p, v, order=order)
     p_conversion, per_journey, lost, lost_value = solve(paths, values)
     effect = _share(lost, p_conversion, p_conversion)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,13 @@ Offsets = NDArray[np.int64]
 
 LARGEST = 1e15
 """Counts and values beyond this would lose whole units in a double, so they are refused."""
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written to. Kernels are compiled for such arrays alone, once."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class PathTable:
 
     def __post_init__(self) -> None:
         rows = len(self.starts) - 1
+        for name in ("codes", "starts", "conversions", "nulls", "values"):
+            array = getattr(self, name)
+            object.__setattr__(self, name, None if array is None else read_only(array))
         sizes = {len(self.conversions), len(self.nulls), rows if self.values is None else len(self.values)}
         if sizes != {rows} or int(self.starts[-1]) != len(self.codes):
             raise AttributionError("a path table needs one count of each kind per path")

@@ -56,7 +56,7 @@ def read_paths(file: Path) -> PathTable:
     if name.endswith(".parquet"):
         _open_check(file)
         return _encoded(file, _parquet(file))
-    raw = _bytes(file)
+    raw = file_bytes(file)
     return _encoded(file, _csv_fast(raw) or _csv_careful(file, raw))
 
 
@@ -85,7 +85,8 @@ def _open_check(file: Path) -> None:
         raise PathFileError(file, f"cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
-def _bytes(file: Path) -> bytes:
+def file_bytes(file: Path) -> bytes:
+    """Return the content of `file`, unpacked where its name ends in .gz; PathFileError where it cannot be read."""
     _open_check(file)
     if not file.name.lower().endswith(".gz"):
         return file.read_bytes()
@@ -154,7 +155,7 @@ def _csv_fast(raw: bytes) -> _Columns | None:
     return _Columns(data, offsets, numbers)
 
 
-def _csv_records(file: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
+def csv_records(file: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yield (row, fields) of CSV text; blank lines are counted but are no records."""
     try:
         text = raw.decode("utf-8-sig")
@@ -176,7 +177,7 @@ def _csv_records(file: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
 
 def _csv_careful(file: Path, raw: bytes) -> _Columns:
     """Read CSV text field by field: the definition of what is accepted, and the place where faults get their line."""
-    records = _csv_records(file, raw)
+    records = csv_records(file, raw)
     _, names = next(records, (1, []))
     names = [name.strip() for name in names]
     wanted = [(name, names.index(name)) for name in _header(file, names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,23 @@ def attribute(paths: PathTable, *, model: str, order: int = 1) -> Attribution:
     from analytics.attribution.heuristics import heuristic
 
     return Attribution(model, *heuristic(paths, model=model))
+
+
+def compile_models(models: Iterable[str], *, order: int = 1) -> None:
+    """Import, and compile or load, all that reading a file and running `models` on it needs."""
+    import numpy as np
+    import pyarrow.csv
+    import pyarrow.parquet  # noqa: F401
+
+    from analytics.attribution.paths import PathTable
+    from analytics.attribution.tokens import encode
+
+    text = b"a > b > a > cb > a"
+    codes, starts, *_ = encode(np.frombuffer(text, np.uint8), np.array([0, 13, len(text)]))
+    ones = np.ones(len(starts) - 1)
+    paths = PathTable(("a", "b", "c"), codes, starts, ones, ones, ones)
+    for model in models:
+        attribute(paths, model=model, order=order)
 
 
 def as_json(paths: PathTable, attribution: Attribution) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.attribution.compiled import compiled
-from analytics.attribution.paths import Codes, Offsets
+from analytics.attribution.paths import Codes, Offsets, read_only
 
 Bytes = NDArray[np.uint8]
 
@@ -89,6 +89,7 @@ def encode(data: Bytes, offsets: Offsets) -> tuple[Codes, Offsets, Offsets, int,
     Returns codes, starts, the byte span of each channel's first appearance, and (fault, row, element) of the first bad
     path, counted from 0; fault is FINE where there is none. Interning compares bytes, so no two names ever collide.
     """
+    data, offsets = read_only(data), read_only(offsets)
     rows = len(offsets) - 1
     codes = np.empty(_count_arrows(data[offsets[0] : offsets[rows]]) + rows, np.int32)
     starts = np.zeros(rows + 1, np.int64)

@@ -1,0 +1,27 @@
+"""Files that commands of analytics write: whole or not at all."""
+
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+
+def check_target(out: Path) -> None:
+    """Refuse, before any work, a place where no file can be written."""
+    if out.is_dir():
+        raise CommandError(f"{out}: is a folder; name a file")
+    if not out.parent.is_dir():
+        raise CommandError(f"{out}: the folder {out.parent} does not exist")
+
+
+def write_whole(out: Path, content: bytes) -> None:
+    """Put `content` at `out`, replacing what is there in one step; a device or pipe is written to directly."""
+    direct = out.exists() and not out.is_file()
+    part = out if direct else out.with_name(f"{out.name}.part")
+    try:
+        part.write_bytes(content)
+        if not direct:
+            part.replace(out)
+    except OSError as error:
+        if not direct:
+            part.unlink(missing_ok=True)
+        raise CommandError(f"{out}: cannot be written: {(error.strerror or str(error)).lower()}") from None
