@@ -55,12 +55,9 @@ def rank_targets(scores: torch.Tensor, chunk: Chunk) -> Float64:
     return ranks
 
 
-def rank_stage(
-    model: Model, stage: Stage, *, device: torch.device, progress: Progress = silent, check: bool = True
-) -> Ranking:
+def rank_stage(model: Model, stage: Stage, *, device: torch.device, progress: Progress = silent) -> Ranking:
     """Let `model`, fitted on ``stage.train``, rank the stage. Raises LeakError when the stage gives answers away."""
-    if check:
-        refuse_leaks(stage)
+    refuse_leaks(stage)
     ranks, tops, done = [], [], 0
     for chunk in chunks(stage):
         own, masked = _rank(model.score_batch(stage.train, chunk.users, device=device), chunk)
