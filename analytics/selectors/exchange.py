@@ -2,37 +2,42 @@
 
 from datetime import date
 
-from ledger.selectors import RateUsed, converted_at, rate_on
+from ledger.selectors import Rate, rate_table
 
 
 class Exchange:
-    """Exchange into one currency, by the last rate known on each day."""
+    """Exchange into one currency at the last rate known on each day; the rates are read once.
 
-    def __init__(self, currency: str) -> None:
+    Raises UnknownRateError (of the ledger) where no rate is known for a day or before it.
+    """
+
+    def __init__(self, currency: str, *, until: date) -> None:
         self.currency = currency
-        self._rates: dict[tuple[str, date], RateUsed] = {}
-
-    def rate(self, unit: str, day: date) -> RateUsed:
-        """The rate from `unit` on a day; NoRateError where none is known on or before it."""
-        key = (unit, day)
-        if key not in self._rates:
-            self._rates[key] = rate_on(base=unit, quote=self.currency, day=day)
-        return self._rates[key]
+        self._table = rate_table(quote=currency, until=until)
+        self._used: dict[tuple[str, str, date], Rate] = {}
 
     def convert(self, amount_minor: int, unit: str, day: date) -> int:
         """Minor units of `unit` as minor units of the report's currency, rounded half up."""
-        if unit == self.currency:
-            return amount_minor
-        return converted_at(amount_minor=amount_minor, base=unit, quote=self.currency, rate=self.rate(unit, day))
+        converted = self._table.convert(amount_minor, unit, day)
+        if converted.rate is not None:
+            rate = converted.rate
+            self._used[rate.base, rate.quote, rate.day] = rate
+        return converted.minor
+
+    def rate_day(self, unit: str, day: date) -> date:
+        """The day whose rate counts on `day`: amounts that share it may be summed before they are converted."""
+        rate = self._table.convert(0, unit, day).rate
+        return rate.day if rate else day
 
     def used(self) -> list[dict[str, str]]:
         """The rates that were used, for the report's own page."""
-        rows = {
-            (unit, str(rate.rate), rate.day.isoformat(), rate.source)
-            for (unit, _), rate in self._rates.items()
-            if unit != self.currency
-        }
         return [
-            {"base": unit, "quote": self.currency, "rate": rate, "day": day, "source": source}
-            for unit, rate, day, source in sorted(rows)
+            {
+                "base": rate.base,
+                "quote": rate.quote,
+                "rate": str(rate.rate),
+                "day": rate.day.isoformat(),
+                "source": rate.source,
+            }
+            for _, rate in sorted(self._used.items())
         ]

@@ -55,12 +55,12 @@ class ReportInputs:
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
-    Raises NoRateError where an amount in another currency has no exchange rate on or before its day.
+    Raises UnknownRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
     journeys, touches, channel_visitors = _journeys(opens, closes, window)
-    exchange = Exchange(currency)
+    exchange = Exchange(currency, until=until)
     conversions = (
         Conversion.objects.filter(occurred_at__gte=opens, occurred_at__lt=closes)
         .exclude(import_batch__state=BatchState.REVERSED)
@@ -137,7 +137,7 @@ def _spend(since: date, until: date, exchange: Exchange) -> dict[int, int]:
     # One sum for each rate, converted once: rounding every day by itself would drift from the sum of the file.
     by_rate: dict[tuple[int, str, date], tuple[int, date]] = {}
     for channel_id, day, unit, amount in rows:
-        key = (channel_id, unit, exchange.rate(unit, day).day)
+        key = (channel_id, unit, exchange.rate_day(unit, day))
         by_rate[key] = (by_rate.get(key, (0, day))[0] + int(amount), day)
     spend: Counter[int] = Counter()
     for (channel_id, unit, _), (amount, day) in by_rate.items():

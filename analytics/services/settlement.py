@@ -52,7 +52,7 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
     journeys = _journeys(facts)
     effects = _removal_effects(facts, terms)
-    sales, conversions, credits = [], [], []
+    sales, conversions, rows = [], [], []
     for order in facts:
         journey = journeys[order.order_id]
         visitor_id = journey[-1].visitor_id if journey else None
@@ -62,12 +62,12 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
             for model, window in _models(order, terms).items()
         }
         conversions.append(conversion)
-        credits += [
+        rows += [
             _credit(conversion, model, key, ppm) for model, parts in by_model.items() for key, ppm in parts.items()
         ]
         sales.append(_sale(order, journey, by_model, terms))
     Conversion.objects.bulk_create(conversions)
-    Credit.objects.bulk_create(credits, batch_size=5_000)
+    Credit.objects.bulk_create(rows, batch_size=5_000)
     earnings_settle(sales=sales)
     return [order.order_id for order in facts]
 
@@ -137,13 +137,12 @@ def _credits(
 ) -> dict[CreditKey, int]:
     opens = at - timedelta(days=window_days)
     path = [
-        Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at)
+        Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at, channel=touch.channel_id)
         for touch in journey
         if touch.occurred_at >= opens
     ]
-    weights = {touch.key: effects.get(touch.key[0], 0.0) for touch in path}
-    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=weights)
-    return {key or (None, None): ppm for key, ppm in parts.items() if ppm}
+    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=effects)
+    return {key or (None, None): ppm for key, ppm in parts.items()}
 
 
 def _removal_effects(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> dict[int, float]:
