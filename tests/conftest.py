@@ -11,6 +11,7 @@ import pytest
 from django.core.cache import caches
 
 from tests import databases
+from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fixtures for every test
 
 
 @pytest.fixture(scope="session")

@@ -50,13 +50,11 @@ def acting(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
     _set(using, before | {name: value for name, value in context.items() if value is not None})
     try:
         yield
-    except BaseException:
+    finally:
         # In a broken transaction PostgreSQL refuses the restore; its rollback undoes the local setting anyway.
         with suppress(DatabaseError):
             if not connection.needs_rollback:
                 _set(using, before)
-        raise
-    _set(using, before)
 
 
 def current(*, using: str = DEFAULT_DB_ALIAS) -> dict[str, Any]:

@@ -159,7 +159,7 @@ _PROVEN = "second_factor_proven"
 
 def _has_factor(user_id: int | None) -> bool:
     kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-    return Authenticator.objects.filter(user_id=user_id, type__in=kinds).exists()
+    return bool(Authenticator.objects.filter(user_id=user_id, type__in=kinds).exists())
 
 
 def _is_proven(request: HttpRequest, user: User) -> bool:

@@ -58,13 +58,11 @@ def _scope(scope: str, parties: str, using: str) -> Iterator[None]:
     _set(using, scope, parties)
     try:
         yield
-    except BaseException:
+    finally:
         # In a broken transaction PostgreSQL refuses the restore; its rollback undoes the local setting anyway.
         with suppress(DatabaseError):
             if not connection.needs_rollback:
                 _set(using, *before)
-        raise
-    _set(using, *before)
 
 
 def _get(using: str) -> tuple[str, str]:
