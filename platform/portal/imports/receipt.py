@@ -21,7 +21,9 @@ def make(plan: Plan, mapping: Mapping, done: Written) -> dict[str, Any]:
     in_files = sum(item.amount_minor for item in plan.payments if ("payment", item.source.external_id) in fresh)
     booked = sum(OrderLine.objects.filter(order_id__in=done.orders).values_list("payable_minor", flat=True))
     if in_files != booked:
-        raise RefusedImportError(f"the payments sum to {in_files} minor units, the orders to {booked}; nothing was kept.")
+        raise RefusedImportError(
+            f"the payments sum to {in_files} minor units, the orders to {booked}; nothing was kept."
+        )
     return {
         "batch": done.batch.pk,
         "source": mapping.source,
@@ -64,13 +66,17 @@ def _spend(name: str, total: Any, plan: Plan, done: Written) -> dict[str, Any]:
     planned = [item for item in plan.spend if item.source.file.removesuffix(".gz") == name.removesuffix(".gz")]
     networks = {item.network for item in planned}
     booked = sum(
-        Spend.objects.filter(import_batch=done.batch, campaign__source__in=networks).values_list("amount_minor", flat=True)
+        Spend.objects.filter(import_batch=done.batch, campaign__source__in=networks).values_list(
+            "amount_minor", flat=True
+        )
     )
     numerator, denominator = total.exact
     return {
         "file": name,
         "currency": total.currency,
-        "exact_minor": f"{numerator // denominator}" if numerator % denominator == 0 else _decimal(numerator, denominator),
+        "exact_minor": f"{numerator // denominator}"
+        if numerator % denominator == 0
+        else _decimal(numerator, denominator),
         "rounded_minor": total.rounded,
         "apportioned_minor": total.apportioned,
         "booked_now_minor": booked,
@@ -87,7 +93,11 @@ def _decimal(numerator: int, denominator: int) -> str:
 
 def lines(receipt: dict[str, Any], *, dry_run: bool) -> list[str]:
     """The receipt as text, a line each."""
-    head = "Dry run: everything below was done and rolled back; nothing is kept." if dry_run else f"Import {receipt['batch']} of {receipt['source']}."
+    head = (
+        "Dry run: everything below was done and rolled back; nothing is kept."
+        if dry_run
+        else f"Import {receipt['batch']} of {receipt['source']}."
+    )
     text = [head, "", f"{'file':<36} {'read':>6} {'written':>8} {'skipped':>8}"]
     for entry in receipt["files"]:
         why = "; ".join(f"{count} {reason}" for reason, count in entry["skipped"].items())
@@ -109,7 +119,10 @@ def lines(receipt: dict[str, Any], *, dry_run: bool) -> list[str]:
             f"apportioned over {spend['campaign_days']} campaign days {decimal_from_minor(spend['apportioned_minor'], unit)} {unit}, "
             f"booked by this import {decimal_from_minor(spend['booked_now_minor'], unit)} {unit}"
         )
-    text += ["", "sign-ups by channel    " + ", ".join(f"{channel} {count}" for channel, count in receipt["arrivals"].items())]
+    text += [
+        "",
+        "sign-ups by channel    " + ", ".join(f"{channel} {count}" for channel, count in receipt["arrivals"].items()),
+    ]
     if receipt["payable"]:
         text += ["", "payable to"]
         text += [

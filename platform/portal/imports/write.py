@@ -159,7 +159,9 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
             for course, party in zip(courses, parties, strict=True)
         ]
     )
-    codes = dict(zip(parties, [f"{mapping.source}.curator-{c.source.external_id}.{suffix}" for c in courses], strict=True))
+    codes = dict(
+        zip(parties, [f"{mapping.source}.curator-{c.source.external_id}.{suffix}" for c in courses], strict=True)
+    )
     agreements_establish(
         agreements=[
             NewAgreement(
@@ -195,9 +197,7 @@ def _rule(curator: str, curator_bp: int) -> dict[str, object]:
     return {"steps": [{"take": "split", "parties": [party for party in parties if party["weight"]]}]}
 
 
-def _write_people(
-    people: Sequence[PersonPlanned], mapping: Mapping, done: Written, channels: dict[str, int]
-) -> None:
+def _write_people(people: Sequence[PersonPlanned], mapping: Mapping, done: Written, channels: dict[str, int]) -> None:
     """A person, a browser, a touch and a sign-up for each."""
     if not people:
         return
@@ -298,7 +298,9 @@ def _write_payments(payments: Sequence[PaymentPlanned], mapping: Mapping, done: 
         return
     buyers = {payment.person: int(done.targets["person", payment.person]) for payment in payments}
     visitors = dict(
-        Visitor.objects.filter(user_id__in=set(buyers.values()), import_batch__isnull=False).values_list("user_id", "key")
+        Visitor.objects.filter(user_id__in=set(buyers.values()), import_batch__isnull=False).values_list(
+            "user_id", "key"
+        )
     )
     courses = {payment.course: int(done.targets["course", payment.course]) for payment in payments}
     done.orders = orders_record(
@@ -327,7 +329,12 @@ def _wrote(done: Written, source: Source, target: str) -> None:
     done.written[source.file] += source.rows
 
 
-TARGETS = {"person": "accounts.User", "course": Course._meta.label, "payment": "courses.Order", "spend": "analytics.Spend"}
+TARGETS = {
+    "person": "accounts.User",
+    "course": Course._meta.label,
+    "payment": "courses.Order",
+    "spend": "analytics.Spend",
+}
 
 
 def _remember(plan: Plan, mapping: Mapping, done: Written, fresh: set[Source]) -> None:
@@ -349,4 +356,3 @@ def _remember(plan: Plan, mapping: Mapping, done: Written, fresh: set[Source]) -
             if source in fresh
         ]
     )
-
