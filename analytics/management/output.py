@@ -1,5 +1,6 @@
 """Files that commands of analytics write: whole or not at all."""
 
+import os
 from pathlib import Path
 
 from django.core.management.base import CommandError
@@ -16,7 +17,7 @@ def check_target(out: Path) -> None:
 def write_whole(out: Path, content: bytes) -> None:
     """Put `content` at `out`, replacing what is there in one step; a device or pipe is written to directly."""
     direct = out.exists() and not out.is_file()
-    part = out if direct else out.with_name(f"{out.name}.part")
+    part = out if direct else out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
         if not direct:

@@ -10,18 +10,16 @@ from analytics.management.output import check_target, write_whole
 
 class Command(BaseCommand):
     help = (
-        "Turn touchpoints into the path table that `attribute` reads. FILE is csv or csv.gz with the columns customer_id, "
-        "time, channel, conversion, conversion_value; OUT is csv, csv.gz or Parquet. A conversion closes a journey, what "
-        "follows the last one is a journey that did not convert. Needs no database.\n\n"
+        "Turn touchpoints into the path table that `attribute` reads. FILE is csv or csv.gz with the columns "
+        "customer_id, time, channel, conversion, conversion_value; OUT is csv, csv.gz or Parquet. A conversion closes "
+        "a journey, what follows the last one is a journey that did not convert. Needs no database.\n\n"
         "Example: manage.py build_paths touches.csv.gz --lookback-days 30 --out paths.csv.gz"
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path, help="the touchpoints")
-        parser.add_argument(
-            "--lookback-days", required=True, metavar="D", help="how old a touch may be at its conversion"
-        )
+        parser.add_argument("--lookback-days", required=True, metavar="D", help="age limit of touches at a conversion")
         parser.add_argument("--collapse", action="store_true", help="drop consecutive repeats of a channel")
         parser.add_argument("--out", required=True, metavar="OUT", type=Path, help="where the path table goes")
 
