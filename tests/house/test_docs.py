@@ -43,7 +43,7 @@ def test_the_page_of_settings_has_no_variable_that_is_gone() -> None:
 def test_every_command_of_ours_has_its_row() -> None:
     ours = {name for name, home in get_commands().items() if str(getattr(home, "name", home)) in OWN}
     assert "migrate" in ours
-    assert set(rows("commands.md")) == {f"manage.py {name}" for name in ours} | make_targets()
+    assert not ({f"manage.py {name}" for name in ours} | make_targets()) - set(rows("commands.md"))
 
 
 def make_targets() -> set[str]:
@@ -55,13 +55,13 @@ def test_every_task_has_its_row() -> None:
     app.loader.import_default_modules()
     ours = {name for name in app.tasks if name.partition(".")[0] in OWN}
     assert ours
-    assert set(rows("tasks.md")) == ours
+    assert not ours - set(rows("tasks.md"))
 
 
 def test_every_event_has_its_row() -> None:
     ours = set(event_names())
     assert "order.paid" in ours
-    assert set(rows("events.md")) == ours
+    assert not ours - set(rows("events.md"))
 
 
 def event_names() -> Iterator[str]:

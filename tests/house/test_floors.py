@@ -18,9 +18,8 @@ def test_every_relation_points_down() -> None:
             target = field.related_model
             there = here if isinstance(target, str) else target._meta.app_label
             seen += here in FLOORS
-            if here not in FLOORS and there in FLOORS and there != "accounts":
-                wrong.append(f"{model._meta.label}.{field.name} -> {there}")
-            elif here in FLOORS and there in FLOORS and there != here and FLOORS[there] >= FLOORS[here]:
+            # Third-party tables know people at most: they lie below every floor.
+            if there in FLOORS and there != here and FLOORS[there] >= FLOORS.get(here, 2):
                 wrong.append(f"{model._meta.label}.{field.name} -> {there}")
     assert seen > 20
     assert not wrong
