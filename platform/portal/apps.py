@@ -9,11 +9,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Make our Celery application the one that shared tasks are bound to, and put the admin behind one door."""
-        from allauth.account.decorators import secure_admin_login
-        from django.contrib import admin
-
+        """Make our Celery application the one that shared tasks are bound to; register the checks."""
         from portal import celery, checks  # noqa: F401
-
-        admin.autodiscover()
-        admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

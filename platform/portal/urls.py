@@ -1,5 +1,6 @@
 """Every address of the portal, composed from the floors' own `urls`."""
 
+from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("creator/", include("partners.urls")),
     path("marketing/", include("analytics.urls")),
     path("recommendations/", include("recommender.urls")),
+    path("admin/login/", secure_admin_login(admin.site.login)),  # the admin is entered by allauth's door alone
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("portal.api")),
