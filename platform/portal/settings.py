@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from portal import connections, env, logs, theme
@@ -146,6 +147,9 @@ CELERY_TIMEZONE = env.text("PORTAL_TIME_ZONE")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
+    "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
+    "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
+    "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},
 }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 

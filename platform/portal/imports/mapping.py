@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledger.money import MoneyError, exponent
-
 from partners.choices import ChannelKind
 from portal.imports.errors import RefusedImportError
 

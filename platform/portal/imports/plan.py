@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from ledger.money import apportion, exponent, half_up
-
 from analytics.rules import Arrival, ArrivalRule, ChannelMap, classify
+from ledger.money import apportion, exponent, half_up
 from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping, SpendFile
 from portal.imports.reader import Row, find, rows

@@ -11,7 +11,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ledger.money import MoneyError, minor_from_decimal
-
 from portal.imports.errors import RefusedImportError
 
 _INTEGER = re.compile(r"\d+")

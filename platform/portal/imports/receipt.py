@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from analytics.models import Spend
 from courses.models import OrderLine
 from ledger.money import decimal_from_minor
 from ledger.selectors import credits_of_parties
@@ -10,7 +11,6 @@ from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping
 from portal.imports.plan import Plan
 from portal.imports.write import Written
-from analytics.models import Spend
 
 ALREADY = "already imported"
 

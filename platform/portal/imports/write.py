@@ -5,6 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
+from courses.services import NewCourse, PaidLine, PaidOrder, courses_create, orders_record, topic_ensure
+from partners.services import (
+    NewAgreement,
+    NewChannel,
+    agreements_establish,
+    channels_ensure,
+    memberships_admit,
+)
+
 from accounts.choices import PartyKind
 from accounts.models import ImportBatch, ImportedRow, User
 from accounts.services import (
@@ -31,16 +40,8 @@ from analytics.services import (
 )
 from courses.choices import Level
 from courses.models import Course
-from courses.services import NewCourse, PaidLine, PaidOrder, courses_create, orders_record, topic_ensure
 from ledger.services import NewRate, rates_record
 from partners.choices import Precedence, SelfPurchase
-from partners.services import (
-    NewAgreement,
-    NewChannel,
-    agreements_establish,
-    channels_ensure,
-    memberships_admit,
-)
 from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping
 from portal.imports.plan import CoursePlanned, PaymentPlanned, PersonPlanned, Plan, Source, SpendPlanned

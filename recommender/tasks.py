@@ -1,0 +1,17 @@
+"""Celery doors of the recommender: ids in, one service call."""
+
+from celery import shared_task
+
+from recommender import services
+
+
+@shared_task(name="recommender.train")
+def train(run_id: int) -> None:
+    """Train one requested run on the device at hand."""
+    services.training_run(run_id=run_id)
+
+
+@shared_task(name="recommender.train_nightly")
+def train_nightly() -> None:
+    """Request and train a fresh model from all behaviour so far."""
+    train(services.training_request().pk)
