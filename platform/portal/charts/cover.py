@@ -1,0 +1,121 @@
+"""Generated course covers: flow lines, bars, dots or rings on a two-tone ground, chosen by the course's id."""
+
+import hashlib
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portal.charts.scale import number
+
+WIDTH, HEIGHT = 320.0, 200.0
+HUES = 6
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One mark: ``kind`` is path, rect, dot or ring; the rest are SVG attributes by name."""
+
+    kind: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A cover: hue 1 to 6 and its marks, in a drawing of 320 by 200."""
+
+    hue: int
+    shapes: tuple[Shape, ...]
+
+
+def cover(key: str) -> Cover:
+    """Draw the cover of a course; the same key always gives the same cover."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    dice = random.Random(digest)  # noqa: S311 - a picture, not a secret
+    kinds: tuple[Callable[[random.Random], list[Shape]], ...] = (_waves, _bars, _waves, _dots, _rings)
+    return Cover(digest[0] % HUES + 1, tuple(kinds[digest[1] % len(kinds)](dice)))
+
+
+def _waves(dice: random.Random) -> list[Shape]:
+    knot, pinch = dice.uniform(0.35, 0.75), dice.uniform(0.5, 1.6)
+    phase, tilt, lift = dice.uniform(0, 6.28), dice.uniform(-26, 26), dice.uniform(6, 16)
+    lines, shapes = 20, []
+    for rank in range(lines):
+        off = rank / (lines - 1) - 0.5
+        points = []
+        for step in range(25):
+            x = step / 24
+            spread = 0.10 + abs(x - knot) ** 1.35 * 2.1 * pinch
+            y = 0.52 * HEIGHT + tilt * (x - knot) * 2 + off * HEIGHT * 0.78 * spread
+            y += lift * math.sin(phase + 6.3 * x + 1.7 * off) * (0.35 + abs(x - knot))
+            points.append((x * WIDTH, y))
+        near = 1 - abs(off) * 2
+        shapes.append(_stroke(_smooth(points), 0.7 + 1.1 * near, 0.22 + 0.68 * near))
+    return shapes
+
+
+def _smooth(points: list[tuple[float, float]]) -> str:
+    """Join points by quadratic curves through their middles, so that no corner shows."""
+    path = f"M{number(points[0][0])} {number(points[0][1])}"
+    for (x1, y1), (x2, y2) in zip(points[1:], points[2:], strict=False):
+        path += f"Q{number(x1)} {number(y1)} {number((x1 + x2) / 2)} {number((y1 + y2) / 2)}"
+    return f"{path}T{number(points[-1][0])} {number(points[-1][1])}"
+
+
+def _stroke(path: str, width: float, opacity: float) -> Shape:
+    return Shape("path", (("d", path), ("stroke-width", number(width)), ("stroke-opacity", number(opacity))))
+
+
+def _bars(dice: random.Random) -> list[Shape]:
+    phase, turns, count = dice.uniform(0, 6.28), dice.uniform(1.2, 2.1), 26
+    shapes = []
+    for rank in range(count):
+        wave = 0.5 + 0.5 * math.sin(phase + turns * 6.28 * rank / count)
+        tall = 28 + 108 * wave + dice.uniform(-5, 5)
+        attributes = (
+            ("x", number(6 + rank * (WIDTH - 12) / count)),
+            ("y", number(HEIGHT - 26 - tall)),
+            ("width", "4.6"),
+            ("height", number(tall)),
+            ("rx", "2.3"),
+            ("fill-opacity", number(0.28 + 0.55 * (0.4 * wave + 0.6 * rank / count))),
+        )
+        shapes.append(Shape("rect", attributes))
+    return shapes
+
+
+def _dots(dice: random.Random) -> list[Shape]:
+    centres = [(dice.uniform(0.1, 0.9), dice.uniform(0.1, 0.9), dice.uniform(0.10, 0.22)) for _ in range(3)]
+    shapes = []
+    for row in range(9):
+        for place in range(15):
+            x, y = (place + 0.5) / 15, (row + 0.5) / 9
+            heat = sum(math.exp(-((x - a) ** 2 * 2.4 + (y - b) ** 2) / (2 * c * c)) for a, b, c in centres)
+            heat = min(heat, 1.0)
+            attributes = (
+                ("cx", number(x * WIDTH)),
+                ("cy", number(y * HEIGHT)),
+                ("r", number(0.9 + 4.6 * heat)),
+                ("fill-opacity", number(0.25 + 0.65 * heat)),
+            )
+            shapes.append(Shape("dot", attributes))
+    return shapes
+
+
+def _rings(dice: random.Random) -> list[Shape]:
+    cx, cy = dice.uniform(0.4, 0.72) * WIDTH, dice.uniform(0.38, 0.62) * HEIGHT
+    shapes = []
+    for rank in range(1, 12):
+        radius, gap = 9.0 * rank, dice.uniform(0.12, 0.45)
+        round_ = 2 * math.pi * radius
+        attributes = (
+            ("cx", number(cx)),
+            ("cy", number(cy)),
+            ("r", number(radius)),
+            ("stroke-width", number(1.9 - 0.09 * rank)),
+            ("stroke-opacity", number(0.95 - 0.072 * rank)),
+            ("stroke-dasharray", f"{number(round_ * (1 - gap))} {number(round_ * gap)}"),
+            ("transform", f"rotate({number(dice.uniform(0, 360))} {number(cx)} {number(cy)})"),
+        )
+        shapes.append(Shape("ring", attributes))
+    return shapes

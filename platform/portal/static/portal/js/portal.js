@@ -1,0 +1,218 @@
+// What the pages need beyond HTML: theme, menus, dialogs, switches of view, copying, toasts, keys. No inline code, no eval.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const $$ = (sel, from = document) => Array.from(from.querySelectorAll(sel));
+  const on = (type, sel, fn, opts) => document.addEventListener(type, (e) => {
+    const hit = e.target instanceof Element && e.target.closest(sel);
+    if (hit) fn(hit, e);
+  }, opts);
+
+  // theme: kept in a cookie so that the server draws the first frame right
+  const pressTheme = () => $$("[data-theme-set]").forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.themeSet || "") === (root.dataset.theme || ""))));
+  on("click", "[data-theme-set]", (b) => {
+    const value = b.dataset.themeSet;
+    if (value) root.dataset.theme = value; else delete root.dataset.theme;
+    document.cookie = `theme=${value}; path=/; samesite=lax; max-age=${value ? 31536000 : 0}${location.protocol === "https:" ? "; secure" : ""}`;
+    pressTheme();
+    document.dispatchEvent(new CustomEvent("portal:theme", { detail: value }));
+  });
+
+  // seg: Chart / Table and other switches inside one figure
+  on("click", ".seg [data-show]", (b) => {
+    const fig = b.closest(".figure");
+    $$(".seg [data-show]", fig).forEach((o) => o.setAttribute("aria-pressed", String(o === b)));
+    $$("[data-view]", fig).forEach((v) => { v.hidden = v.dataset.view !== b.dataset.show; });
+  });
+  on("keydown", ".seg > *", (b, e) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+    if (!step) return;
+    const all = $$(":scope > *", b.parentElement);
+    all[(all.indexOf(b) + step + all.length) % all.length].focus();
+    e.preventDefault();
+  });
+
+  // menus: button[aria-haspopup=menu] before its list
+  const closeMenu = (btn, back) => {
+    btn.setAttribute("aria-expanded", "false");
+    document.getElementById(btn.getAttribute("aria-controls")).hidden = true;
+    if (back) btn.focus();
+  };
+  const openMenus = () => $$("[data-menu][aria-expanded=true]");
+  const items = (list) => $$("[role^=menuitem]:not([disabled])", list);
+  const openMenu = (btn, last) => {
+    openMenus().forEach((b) => closeMenu(b));
+    const list = document.getElementById(btn.getAttribute("aria-controls"));
+    list.hidden = false;
+    btn.setAttribute("aria-expanded", "true");
+    const all = items(list);
+    (all[last ? all.length - 1 : 0] || list).focus();
+  };
+  on("click", "[data-menu]", (b) => (b.getAttribute("aria-expanded") === "true" ? closeMenu(b) : openMenu(b)));
+  on("keydown", "[data-menu]", (b, e) => {
+    if (e.key === "ArrowDown" || e.key === "ArrowUp") { openMenu(b, e.key === "ArrowUp"); e.preventDefault(); }
+  });
+  document.addEventListener("click", (e) => openMenus().forEach((b) => { if (!b.parentElement.contains(e.target)) closeMenu(b); }));
+  on("keydown", "[role=menu]", (list, e) => {
+    const all = items(list), at = all.indexOf(document.activeElement);
+    const btn = document.querySelector(`[aria-controls="${list.id}"]`);
+    const go = (n) => { all[(n + all.length) % all.length].focus(); e.preventDefault(); };
+    if (e.key === "ArrowDown") go(at + 1);
+    else if (e.key === "ArrowUp") go(at - 1);
+    else if (e.key === "Home") go(0);
+    else if (e.key === "End") go(all.length - 1);
+    else if (e.key === "Escape" && btn) { closeMenu(btn, true); e.stopPropagation(); }
+    else if (e.key === "Tab" && btn) closeMenu(btn);
+    else if (e.key.length === 1 && /\S/.test(e.key)) {
+      const next = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((i) => i.textContent.trim().toLowerCase().startsWith(e.key.toLowerCase()));
+      if (next) next.focus();
+    }
+  });
+
+  // dialogs and the drawer: focus goes in, and back to where it came from
+  let opener = null;
+  const show = (dlg, from) => {
+    if (!(dlg instanceof HTMLDialogElement) || dlg.matches(":modal")) return;
+    opener = from || document.activeElement;
+    dlg.removeAttribute("open");
+    dlg.showModal();
+    const first = dlg.querySelector("[autofocus]");
+    if (first) first.focus();
+  };
+  on("click", "[data-open]", (b) => show(document.getElementById(b.dataset.open), b));
+  on("click", "[data-close]", (b) => b.closest("dialog")?.close());
+  document.addEventListener("click", (e) => {
+    if (e.target instanceof HTMLDialogElement && e.target.matches(".drawer, .sheet, .palette")) e.target.close();
+  });
+  document.addEventListener("close", (e) => {
+    const dlg = e.target;
+    if (!(dlg instanceof HTMLDialogElement)) return;
+    const back = dlg.querySelector("[data-close-url]")?.dataset.closeUrl;
+    if (dlg.id === "drawer") {
+      if (back && location.pathname + location.search !== back) history.replaceState({}, "", back);
+      dlg.replaceChildren();
+    }
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+  }, true);
+  on("keydown", "#drawer", (dlg, e) => {
+    if (typing(e.target)) return;
+    const name = { ArrowUp: "prev", k: "prev", ArrowDown: "next", j: "next" }[e.key];
+    const link = name && dlg.querySelector(`[data-step=${name}]`);
+    if (link && (e.key.length === 1 || !scrolls(dlg))) { link.click(); e.preventDefault(); }
+  });
+  const scrolls = (dlg) => { const b = dlg.querySelector(".drawer-body"); return !!b && b.scrollHeight > b.clientHeight + 2; };
+
+  // htmx
+  document.addEventListener("htmx:configRequest", (e) => {
+    const token = document.querySelector("meta[name=csrf-token]")?.content;
+    if (token) e.detail.headers["X-CSRFToken"] = token;
+  });
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (e.detail.target?.id === "drawer") show(e.detail.target, e.detail.requestConfig?.elt);
+    ready(e.detail.target);
+  });
+  ["htmx:responseError", "htmx:sendError"].forEach((name) => document.addEventListener(name, () => {
+    const words = document.querySelector("meta[name=portal-failed]")?.content;
+    if (words) toast(words, "bad");
+  }));
+  document.addEventListener("htmx:beforeRequest", (e) => e.detail.elt.closest?.(".button")?.setAttribute("aria-busy", "true"));
+  document.addEventListener("htmx:afterRequest", (e) => e.detail.elt.closest?.(".button")?.removeAttribute("aria-busy"));
+  document.addEventListener("submit", (e) => {
+    if (e.target.hasAttribute("hx-post") || e.target.hasAttribute("hx-get") || e.defaultPrevented) return;
+    e.submitter?.classList.contains("button") && e.submitter.setAttribute("aria-busy", "true");
+  });
+  addEventListener("pageshow", () => $$(".button[aria-busy=true]:not([data-keep])").forEach((b) => b.removeAttribute("aria-busy")));
+
+  // toasts
+  const box = () => document.getElementById("toasts");
+  const toast = (words, tone = "good") => {
+    const tpl = document.getElementById(tone === "bad" ? "toast-bad" : "toast-good");
+    if (!tpl || !box()) return;
+    const el = tpl.content.firstElementChild.cloneNode(true);
+    el.querySelector("[data-words]").textContent = words;
+    box().append(el);
+    expire(el);
+  };
+  const expire = (el) => {
+    if (el.dataset.stays !== undefined || el.dataset.timed) return;
+    el.dataset.timed = "1";
+    let left;
+    const start = () => { left = setTimeout(() => el.remove(), 8000); };
+    el.addEventListener("mouseenter", () => clearTimeout(left));
+    el.addEventListener("focusin", () => clearTimeout(left));
+    el.addEventListener("mouseleave", start);
+    start();
+  };
+  on("click", "[data-dismiss]", (b) => b.closest(".toast, .note, .card")?.remove());
+  document.addEventListener("portal:toast", (e) => toast(e.detail.value || e.detail.words || "", e.detail.tone));
+
+  // copying
+  on("click", "[data-copy]", async (b) => {
+    const src = document.getElementById(b.dataset.copy);
+    const text = src ? (src.value ?? src.textContent).trim() : b.dataset.copy;
+    try { await navigator.clipboard.writeText(text); toast(b.dataset.copied || text); }
+    catch { if (src?.select) src.select(); }
+  });
+
+  // forms that act at once
+  on("change", "[data-submit]", (el) => el.form?.requestSubmit());
+  on("input", ".slider[data-output]", (el) => {
+    const out = document.getElementById(el.dataset.output);
+    if (out) out.textContent = (el.dataset.words || "%s").replace("%s", el.value);
+  });
+
+  // rows: arrows move, Enter opens, x selects; a head box selects all
+  on("change", "[data-select-all]", (all) => $$("input.box[name]", all.closest("table")).forEach((b) => { b.checked = all.checked; }));
+  on("click", "[data-expand]", (b) => {
+    const open = b.getAttribute("aria-expanded") !== "true";
+    b.setAttribute("aria-expanded", String(open));
+    b.closest("tr").classList.toggle("open", open);
+    $$(`[data-child-of="${b.dataset.expand}"]`).forEach((r) => { r.hidden = !open; });
+  });
+  on("keydown", "table[data-rows] tbody", (body, e) => {
+    if (typing(e.target)) return;
+    const rows = $$("tr:not([hidden])", body), row = e.target.closest("tr");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    const aim = (r) => r?.querySelector("a, button, input")?.focus();
+    if (step) { aim(rows[rows.indexOf(row) + step]); e.preventDefault(); }
+    if (e.key === "x") row.querySelector("input.box")?.click();
+  });
+
+  // chips: Backspace removes the one in focus, Esc the last
+  on("keydown", ".chips", (chips, e) => {
+    if (typing(e.target)) return;
+    if (e.key === "Backspace") e.target.closest(".chip")?.querySelector(".chip-remove")?.click();
+    if (e.key === "Escape") $$(".chip-remove", chips).pop()?.click();
+  });
+
+  // keys of the whole page; off while typing and where the reader switched them off
+  const typing = (el) => el instanceof Element && !!el.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]");
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "F6") { box()?.querySelector("button, a")?.focus(); return; }
+    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || typing(e.target) || root.dataset.keys === "off") return;
+    if (e.key === "?") show(document.getElementById("keys"));
+    else if (e.key === "/") { const s = document.querySelector("[data-search]"); if (s) { s.focus(); e.preventDefault(); } }
+    else if (e.key === "Escape") $$(".tip.is-open").forEach((t) => t.classList.remove("is-open"));
+  });
+  on("change", "[data-keys-switch]", (box_) => {
+    root.dataset.keys = box_.checked ? "on" : "off";
+    localStorage.setItem("keys", root.dataset.keys);
+  });
+
+  const ready = (from) => {
+    $$("input[data-mixed]", from).forEach((b) => { b.indeterminate = true; });
+    $$(".toast", from).forEach(expire);
+    $$("[data-output]", from).forEach((el) => el.dispatchEvent(new Event("input", { bubbles: true })));
+    $$("dialog.drawer[data-now]", from).forEach((d) => { d.removeAttribute("data-now"); show(d); });
+    const faults = from.querySelector?.("[data-faults]");
+    if (faults) faults.focus();
+  };
+  const start = () => {
+    root.dataset.keys = localStorage.getItem("keys") || "on";
+    $$("[data-keys-switch]").forEach((b) => { b.checked = root.dataset.keys !== "off"; });
+    pressTheme();
+    ready(document);
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();
+})();

@@ -1,0 +1,66 @@
+"""The portal's own pages: the pattern page."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from portal import patterns as samples
+
+SECTIONS = (
+    ("colour", "sun"),
+    ("type", "pencil"),
+    ("icons", "compass"),
+    ("buttons", "cursor"),
+    ("fields", "table"),
+    ("status", "review"),
+    ("chips", "filter"),
+    ("dates", "calendar"),
+    ("tables", "columns"),
+    ("cards", "copy"),
+    ("charts", "chart"),
+    ("overlays", "eye"),
+    ("messages", "bell"),
+    ("waiting", "help"),
+)
+
+
+def titles() -> dict[str, str]:
+    """Return the heading of each section."""
+    return {
+        "colour": _("Colour"),
+        "type": _("Type and figures"),
+        "icons": _("Icons"),
+        "buttons": _("Buttons"),
+        "fields": _("Fields"),
+        "status": _("Status"),
+        "chips": _("Chips, tabs, pages"),
+        "dates": _("Dates"),
+        "tables": _("Tables"),
+        "cards": _("Cards and figures"),
+        "charts": _("Charts"),
+        "overlays": _("Overlays"),
+        "messages": _("Messages"),
+        "waiting": _("Nothing, waiting, broken"),
+    }
+
+
+@login_required
+def patterns(request: HttpRequest) -> HttpResponse:
+    """Show every component in every state, with invented figures that tie; staff only."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    words = titles()
+    entries = [
+        {"label": words[key], "url": f"#{key}", "icon": icon, "current": key == "colour"} for key, icon in SECTIONS
+    ]
+    context = {
+        **samples.context(),
+        "titles": words,
+        "room": _("Patterns, staff only"),
+        "user_note": _("Patterns"),
+        "nav": [{"label": "", "entries": entries}],
+        "tabs": [entry for entry in entries if entry["url"] in {"#buttons", "#tables", "#charts", "#messages"}],
+    }
+    return render(request, "patterns.html", context)
