@@ -35,7 +35,8 @@ def test_the_web_role_is_bound_by_row_security(db: None) -> None:
 def test_every_table_with_row_security_forces_it_also_on_its_owner(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname, relforcerowsecurity FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace"
+            "SELECT relname, relforcerowsecurity FROM pg_class"
+            " WHERE relrowsecurity AND relnamespace = 'public'::regnamespace"
         )
         rows = dict(cursor.fetchall())
     assert "partners_membership" in rows
