@@ -38,5 +38,5 @@ class Command(BaseCommand):
 class _Formatter(DjangoHelpFormatter):
     """Keeps the help text's own lines."""
 
-    def _fill_text(self, text: str, width: int, indent: str) -> str:  # noqa: ARG002 - argparse's signature
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "".join(indent + line for line in text.splitlines(keepends=True))
