@@ -1,4 +1,4 @@
-"""The template tag that gives a component a body: ``{% part "drawer" title=… %}…{% put foot %}…{% endput %}{% endpart %}``.
+"""The template tag that gives a component a body: ``{% part "drawer" %}…{% put foot %}…{% endput %}{% endpart %}``.
 
 What stands between the tags becomes ``body`` of ``components/NAME.html``; each ``put`` becomes a variable of its name.
 The component sees these and the values named in the tag, nothing else of the page but request, user and platform name.
@@ -41,6 +41,7 @@ class PartNode(Node):
         for put in self.puts:
             values[put.name] = put.nodelist.render(context)
         values["body"] = self.nodelist.render(context)
+        assert context.template is not None
         template = context.template.engine.get_template(f"components/{self.name.resolve(context)}.html")
         for name in ("request", "user", "csrf_token", "platform_name"):
             if name in context:

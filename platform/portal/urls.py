@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from analytics import urls as analytics_urls
 from portal.health import healthz
+from portal.views import patterns
 
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
 GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
@@ -14,6 +15,7 @@ GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("go/", include((GO, "go"))),
+    path("patterns/", patterns, name="patterns"),
     path("creator/", include("partners.urls")),
     path("marketing/", include("analytics.urls")),
     path("recommendations/", include("recommender.urls")),

@@ -43,7 +43,10 @@ def band(have: float, soon: float, low: float, high: float, expected: float) -> 
     if not 0 <= low <= expected <= high or have < 0 or soon < 0:
         raise ValueError("a forecast band needs 0 <= low <= expected <= high and amounts that are not negative")
     end = max(high, have + soon) or 1.0
-    at = lambda value: f"{number(100 * value / end)}%"  # noqa: E731 - one expression, used five times
+
+    def at(value: float) -> str:
+        return f"{number(100 * value / end)}%"
+
     return {
         "have": at(have),
         "soon_x": at(have),

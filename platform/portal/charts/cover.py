@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from portal.charts.scale import number
 
@@ -57,7 +58,7 @@ def _waves(dice: random.Random) -> list[Shape]:
 def _smooth(points: list[tuple[float, float]]) -> str:
     """Join points by quadratic curves through their middles, so that no corner shows."""
     path = f"M{number(points[0][0])} {number(points[0][1])}"
-    for (x1, y1), (x2, y2) in zip(points[1:], points[2:], strict=False):
+    for (x1, y1), (x2, y2) in pairwise(points[1:]):
         path += f"Q{number(x1)} {number(y1)} {number((x1 + x2) / 2)} {number((y1 + y2) / 2)}"
     return f"{path}T{number(points[-1][0])} {number(points[-1][1])}"
 

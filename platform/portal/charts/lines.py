@@ -47,7 +47,7 @@ def line(values: Sequence[float], *, top: float | None = None, width: float = 10
     """
     if not values or min(values) < 0:
         raise ValueError("a line needs values, none below zero")
-    ticks = nice_ticks(max(max(values), top or 0))
+    ticks = nice_ticks(max(*values, top or 0))
     scale = height / ticks[-1]
     xs = _spread(len(values), width) if len(values) > 1 else [width]
     points = list(zip(xs, (height - value * scale for value in values), strict=True))
@@ -69,7 +69,10 @@ def decay(
         raise ValueError("half-life and window are above zero")
     if any(not 0 <= age <= window for age in ages):
         raise ValueError("a touch lies outside the window")
-    at = lambda age: height * (1 - 0.9 * 2 ** (-age / half_life))  # noqa: E731 - the curve itself
+
+    def at(age: float) -> float:
+        return height * (1 - 0.9 * float(2 ** (-age / half_life)))
+
     points = [(width * place / 60, at(window * (1 - place / 60))) for place in range(61)]
     marks = tuple((f"{number(100 * (1 - age / window))}%", number(at(age))) for age in ages)
     return Curve(_path(points), f"{_path(points)}V{number(height)}H0Z", ("100%", number(points[-1][1]))), marks

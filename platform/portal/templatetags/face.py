@@ -82,14 +82,22 @@ def interval(low: Any, high: Any, *, kind: str = "number", currency: str = "") -
     """Write an interval; ``kind`` is number, ratio, percent, compact or money (minor units, with a currency)."""
     if low is None or high is None:
         return ABSENT
-    ends = {
-        "number": lambda v: figures.number_text(v, digits=0),
-        "ratio": lambda v: figures.number_text(v, digits=2),
-        "percent": figures.percent_text,
-        "compact": figures.compact_text,
-        "money": lambda v: figures.money_text(v, currency),
-    }[kind]
-    return _num(figures.interval_text(ends(low), ends(high)))
+    return _num(figures.interval_text(_end(low, kind, currency), _end(high, kind, currency)))
+
+
+def _end(value: Any, kind: str, currency: str) -> str:
+    match kind:
+        case "number":
+            return figures.number_text(value, digits=0)
+        case "ratio":
+            return figures.number_text(value, digits=2)
+        case "percent":
+            return figures.percent_text(value)
+        case "compact":
+            return figures.compact_text(value)
+        case "money":
+            return figures.money_text(value, currency)
+    raise ValueError(f"an interval is not of kind {kind}")
 
 
 @register.simple_tag
@@ -175,7 +183,7 @@ def delta(value: figures.Number | None, *, good: str = "", digits: int = 1) -> d
         return {"absent": True}
     way = "up" if value > 0 else "down" if value < 0 else "right"
     tone = "" if way == "right" or not good else "good" if way == good else "bad"
-    text = figures.percent_text(abs(value), digits=digits)
+    text = figures.percent_text(abs(figures.exact(value)), digits=digits)
     return {"way": way, "tone": tone, "text": text, "absent": False}
 
 
