@@ -53,6 +53,15 @@ def caches() -> dict[str, dict[str, Any]]:
     return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "KEY_PREFIX": "p"}}
 
 
+def static_storage(*, debug: bool) -> str:
+    """Static files under names with their hash; compressed as well on real servers, where nobody waits for it."""
+    if debug:
+        return "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if not env.text("DATABASE_URL"):
+        return "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    return "whitenoise.storage.CompressedManifestStaticFilesStorage"
+
+
 def email(data_dir: Path) -> dict[str, Any]:
     """EMAIL_URL as Django's EMAIL_* settings."""
     url = env.text("EMAIL_URL")
