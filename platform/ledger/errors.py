@@ -31,7 +31,7 @@ class UnknownEntryError(LedgerError):
     code = "unknown_entry"
 
 
-class UnknownRateError(LedgerError):
+class NoRateError(LedgerError):
     """No rate between two currencies is known on or before a day."""
 
     code = "unknown_rate"

@@ -15,12 +15,13 @@ from ledger.selectors.entries import (
     Flow,
     PostingRow,
     booked_sources,
+    credits_of_parties,
     entries_with_postings,
     entry_with_postings,
     line_flows,
 )
 from ledger.selectors.proofs import Proof, proofs, register
-from ledger.selectors.rates import Converted, Rate, RateTable, convert, rate_table
+from ledger.selectors.rates import Converted, RateTable, RateUsed, convert, converted_at, rate_on, rate_table
 from ledger.selectors.visibility import parties_seen
 
 __all__ = [
@@ -31,19 +32,22 @@ __all__ = [
     "PartyBalance",
     "PostingRow",
     "Proof",
-    "Rate",
     "RateTable",
+    "RateUsed",
     "Release",
     "account_balances",
     "balance_of",
     "booked_sources",
     "convert",
+    "converted_at",
+    "credits_of_parties",
     "entries_with_postings",
     "entry_with_postings",
     "line_flows",
     "parties_seen",
     "party_balances",
     "proofs",
+    "rate_on",
     "rate_table",
     "register",
     "releases",

@@ -77,6 +77,26 @@ def booked_sources(
     return dict(rows.values_list("source_id", "pk"))
 
 
+def credits_of_parties(*, source_kind: str, source_ids: Collection[str]) -> list[tuple[str, str, int]]:
+    """What the entries of some sources moved on parties' payables and reserves: (party code, currency, minor units).
+
+    For receipts of the house: it names every party, so it runs where all rows are visible.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT y.code, p.currency, sum(p.amount)
+            FROM ledger_journalentry e
+            JOIN ledger_posting p ON p.entry_id = e.id
+            JOIN accounts_party y ON y.id = p.party_id
+            WHERE e.source_kind = %s AND e.source_id = ANY (%s)
+            GROUP BY y.code, p.currency ORDER BY y.code, p.currency
+            """,
+            [source_kind, list(source_ids)],
+        )
+        return [(code, currency, int(amount)) for code, currency, amount in cursor.fetchall()]
+
+
 def line_flows(*, lines: Sequence[tuple[int, str]]) -> list[Flow]:
     """Sum the postings of (entry, order line) pairs by account. The caller answers for who may read which sum."""
     with connection.cursor() as cursor:

@@ -8,51 +8,58 @@ from decimal import Decimal
 
 from django.db import connection
 
-from ledger.errors import UnknownRateError
+from ledger.errors import NoRateError
 from ledger.money import exponent, half_up
 
 _SCALE = 10**10
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A rate as entered: one unit of `base` buys `rate` units of `quote`."""
+class RateUsed:
+    """A rate from one currency to another, as it was used: one unit buys `numerator / denominator` units.
 
-    base: str
-    quote: str
+    `rate` is that number as entered: "36.6", or "1/36.6" where it was entered the other way round.
+    """
+
     day: date
-    rate: Decimal
+    rate: str
     source: str
+    numerator: int
+    denominator: int
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An amount in the other currency, with the rate that was used. `rate` is None where nothing was to convert."""
+    """An amount in the other currency, with the rate that was used; None where nothing was to convert."""
 
     minor: int
-    rate: Rate | None
+    rate: RateUsed | None
 
 
 class RateTable:
     """The rates of some currencies to one, in memory, for converting many amounts with one query."""
 
-    def __init__(self, quote: str, rates: Collection[Rate]) -> None:
+    def __init__(self, quote: str, rows: Collection[tuple[str, str, date, Decimal, str]]) -> None:
         self.quote = quote
-        self._by_base: dict[str, list[Rate]] = {}
-        for rate in sorted(rates, key=lambda rate: rate.day):
-            other = rate.quote if rate.base == quote else rate.base
-            self._by_base.setdefault(other, []).append(rate)
-        self._days = {base: [rate.day for rate in rows] for base, rows in self._by_base.items()}
+        self._by_base: dict[str, list[RateUsed]] = {}
+        for base, other, day, rate, source in sorted(rows, key=lambda row: row[2]):
+            inverse = base == quote
+            self._by_base.setdefault(other if inverse else base, []).append(_used(day, rate, source, inverse=inverse))
+        self._days = {base: [rate.day for rate in found] for base, found in self._by_base.items()}
+
+    def rate(self, base: str, day: date) -> RateUsed:
+        """The last rate known on `day`; NoRateError where there is none."""
+        at = bisect_right(self._days.get(base, []), day)
+        if not at:
+            raise NoRateError(f"No rate between {base} and {self.quote} is known for {day} or before.")
+        return self._by_base[base][at - 1]
 
     def convert(self, amount_minor: int, base: str, day: date) -> Converted:
         """Return `amount_minor` of `base` in the table's currency, at the last rate known on `day`; half up."""
         if base == self.quote:
             return Converted(amount_minor, None)
-        at = bisect_right(self._days.get(base, []), day)
-        if not at:
-            raise UnknownRateError(f"No rate between {base} and {self.quote} is known for {day} or before.")
-        rate = self._by_base[base][at - 1]
-        return Converted(_converted(amount_minor, base, self.quote, rate), rate)
+        rate = self.rate(base, day)
+        return Converted(converted_at(amount_minor=amount_minor, base=base, quote=self.quote, rate=rate), rate)
 
 
 def rate_table(*, quote: str, bases: Collection[str] | None = None, until: date | None = None) -> RateTable:
@@ -69,20 +76,32 @@ def rate_table(*, quote: str, bases: Collection[str] | None = None, until: date 
             """,
             {"quote": quote, "any": others is None, "others": others or [], "until": until},
         )
-        return RateTable(quote, [Rate(*row) for row in cursor.fetchall()])
+        return RateTable(quote, cursor.fetchall())
+
+
+def rate_on(*, base: str, quote: str, day: date) -> RateUsed:
+    """The last rate known on `day`; NoRateError where there is none, one to one for the same currency."""
+    if base == quote:
+        return RateUsed(day, "1", "", 1, 1)
+    return rate_table(quote=quote, bases=[base], until=day).rate(base, day)
+
+
+def converted_at(*, amount_minor: int, base: str, quote: str, rate: RateUsed) -> int:
+    """Minor units of `base` as minor units of `quote` at `rate`, which goes from the one to the other; half up."""
+    up, down = 10 ** exponent(quote), 10 ** exponent(base)
+    minor = half_up(abs(amount_minor) * rate.numerator * up, rate.denominator * down)
+    return -minor if amount_minor < 0 else minor
 
 
 def convert(*, amount_minor: int, base: str, quote: str, day: date) -> Converted:
-    """Convert one amount at the last rate known on `day`; UnknownRateError where there is none."""
+    """Convert one amount at the last rate known on `day`; NoRateError where there is none."""
     return rate_table(quote=quote, bases=[base], until=day).convert(amount_minor, base, day)
 
 
-def _converted(amount: int, base: str, quote: str, rate: Rate) -> int:
-    """Amount x rate, or amount / rate where the rate was entered the other way round; away from zero on a half."""
-    scaled = int(rate.rate * _SCALE)
-    up, down = 10 ** exponent(quote), 10 ** exponent(base)
-    if rate.base == base:
-        minor = half_up(abs(amount) * scaled * up, _SCALE * down)
-    else:
-        minor = half_up(abs(amount) * _SCALE * up, scaled * down)
-    return -minor if amount < 0 else minor
+
+
+def _used(day: date, rate: Decimal, source: str, *, inverse: bool) -> RateUsed:
+    text, scaled = f"{rate.normalize():f}", int(rate * _SCALE)
+    if inverse:
+        return RateUsed(day, f"1/{text}", source, _SCALE, scaled)
+    return RateUsed(day, text, source, scaled, _SCALE)

@@ -16,7 +16,7 @@ _MOST = Decimal(10) ** 10
 
 
 @dataclass(frozen=True, slots=True)
-class RateDraft:
+class NewRate:
     """How many units of `quote` one unit of `base` buys on `day`, as an exact decimal number."""
 
     day: date
@@ -30,11 +30,11 @@ def rate_set(
     *, day: date, base: str, quote: str, rate: Decimal | str, source: str, actor_id: int | None = None
 ) -> FxRate:
     """Enter one rate. The same number again changes nothing; another number for the day counts from now on."""
-    return rates_set(rates=[RateDraft(day, base, quote, rate, source)], actor_id=actor_id)[0]
+    return rates_record(rates=[NewRate(day, base, quote, rate, source)], actor_id=actor_id)[0]
 
 
 @transaction.atomic
-def rates_set(*, rates: Iterable[RateDraft], actor_id: int | None = None) -> list[FxRate]:
+def rates_record(*, rates: Iterable[NewRate], actor_id: int | None = None) -> list[FxRate]:
     """Enter many rates in three queries; BadRateError names the first that cannot be one, and nothing is written."""
     drafts = [(draft, _checked(draft)) for draft in rates]
     known = _latest(draft for draft, _ in drafts)
@@ -50,7 +50,7 @@ def rates_set(*, rates: Iterable[RateDraft], actor_id: int | None = None) -> lis
     return [(fresh.get(key) or known[key]) for key in ((d.day, d.base, d.quote) for d, _ in drafts)]
 
 
-def _latest(drafts: Iterable[RateDraft]) -> dict[tuple[date, str, str], FxRate]:
+def _latest(drafts: Iterable[NewRate]) -> dict[tuple[date, str, str], FxRate]:
     keys = list(drafts)
     rows = FxRate.objects.filter(
         day__in={k.day for k in keys}, base__in={k.base for k in keys}, quote__in={k.quote for k in keys}
@@ -58,7 +58,7 @@ def _latest(drafts: Iterable[RateDraft]) -> dict[tuple[date, str, str], FxRate]:
     return {(row.day, row.base, row.quote): row for row in rows}
 
 
-def _checked(draft: RateDraft) -> Decimal:
+def _checked(draft: NewRate) -> Decimal:
     where = f"{draft.base}/{draft.quote} on {draft.day}"
     for currency in (draft.base, draft.quote):
         if currency not in EXPONENTS:

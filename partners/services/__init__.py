@@ -1,0 +1,83 @@
+"""Verbs of the partner programme."""
+
+from partners.services.agreements import (
+    DraftTerms,
+    agreement_create,
+    agreement_party_add,
+    version_draft,
+    version_redraft,
+    version_withdraw,
+)
+from partners.services.channels import (
+    NewChannel,
+    NewLink,
+    channel_create,
+    channels_ensure,
+    link_activate,
+    link_create,
+    links_create,
+)
+from partners.services.coupons import (
+    CouponQuote,
+    NewCoupon,
+    Redemption,
+    coupon_activate,
+    coupon_create,
+    coupon_quote,
+    coupon_redeem,
+    coupons_create,
+    coupons_redeem,
+)
+from partners.services.establish import NewAgreement, agreements_establish
+from partners.services.facts import ChannelCredit, SaleFacts, SaleLine, Settled
+from partners.services.memberships import (
+    membership_decide,
+    membership_tier_set,
+    memberships_admit,
+    party_admit,
+    party_apply,
+)
+from partners.services.settlement import earnings_settle
+from partners.services.versions import version_accept, version_propose, version_put_in_force
+from partners.services.voiding import earnings_void
+
+__all__ = [
+    "ChannelCredit",
+    "CouponQuote",
+    "DraftTerms",
+    "NewAgreement",
+    "NewChannel",
+    "NewCoupon",
+    "NewLink",
+    "Redemption",
+    "SaleFacts",
+    "SaleLine",
+    "Settled",
+    "agreement_create",
+    "agreement_party_add",
+    "agreements_establish",
+    "channel_create",
+    "channels_ensure",
+    "coupon_activate",
+    "coupon_create",
+    "coupon_quote",
+    "coupon_redeem",
+    "coupons_create",
+    "coupons_redeem",
+    "earnings_settle",
+    "earnings_void",
+    "link_activate",
+    "link_create",
+    "links_create",
+    "membership_decide",
+    "membership_tier_set",
+    "memberships_admit",
+    "party_admit",
+    "party_apply",
+    "version_accept",
+    "version_draft",
+    "version_propose",
+    "version_put_in_force",
+    "version_redraft",
+    "version_withdraw",
+]

@@ -1,0 +1,69 @@
+"""What a caller tells of a sale to be settled: plain data, no rows of upper floors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCredit:
+    """A channel's part of having brought the learner, in ppm. Both None: unattributed; no owner: nobody earns by it."""
+
+    channel_id: int | None
+    owner_id: int | None
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleLine:
+    """One line of an order, in minor units of the order's currency.
+
+    `payable` is list price less discount, plus tax where it is on top. `item_party_ids` are the makers of what was
+    bought; without an agreement they earn nothing and are told so.
+    """
+
+    line_id: str
+    item_id: str
+    item_title: str
+    list_minor: int
+    payable_minor: int
+    item_title_zh: str = ""
+    item_kind: str = "course"
+    item_party_ids: Sequence[int] = ()
+    discount_minor: int = 0
+    tax_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleFacts:
+    """One paid order, as it was placed.
+
+    `credits`: per paying model the journey's credits, summing to 1,000,000 each. `link_*`: the last tracking link in
+    the window, `coupon_*`: the coupon that was redeemed. `outside_window_ids`: owners whose touches came too early.
+    `discount_bearer`: an account of the books, or `pool`.
+    """
+
+    order_code: str
+    placed_at: datetime
+    currency: str
+    lines: Sequence[SaleLine]
+    tax_inclusive: bool = True
+    processor_fee_minor: int = 0
+    discount_bearer: str = "pool"
+    buyer_id: int | None = None
+    credits: Mapping[str, Sequence[ChannelCredit]] = field(default_factory=dict)
+    link_owner_id: int | None = None
+    link_at: datetime | None = None
+    coupon_owner_id: int | None = None
+    coupon_channel_id: int | None = None
+    coupon_at: datetime | None = None
+    outside_window_ids: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one order: its entry (None where no money moved) and whether it was settled by this call."""
+
+    order_code: str
+    entry_id: int | None
+    created: bool

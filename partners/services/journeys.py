@@ -1,0 +1,111 @@
+"""Who brought the learner, under one version's clauses: link against coupon, own purchases, membership."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.money import PPM
+from partners.choices import DecisionReason, Precedence, SelfPurchase
+from partners.services.facts import ChannelCredit, SaleFacts
+
+COUPON, LINK = "coupon", "link"
+
+
+@dataclass(slots=True)
+class Journey:
+    """The credits that count, and why others of those considered do not.
+
+    `credits` are those of the paying model, or the coupon owner's million; `barred` says why an owner of some of them
+    earns nothing, so that its part stays in the pool. `lost` are owners outside the credits, with the reason.
+    `refused` are the buyer's own parties where the version refuses own purchases.
+    """
+
+    credits: Sequence[ChannelCredit]
+    decided_by: str
+    refused: frozenset[int]
+    barred: dict[int, DecisionReason] = field(default_factory=dict)
+    lost: dict[int, DecisionReason] = field(default_factory=dict)
+
+    def owned(self) -> dict[int, int]:
+        """Credit in ppm by owner, of owners who may earn."""
+        sums: dict[int, int] = {}
+        for credit in self.credits:
+            if credit.owner_id is not None and credit.owner_id not in self.barred:
+                sums[credit.owner_id] = sums.get(credit.owner_id, 0) + credit.ppm
+        return sums
+
+    def through(self, owner: int | None = None) -> int | None:
+        """The channel with most credit, of this owner's or (None) of all; on a tie the earlier."""
+        named = [c for c in self.credits if c.channel_id is not None and (owner is None or c.owner_id == owner)]
+        return max(named, key=lambda credit: credit.ppm).channel_id if named else None
+
+    def sale_channels(self, codes: Mapping[int, str]) -> list[dict[str, Any]]:
+        """Return the credits as the split engine takes them; without `party` a part stays in what remains."""
+        told = []
+        for credit in self.credits:
+            row: dict[str, Any] = {"ppm": credit.ppm}
+            if credit.owner_id is not None and credit.owner_id not in self.barred:
+                row["party"] = codes[credit.owner_id]
+            told.append(row)
+        return told
+
+
+def journey_of(
+    sale: SaleFacts,
+    *,
+    model: str,
+    precedence: str,
+    self_purchase: str,
+    own: Collection[int],
+    members: Collection[int],
+) -> Journey:
+    """Resolve a sale's journey under one version's clauses. `own` are the buyer's parties, `members` approved parties.
+
+    A partner's coupon that takes precedence gives its owner all credit; otherwise the paying model's credits stand and
+    the coupon earns nothing. A coupon whose owner may not earn does not compete.
+    """
+    refused = frozenset(own) if self_purchase == SelfPurchase.REFUSE else frozenset()
+    parts = sale.credits.get(model, ())
+    coupon = sale.coupon_owner_id
+    rival = coupon is not None and coupon not in refused and coupon in members
+    if rival and _coupon_first(sale, precedence):
+        journey = Journey([ChannelCredit(channel_id=sale.coupon_channel_id, owner_id=coupon, ppm=PPM)], COUPON, refused)
+        others = {credit.owner_id for credit in parts} | {sale.link_owner_id}
+        for owner in others - {None, coupon}:
+            journey.lost[owner] = DecisionReason.LOST_TO_COUPON  # type: ignore[index]
+    else:
+        journey = Journey(parts, LINK if parts else "", refused)
+        if coupon is not None:
+            journey.lost[coupon] = DecisionReason.LOST_TO_LINK
+        if sale.link_owner_id is not None:
+            journey.lost.setdefault(sale.link_owner_id, DecisionReason.NO_CREDIT)
+    for owner in sale.outside_window_ids:
+        journey.lost.setdefault(owner, DecisionReason.WINDOW_CLOSED)
+    _bar(journey, members)
+    return journey
+
+
+def _coupon_first(sale: SaleFacts, precedence: str) -> bool:
+    if sale.link_owner_id is None or precedence == Precedence.COUPON:
+        return True
+    if precedence == Precedence.LINK:
+        return False
+    return sale.link_at is None or (sale.coupon_at or sale.placed_at) >= sale.link_at
+
+
+def _bar(journey: Journey, members: Collection[int]) -> None:
+    """Sort out owners who may not earn: own purchases first, then parties that are no active members."""
+    credited = {credit.owner_id for credit in journey.credits if credit.owner_id is not None}
+    for owner in credited | journey.lost.keys():
+        if owner in journey.refused:
+            reason = DecisionReason.SELF_PURCHASE
+        elif owner not in members:
+            reason = DecisionReason.NOT_A_MEMBER
+        else:
+            continue
+        if owner in credited:
+            journey.barred[owner] = reason
+        else:
+            journey.lost[owner] = reason
+    for owner in credited:
+        journey.lost.pop(owner, None)

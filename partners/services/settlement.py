@@ -1,0 +1,291 @@
+"""Settling paid orders: each line under its version, one entry an order, one decision for every party considered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from ledger.choices import EntryKind
+from ledger.selectors import booked_sources
+from ledger.services import EntryDraft, PostingDraft, entries_post
+from ledger.splits.accounts import CLEARING, POOL, PROCESSOR_FEES, REVENUE
+from ledger.splits.problems import EventError
+from ledger.splits.sale import LineResult, SaleResult, sale_lines
+from partners.choices import DecisionReason
+from partners.errors import SettlementError
+from partners.models import EarningDecision
+from partners.services.context import Context, LineTerms, context_of
+from partners.services.facts import SaleFacts, SaleLine, Settled
+from partners.services.journeys import Journey, journey_of
+
+FORMAT = "settlement/1"
+SOURCE = "order"
+
+
+@dataclass(slots=True)
+class _LineUnderway:
+    """One line on its way into the books."""
+
+    facts: SaleLine
+    terms: LineTerms
+    journey: Journey
+    postings: list[PostingDraft]
+
+
+@transaction.atomic
+def earnings_settle(*, sales: Sequence[SaleFacts]) -> list[Settled]:
+    """Settle paid orders in a constant number of queries; in the order given. Settled ones are left as they are.
+
+    Each line runs under the agreement's version in force when the order was placed. Books one entry an order (none
+    where no money moves) and one EarningDecision for every party considered, also for nothing, with the reason.
+    SettlementError names an order whose facts contradict one another; all or nothing. Call it where all rows are
+    visible.
+    """
+    known = _settled_before([sale.order_code for sale in sales])
+    fresh = {sale.order_code: sale for sale in sales if sale.order_code not in known}
+    if fresh:
+        context = context_of(list(fresh.values()))
+        known |= _book([_underway(sale, context) for sale in fresh.values()], context)
+    return [Settled(sale.order_code, known[sale.order_code], sale.order_code in fresh) for sale in sales]
+
+
+def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
+    """Orders that were settled: by their entry, or (nothing moved) by their decisions."""
+    booked = booked_sources(kind=EntryKind.SALE, source_kind=SOURCE, source_ids=codes, visible_to=None)
+    known: dict[str, int | None] = dict(booked)
+    rest = [code for code in codes if code not in known]
+    if rest:
+        decided = EarningDecision.objects.filter(order_code__in=rest).values_list("order_code", flat=True)
+        known |= dict.fromkeys(decided, None)
+    return known
+
+
+@dataclass(slots=True)
+class _SaleUnderway:
+    facts: SaleFacts
+    lines: list[_LineUnderway]
+    inputs: dict[str, Any]
+    result: SaleResult
+
+
+def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
+    """Run every line of an order through its rule; touches no row."""
+    own = context.buyers_parties(sale)
+    terms = [context.terms_of(sale, line) for line in sale.lines]
+    journeys = [_journey(sale, row, own, context) for row in terms]
+    told = split_sale(sale, terms, journeys, context)
+    try:
+        result = sale_lines([row.rule for row in terms], told)
+    except (EventError, LookupError) as error:
+        raise SettlementError(f"{sale.order_code}: {error or 'no variant of the rule is for this sale'}.") from error
+    lines = []
+    for facts, row, journey, line in zip(sale.lines, terms, journeys, result.lines, strict=True):
+        if line.facts.payable != facts.payable_minor:
+            raise SettlementError(
+                _("%(order)s, line %(line)s: the learner paid %(paid)d, but price, discount and tax make %(made)d.")
+                % {
+                    "order": sale.order_code,
+                    "line": facts.line_id,
+                    "paid": facts.payable_minor,
+                    "made": line.facts.payable,
+                }
+            )
+        postings = _postings(sale, row, journey, line, context)
+        lines.append(_LineUnderway(facts, row, journey, postings))
+    return _SaleUnderway(sale, lines, _inputs(told, lines, context), result)
+
+
+def _journey(sale: SaleFacts, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
+    version = terms.version
+    if version is None:
+        return Journey([], "", frozenset())
+    return journey_of(
+        sale,
+        model=version.paying_model,
+        precedence=version.precedence,
+        self_purchase=version.self_purchase,
+        own=own,
+        members=context.members,
+    )
+
+
+def split_sale(
+    sale: SaleFacts, terms: Sequence[LineTerms], journeys: Sequence[Journey], context: Context
+) -> dict[str, Any]:
+    """Write the order as the sale event of the split engine, line by line; only the fee is divided there."""
+    mode = "inclusive" if sale.tax_inclusive else "exclusive"
+    lines = []
+    for facts, row, journey in zip(sale.lines, terms, journeys, strict=True):
+        line: dict[str, Any] = {"id": facts.line_id, "list_price": facts.list_minor}
+        if facts.discount_minor:
+            line["discounts"] = [{"amount": facts.discount_minor, "borne_by": sale.discount_bearer or POOL}]
+        if facts.tax_minor:
+            line["tax"] = {"mode": mode, "amount": facts.tax_minor}
+        if journey.credits:
+            line["channels"] = journey.sale_channels(context.codes)
+        line["channel_kind"] = context.kinds.get(journey.through() or 0, "")
+        line["brought_by"] = _brought_by(row, journey)
+        lines.append(line)
+    return {"currency": sale.currency, "processor_fee": sale.processor_fee_minor, "lines": lines}
+
+
+def _brought_by(terms: LineTerms, journey: Journey) -> str:
+    """For conditions of variants: `owner` (the agreement's own coupon or link), `partner`, or `platform`."""
+    owned = journey.owned()
+    if not owned:
+        return "platform"
+    best = max(owned, key=lambda owner: owned[owner])
+    return "owner" if terms.version is not None and best == terms.version.agreement.owner_id else "partner"
+
+
+def _postings(
+    sale: SaleFacts, terms: LineTerms, journey: Journey, line: LineResult, context: Context
+) -> list[PostingDraft]:
+    """One line's postings; they sum to zero by themselves. A refused party's share goes to the platform."""
+    facts = line.facts
+    matures = sale.placed_at + timedelta(days=terms.version.hold_days if terms.version else 0)
+    refused = {f"party:{context.codes[pk]}" for pk in journey.refused if pk in context.codes}
+    rows = [
+        (CLEARING, facts.fee - facts.settled, "sale"),
+        (PROCESSOR_FEES, -facts.fee, "sale.processor_fee"),
+        *((bearer, -amount, "sale.discounts") for bearer, amount in zip(facts.bearers, facts.borne, strict=True)),
+    ]
+    for account, amount, clause in line.shares:
+        held_back = account.removesuffix(":reserve") in refused
+        rows.append((REVENUE if held_back else account, amount, clause))
+    return [
+        PostingDraft(
+            account=account,
+            amount=amount,
+            currency=sale.currency,
+            line=facts.id,
+            clause=clause,
+            matures_at=matures if account.startswith("party:") else None,
+        )
+        for account, amount, clause in rows
+        if amount
+    ]
+
+
+def _inputs(told: dict[str, Any], lines: Sequence[_LineUnderway], context: Context) -> dict[str, Any]:
+    """All that the amounts were computed from, as plain data: enough to compute them again."""
+    return {
+        "format": FORMAT,
+        "sale": told,
+        "lines": [
+            {
+                "line": line.facts.line_id,
+                "item": [line.facts.item_kind, line.facts.item_id],
+                "version": line.terms.version.pk if line.terms.version else None,
+                "refused": sorted(context.codes[pk] for pk in line.journey.refused if pk in context.codes),
+                "journey": {
+                    "decided_by": line.journey.decided_by,
+                    "model": line.terms.version.paying_model if line.terms.version else "",
+                    "credits": [
+                        [c.channel_id, context.codes.get(c.owner_id or 0), c.ppm] for c in line.journey.credits
+                    ],
+                },
+            }
+            for line in lines
+        ],
+    }
+
+
+def _book(underway: Sequence[_SaleUnderway], context: Context) -> dict[str, int | None]:
+    moved = [sale for sale in underway if any(line.postings for line in sale.lines)]
+    posted = entries_post(
+        drafts=[
+            EntryDraft(
+                kind=EntryKind.SALE,
+                source_kind=SOURCE,
+                source_id=sale.facts.order_code,
+                occurred_at=sale.facts.placed_at,
+                postings=[posting for line in sale.lines for posting in line.postings],
+                inputs=sale.inputs,
+                trace=sale.result.trace(),
+            )
+            for sale in moved
+        ]
+    )
+    entries: dict[str, int | None] = {sale.facts.order_code: None for sale in underway}
+    entries |= {sale.facts.order_code: row.id for sale, row in zip(moved, posted, strict=True)}
+    decisions = [
+        decision
+        for sale in underway
+        for line in sale.lines
+        for decision in _decisions(sale.facts, line, entries[sale.facts.order_code], context)
+    ]
+    EarningDecision.objects.bulk_create(decisions, ignore_conflicts=True)
+    return entries
+
+
+def _decisions(sale: SaleFacts, line: _LineUnderway, entry: int | None, context: Context) -> list[EarningDecision]:
+    """One decision for every party considered on one line."""
+    sums: dict[int, int] = {}
+    for posting in line.postings:
+        if posting.account.startswith("party:"):
+            party = context.ids[posting.account.split(":")[1]]
+            sums[party] = sums.get(party, 0) + posting.amount
+    version, journey = line.terms.version, line.journey
+    owned = journey.owned()
+    considered = dict.fromkeys(
+        [*line.terms.party_ids, *owned, *journey.barred, *journey.lost, *sums, *_unagreed(sale, line)]
+    )
+    matures = sale.placed_at + timedelta(days=version.hold_days if version else 0)
+    facts = line.facts
+    return [
+        EarningDecision(
+            source_id=facts.line_id,
+            party_id=party,
+            version_id=version.pk if version else None,
+            entry_id=entry,
+            channel_id=journey.through(party) if party in owned or party in journey.barred else journey.through(),
+            reason=_reason(party, line, sums, owned),
+            amount_minor=sums.get(party, 0),
+            currency=sale.currency,
+            list_minor=facts.list_minor,
+            discount_minor=facts.discount_minor,
+            tax_minor=facts.tax_minor,
+            paid_minor=facts.payable_minor,
+            credit_ppm=owned.get(party),
+            order_code=sale.order_code,
+            item_kind=facts.item_kind,
+            item_id=facts.item_id,
+            item_title=facts.item_title[:200],
+            item_title_zh=facts.item_title_zh[:200],
+            placed_at=sale.placed_at,
+            matures_at=matures,
+        )
+        for party in considered
+    ]
+
+
+def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
+    """Who is told that no agreement was in force: the makers, and everyone the journey or the coupon names."""
+    if line.terms.version is not None:
+        return []
+    owners = [credit.owner_id for parts in sale.credits.values() for credit in parts]
+    named = [*line.facts.item_party_ids, *owners, sale.link_owner_id, sale.coupon_owner_id, *sale.outside_window_ids]
+    return [pk for pk in named if pk is not None]
+
+
+def _reason(party: int, line: _LineUnderway, sums: dict[int, int], owned: dict[int, int]) -> DecisionReason:
+    journey = line.journey
+    if sums.get(party, 0) > 0:
+        return DecisionReason.EARNED
+    if party in sums and any(p.amount < 0 for p in line.postings if p.clause == "sale.discounts"):
+        return DecisionReason.DISCOUNT_BORNE
+    if line.terms.version is None:
+        return DecisionReason.NOT_IN_FORCE
+    if party in journey.refused:
+        return DecisionReason.SELF_PURCHASE
+    if party in journey.barred:
+        return journey.barred[party]
+    if party in owned:
+        return DecisionReason.NOTHING_LEFT if line.terms.pays_channels else DecisionReason.NO_SHARE
+    if party in journey.lost and party not in line.terms.party_ids:
+        return journey.lost[party]
+    return DecisionReason.NOTHING_LEFT

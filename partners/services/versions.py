@@ -1,0 +1,152 @@
+"""The life of a version: proposed, accepted by every party, put in force by a second person."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from accounts.audit import acting
+from accounts.models import Party, Seat, User
+from events.services import event_record
+from partners.choices import VersionKind, VersionState
+from partners.errors import AgreementError
+from partners.models import Acceptance, Agreement, AgreementVersion, EarningDecision
+from partners.selectors.terms import VALID, party_names, rule_party_codes, wording_terms
+from partners.selectors.wording import worded
+from partners.services.agreements import lock_version
+
+
+@transaction.atomic
+def version_propose(*, version: AgreementVersion, by: User | None) -> AgreementVersion:
+    """Write the text from the rule, in both languages, and lay it before the parties. From then on it never changes."""
+    row = lock_version(version)
+    if row.state != VersionState.DRAFT:
+        raise AgreementError(
+            _("Only a draft can be proposed; this is “%(state)s”.") % {"state": row.get_state_display()}
+        )
+    wording = worded(row.rule, wording_terms(row), party_names(rule_party_codes(row.rule)))
+    row.text, row.text_zh, row.text_hash = wording.text, wording.text_zh, wording.hash
+    row.state = VersionState.PROPOSED
+    with acting(actor=by.pk if by else None):
+        row.save(update_fields=["text", "text_zh", "text_hash", "state"])
+    return row
+
+
+@transaction.atomic
+def version_accept(
+    *,
+    version: AgreementVersion,
+    party: Party,
+    user: User,
+    text_hash: str,
+    on_behalf: bool = False,
+    at: datetime | None = None,
+) -> Acceptance:
+    """Say yes to exactly this text, for a party in which the user has a seat; again is the same yes.
+
+    `on_behalf`: staff records a consent that the party gave outside the portal. When the last party has accepted, the
+    version is accepted.
+    """
+    row = lock_version(version)
+    wanted = rule_party_codes(row.rule)
+    if party.code not in wanted:
+        raise AgreementError(_("%(party)s is no party of this version.") % {"party": party})
+    said = Acceptance.objects.filter(version=row, party=party).first()
+    if said is not None:
+        return said
+    if row.state != VersionState.PROPOSED:
+        raise AgreementError(
+            _("Only a proposed version can be accepted; this is “%(state)s”.") % {"state": row.get_state_display()}
+        )
+    if text_hash != row.text_hash:
+        raise AgreementError(_("The text that was read is not the text of this version; read it again."))
+    if on_behalf:
+        if not user.is_staff:
+            raise AgreementError(_("Only staff records a consent on a party's behalf."))
+    elif not Seat.objects.filter(user=user, party=party).exists():
+        raise AgreementError(_("Only who has a seat in %(party)s can accept for it.") % {"party": party})
+    with acting(actor=user.pk):
+        said = Acceptance.objects.create(
+            version=row,
+            party=party,
+            user=user,
+            on_behalf=on_behalf,
+            text_hash=text_hash,
+            accepted_at=at or timezone.now(),
+        )
+        if set(row.acceptances.values_list("party__code", flat=True)).issuperset(wanted):
+            row.state = VersionState.ACCEPTED
+            row.save(update_fields=["state"])
+    return said
+
+
+@transaction.atomic
+def version_put_in_force(*, version: AgreementVersion, by: User) -> AgreementVersion:
+    """Let an accepted version hold from its start on, and end the one before it there.
+
+    By a second person. AgreementError where another version holds from then or later, or where orders from then on were
+    settled already: those keep their version for good.
+    """
+    agreement = Agreement.objects.select_for_update().get(pk=version.agreement_id)
+    row = lock_version(version)
+    if row.state != VersionState.ACCEPTED:
+        raise AgreementError(
+            _("Only a version that every party accepted can come in force; this is “%(state)s”.")
+            % {"state": row.get_state_display()}
+        )
+    if row.created_by_id is None or row.created_by_id == by.pk:
+        raise AgreementError(_("Who prepared a version does not put it in force; a second person does."))
+    if row.kind == VersionKind.STANDARD:
+        _refuse_settled(agreement, row.effective.lower)
+        _end_the_one_before(agreement, row)
+    row.state, row.approved_by = VersionState.IN_FORCE, by
+    try:
+        with transaction.atomic(), acting(actor=by.pk):
+            row.save(update_fields=["state", "approved_by"])
+    except IntegrityError as error:
+        if "partners_versions_do_not_overlap" not in str(error):
+            raise
+        raise _overlap(row.effective.lower) from None
+    event_record(
+        name="agreement.in_force",
+        key=str(row.pk),
+        payload={"version_id": row.pk, "scope_kind": agreement.scope_kind, "scope_id": agreement.scope_id},
+    )
+    return row
+
+
+def _end_the_one_before(agreement: Agreement, row: AgreementVersion) -> None:
+    start = row.effective.lower
+    others = AgreementVersion.objects.filter(agreement=agreement, kind=VersionKind.STANDARD, state__in=VALID)
+    if others.filter(effective__startswith__gte=start).exists():
+        raise _overlap(start)
+    before = others.filter(effective__contains=start).first()
+    if before is not None:
+        before.effective = DateTimeTZRange(before.effective.lower, start)
+        before.state = VersionState.SUPERSEDED
+        before.save(update_fields=["effective", "state"])
+
+
+def _refuse_settled(agreement: Agreement, start: datetime) -> None:
+    settled = EarningDecision.objects.filter(placed_at__gte=start)
+    under = settled.filter(version__agreement=agreement) | settled.filter(
+        version=None, item_kind=agreement.scope_kind, item_id=agreement.scope_id
+    )
+    latest = under.order_by("-placed_at").values_list("placed_at", flat=True).first()
+    if latest is not None:
+        raise AgreementError(
+            _("Orders up to %(latest)s are settled and keep their terms; let the version begin after that.")
+            % {"latest": _moment(latest)}
+        )
+
+
+def _overlap(start: datetime) -> AgreementError:
+    return AgreementError(
+        _("Another version holds from %(start)s or later; two versions never hold at once.") % {"start": _moment(start)}
+    )
+
+
+def _moment(at: datetime) -> str:
+    return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT"))
