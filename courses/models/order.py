@@ -117,7 +117,7 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """One course of an order, with its exact part of the order's discount and tax. Append-only.
 
-    The lines of an order sum to the order in every amount; a deferred trigger holds them to it.
+    The lines of an order sum to it in every amount and are inserted by one statement; a trigger holds them to it.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", verbose_name=_("order"))

@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.search import SearchRank, TrigramWordSimilarity
 from django.core.paginator import Paginator
-from django.db.models import Avg, Count, F, FloatField, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models import Avg, Count, F, FloatField, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from courses.choices import CourseState
 from courses.models import CartItem, Course, CourseCreator, Enrolment, Favourite, Lesson, Rating, Section, Topic
 from courses.selectors import search
+from ledger.money import BP, apportion
 
 Reader = User | AnonymousUser | None
 PAGE_SIZE = 24
@@ -246,8 +247,6 @@ def _searched(courses: QuerySet[Course], typed: str) -> tuple[QuerySet[Course], 
 
 
 def _zero() -> Any:
-    from django.db.models import Value
-
     return Value(0.0, output_field=FloatField())
 
 
@@ -316,8 +315,6 @@ def _sections(course: Course) -> list[SectionRow]:
 
 
 def _stars(course: Course) -> list[Stars]:
-    from ledger.money import BP, apportion
-
     counts = dict(
         Rating.objects.filter(course=course)
         .order_by()
@@ -340,9 +337,3 @@ def _own(course: Course, reader: Reader, visitor_key: Any) -> tuple[Enrolment | 
         Favourite.objects.filter(course=course, user=reader).exists(),
         CartItem.objects.filter(course=course, user=reader).exists(),
     )
-
-
-def seconds_of(course: Course) -> int:
-    """Return the length of a course in seconds."""
-    total = Lesson.objects.filter(section__course=course).aggregate(total=Sum("duration_seconds"))["total"]
-    return int(total or 0)

@@ -121,6 +121,20 @@ TABLE: tuple[Variable, ...] = (
         name="PORTAL_CURRENCY", kind="text", default="CNY", meaning="ISO 4217 code of the platform's own currency."
     ),
     Variable(
+        name="PORTAL_TAX_BP",
+        kind="integer",
+        default="0",
+        minimum=0,
+        maximum=10_000,
+        meaning="Tax rate of the checkout in basis points (600 is 6%). Imported orders bring their own tax.",
+    ),
+    Variable(
+        name="PORTAL_TAX_INCLUSIVE",
+        kind="flag",
+        default="1",
+        meaning="The prices of the catalogue contain the tax; 0: it is added on top at the checkout.",
+    ),
+    Variable(
         name="PORTAL_LANGUAGE",
         kind="choice",
         default="en",
