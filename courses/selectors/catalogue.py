@@ -271,7 +271,7 @@ def _narrowed(courses: QuerySet[Course], filters: Filters) -> QuerySet[Course]:
 def _ordered(courses: QuerySet[Course], filters: Filters) -> QuerySet[Course]:
     sort = filters.sort if filters.sort in SORTS else ("best" if filters.query else "popular")
     if sort == "best":
-        return courses.order_by("-rank", "-published_at", "-pk")
+        return courses.order_by(F("rank").desc(), "-published_at", "-pk")
     if sort == "newest":
         return courses.order_by("-published_at", "-pk")
     if sort in {"price", "-price"}:

@@ -81,7 +81,7 @@ def learner_home(*, visible_to: User) -> LearnerHome:
         .select_related("course__topic")
         .annotate(touched=Max("progress__updated_at"))
     )
-    enrolments.sort(key=lambda row: row.touched or row.enrolled_at, reverse=True)  # type: ignore[attr-defined]
+    enrolments.sort(key=lambda row: row.touched or row.enrolled_at, reverse=True)
     rows = _rows(enrolments)
     saved = Favourite.objects.filter(user=visible_to, course__in=on_sale()).select_related("course__topic")
     return LearnerHome(

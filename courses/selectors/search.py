@@ -107,7 +107,7 @@ def query_of(text: str) -> SearchQuery | None:
     pieces = [m[0] for m in re.finditer(f"{_RUN.pattern}|(?:(?![{HAN}]){_WORD.pattern})", _spaced(typed))]
     for i, piece in enumerate(pieces):
         part = _han(piece) if _RUN.fullmatch(piece) else _latin(piece, unfinished=i == len(pieces) - 1)
-        asked = part if asked is None else asked & part  # type: ignore[assignment]
+        asked = part if asked is None else asked & part
     return asked
 
 
@@ -123,7 +123,7 @@ def _latin(word: str, *, unfinished: bool) -> SearchQuery:
     whole = SearchQuery(_quoted(word) + end, search_type="raw", config="simple")
     if not _PLAIN.fullmatch(word):
         return whole
-    return SearchQuery(_quoted(word) + end, search_type="raw", config="english") | whole  # type: ignore[return-value]
+    return SearchQuery(_quoted(word) + end, search_type="raw", config="english") | whole
 
 
 def _spaced(text: str) -> str:

@@ -164,7 +164,8 @@ def courses_index(*, ids: Sequence[int]) -> None:
     names: dict[int, list[str]] = {}
     for credit in CourseCreator.objects.filter(course__in=ids).select_related("party"):
         names.setdefault(credit.course_id, []).extend([credit.party.name, credit.party.name_zh])
-    rows, params = [], []
+    rows: list[str] = []
+    params: list[int | str] = []
     for course in Course.objects.filter(pk__in=ids).select_related("topic"):
         sql, values = search.vector_of(search.course_texts(course, names.get(course.pk, ())))
         rows.append(f"(%s::bigint, {sql})")

@@ -238,7 +238,7 @@ def _store(orders: Sequence[PaidOrder]) -> dict[tuple[str, str], Order]:
             amount_minor=priced.total_minor,
             currency=asked.currency,
             fee_minor=asked.processor_fee_minor,
-            paid_at=order.paid_at,
+            paid_at=asked.paid_at or asked.placed_at,
         )
         for asked, priced, order in rows
     )
