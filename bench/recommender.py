@@ -110,7 +110,8 @@ def measure(protocol: str, stage_name: str) -> None:
         valid = split.valid.sample(20_000, rng=rng)
         stage = valid if stage_name == "valid" else split.test
         started = time.process_time()
-        settings = kind.tune(valid, settings=settings_from(kind.Settings, values), device=device, rng=rng)
+        tuned_model = kind.fit_tuned(valid, settings=settings_from(kind.Settings, values), device=device, rng=rng)
+        settings = tuned_model.settings
         tuned = time.process_time()
         model = kind.fit(stage.train, settings=settings, device=device, rng=rng)
         fitted = time.process_time()

@@ -110,11 +110,11 @@ def _choose(
     curve: list[float] = []
     best: tuple[Any, Mapping[str, Estimate]] = (candidates[0], {})
     for place, candidate in enumerate(candidates):
-        tuned = kind.tune(stage, settings=candidate, device=device, rng=rng)
-        figures = _report(kind, tuned, stage, config, device=device, rng=rng)
+        model = kind.fit_tuned(stage, settings=candidate, device=device, rng=rng)
+        figures = evaluate(model, stage, device=device, rng=rng, replicates=config.replicates)
         value = figures[config.select_by].value if config.select_by in figures else 0.0
         if not curve or value > max(curve):
-            best = (tuned, figures)
+            best = (model.settings, figures)
         curve.append(value)
         progress("choose", place + 1, len(candidates))
     return best[0], curve, best[1]

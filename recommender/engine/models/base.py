@@ -63,17 +63,12 @@ class Model(ABC):
         """Learn from `interactions`. Raises DataError where there is nothing to learn from."""
 
     @classmethod
-    def tune(
-        cls,
-        stage: Stage,
-        *,
-        settings: Any,
-        device: torch.device,
-        rng: np.random.Generator,
-    ) -> Any:
-        """Settings fitted on a valid stage; models whose settings are only chosen, not fitted, return them as given."""
-        del stage, device, rng
-        return settings
+    def fit_tuned(cls, stage: Stage, *, settings: Any, device: torch.device, rng: np.random.Generator) -> Self:
+        """Learn from ``stage.train``, and from the stage's targets whatever `settings` leave to be fitted to them.
+
+        The settings of the result say what was found. Most models have nothing of the kind.
+        """
+        return cls.fit(stage.train, settings=settings, device=device, rng=rng)
 
     @abstractmethod
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recommender.engine.config import settings_from
 from recommender.engine.data import Interactions
 from recommender.engine.errors import ConfigError, DataError
+from recommender.engine.evaluate import chunks, rank_targets
 from recommender.engine.models import MODELS, get_model
 from recommender.engine.models.base import Model
 from recommender.engine.models.blend import Blend, BlendSettings
@@ -235,7 +236,7 @@ def test_a_blend_within_a_blend_is_refused() -> None:
 def test_tuning_gives_the_weight_to_the_component_that_knows() -> None:
     """Walks in circles are foreseen by what follows, not by what is popular."""
     stage = split_leave_one_out(chains(60, 12)).test
-    chosen = Blend.tune(
+    model = Blend.fit_tuned(
         stage,
         settings=BlendSettings(
             components=[{"model": "popularity"}, {"model": "sequence_ease", "settings": {"ridge": 1.0}}]
@@ -243,9 +244,8 @@ def test_tuning_gives_the_weight_to_the_component_that_knows() -> None:
         device=CPU,
         rng=np.random.default_rng(0),
     )
-    assert sum(chosen.coefficients) == pytest.approx(1)
-    assert chosen.coefficients[1] > 0.4
-    model = Blend.fit(stage.train, settings=chosen, device=CPU, rng=np.random.default_rng(0))
+    assert sum(model.settings.coefficients) == pytest.approx(1)
+    assert model.settings.coefficients[1] > 0.4
     hits = [
         model.top_k(stage.train.history(user), 1).items[0] == target
         for user, target in zip(stage.users, stage.targets, strict=True)
@@ -253,9 +253,35 @@ def test_tuning_gives_the_weight_to_the_component_that_knows() -> None:
     assert np.mean(hits) == 1
 
 
-def test_models_without_fitted_settings_return_them_as_given() -> None:
-    kind = get_model("ease")
-    given_settings = settings_from(kind.Settings, {"ridge": 5.0})
-    stage = split_leave_one_out(chains()).valid
-    tuned = kind.tune(stage, settings=given_settings, device=CPU, rng=np.random.default_rng(0))
-    assert tuned is given_settings
+def test_gains_of_coefficients_equal_the_blends_own_ranking() -> None:
+    rng = np.random.default_rng(8)
+    table = Interactions.build(users=rng.integers(0, 50, 400), items=rng.integers(0, 40, 400), item_ids=range(40))
+    stage = split_leave_one_out(table).test
+    components: list[dict[str, Any]] = [{"model": "ease", "settings": {"ridge": 1.0}}, {"model": "sequence_ease"}]
+    own = fitted("blend", stage.train, components=components)
+    assert isinstance(own, Blend)
+    grid = [(1.0, 0.0), (0.5, 0.5), (0.25, 0.75)]
+    seen = []
+    for chunk in chunks(stage, 20):
+        expected = []
+        for coefficients in grid:
+            blend = Blend(
+                settings=BlendSettings(components=components, coefficients=coefficients),
+                item_ids=own.item_ids,
+                components=own.components,
+            )
+            ranks = rank_targets(blend.score_batch(stage.train, chunk.users, device=CPU), chunk)
+            expected.append(np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0.0).sum())
+        gains = own._gains(stage.train, chunk, grid, device=CPU)
+        np.testing.assert_allclose(gains, expected, atol=1e-5)
+        seen.append(gains)
+    assert np.ptp(np.sum(seen, axis=0)) > 0.1
+
+
+def test_models_with_nothing_to_tune_are_fitted_as_given() -> None:
+    kind, stage = get_model("ease"), split_leave_one_out(chains()).valid
+    wanted = settings_from(kind.Settings, {"ridge": 5.0})
+    tuned = kind.fit_tuned(stage, settings=wanted, device=CPU, rng=np.random.default_rng(0))
+    plain = kind.fit(stage.train, settings=wanted, device=CPU, rng=np.random.default_rng(0))
+    assert tuned.settings is wanted
+    np.testing.assert_array_equal(tuned.state()["matrix"], plain.state()["matrix"])
