@@ -18,13 +18,13 @@ def split(**weights: int) -> dict[str, Any]:
     return {"take": "split", "parties": [{"account": accounts[n], "weight": w} for n, w in weights.items()]}
 
 
-def raw_rule(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+def raw_rule(*steps: Any, **more: Any) -> dict[str, Any]:
     """A rule as plain data; without steps 30 % platform and the rest alice."""
     body = {"id": "r", "version": 1, "effective_from": "2026-01-01T00:00:00Z", "owner": "party:alice", **more}
     return body if "variants" in body else {"steps": list(steps) or [PLATFORM_30, ALICE_REST], **body}
 
 
-def rule(*steps: dict[str, Any], **more: Any) -> Rule:
+def rule(*steps: Any, **more: Any) -> Rule:
     return parse_rule(raw_rule(*steps, **more))
 
 
@@ -72,7 +72,8 @@ class Desk:
         before = self.books.balances()
         result = self.apply(kind, **event)
         assert self.books.balances() == before
-        assert result.postings == result.details == ()
+        assert not result.postings
+        assert not result.details
         assert not result.trace
         return result.rejected
 

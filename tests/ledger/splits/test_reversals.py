@@ -269,7 +269,10 @@ def test_a_dispute_through_another_currency_uses_what_the_processor_took_or_the_
 
 def test_a_dispute_of_a_free_order_in_another_currency_needs_the_settled_amount() -> None:
     desk = Desk()
-    free = {"discounts": [{"amount": 10, "borne_by": "pool"}], "settlement": {"currency": "USD", "amount": 0}}
+    free: dict[str, Any] = {
+        "discounts": [{"amount": 10, "borne_by": "pool"}],
+        "settlement": {"currency": "USD", "amount": 0},
+    }
     desk.sale(10, currency="JPY", **free)
     with pytest.raises(EventError) as caught:
         desk.apply("dispute_opened", order="o1", amount=5)

@@ -65,7 +65,7 @@ def test_every_step_and_clause_of_a_full_rule_is_read() -> None:
         (raw_rule(steps=[]), "empty", "steps"),
         (raw_rule(steps="all"), "not_list", "steps"),
         (raw_rule(steps=None), "no_steps", ""),
-        (raw_rule("all"), "not_object", "steps[0]"),  # type: ignore[arg-type]
+        (raw_rule("all"), "not_object", "steps[0]"),
         (raw_rule(variants=[], steps=[ALICE_REST]), "steps_and_variants", ""),
         (raw_rule(variants=[]), "empty", "variants"),
         (raw_rule(variants=[{"steps": [ALICE_REST]}]), "missing", "variants[0].when"),

@@ -14,7 +14,7 @@ from tests.ledger.splits.desk import ALICE_REST, PLATFORM_30, Desk, rule, settle
 
 def steps(result: SaleResult) -> list[dict[str, Any]]:
     [line] = result.trace()["lines"]
-    return line["steps"]
+    return list(line["steps"])
 
 
 def of(code: str, result: SaleResult) -> dict[str, Any]:
