@@ -7,7 +7,7 @@ from django.forms.widgets import HiddenInput
 
 
 def field_context(
-    bound: BoundField, *, hint: Any = "", unit: str = "", lead: str = "", wide: bool = False
+    bound: BoundField, *, hint: Any = "", unit: str = "", lead: str = "", wide: bool = False, bare: bool = False
 ) -> dict[str, Any]:
     """Return what ``components/field.html`` needs for one bound field.
 
@@ -15,7 +15,7 @@ def field_context(
     (a currency code, a percent sign) and set figures to the right.
     """
     widget = bound.field.widget
-    text = hint or bound.help_text
+    text = "" if bare else hint or bound.help_text
     errors = list(bound.errors)
     key = bound.id_for_label or bound.auto_id
     described = f"{key}_error" if errors else f"{key}_hint" if text else ""

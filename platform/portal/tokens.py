@@ -47,6 +47,7 @@ def _colours(tokens: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [(f"avatar-{place}-bg", pair(value["bg"])), (f"avatar-{place}-fg", pair(value["fg"]))]
     for place, value in enumerate(tokens["cover"], start=1):
         rows += [(f"cover-{place}-{part}", pair(value[part])) for part in ("from", "to", "mark")]
+    rows.append(("paper", pair(tokens["paper"])))
     chart = tokens["chart"]
     rows += [(f"cat-{value['slot']}", pair(value)) for value in chart["category"]]
     rows.append(("cat-other", pair(chart["other"])))

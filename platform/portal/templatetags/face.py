@@ -229,9 +229,11 @@ def ratings(counts: Sequence[int], *, note: Any = "") -> dict[str, Any]:
 
 # --- forms, pages, address -----------------------------------------------------------------------------------------
 @register.inclusion_tag("components/field.html")
-def field(bound: Any, *, hint: Any = "", unit: str = "", lead: str = "", wide: bool = False) -> dict[str, Any]:
-    """Render a form field with label, hint or error in its place, and the aria that ties them."""
-    return fields.field_context(bound, hint=hint, unit=unit, lead=lead, wide=wide)
+def field(
+    bound: Any, *, hint: Any = "", unit: str = "", lead: str = "", wide: bool = False, bare: bool = False
+) -> dict[str, Any]:
+    """Render a form field with label, hint or error in its place, and the aria that ties them; ``bare``: no hint."""
+    return fields.field_context(bound, hint=hint, unit=unit, lead=lead, wide=wide, bare=bare)
 
 
 @register.inclusion_tag("components/errors.html")
