@@ -19,8 +19,8 @@ from ledger.money import BP, apportion
 Reader = User | AnonymousUser | None
 PAGE_SIZE = 24
 REVIEWS_SHOWN = 6
-NEAR_ENOUGH = 0.45
-"""Least trigram likeness (0 to 1) of a title to a mistyped word."""
+NEAR_ENOUGH = 0.28
+"""Least trigram likeness (0 to 1) of a title to a mistyped word: two letters changed about keep so much of six."""
 
 SORTS = ("best", "popular", "newest", "rating", "price", "-price")
 WEIGHTS = [0.05, 0.2, 0.5, 1.0]
@@ -236,13 +236,14 @@ def course_page(*, slug: str, visible_to: Reader = None, visitor_key: Any = None
 
 
 def _searched(courses: QuerySet[Course], typed: str) -> tuple[QuerySet[Course], bool]:
+    typed = search.cleaned(typed)
     asked = search.query_of(typed)
     if asked is None:
         return courses.annotate(rank=_zero()), False
     found = courses.filter(search=asked).annotate(rank=SearchRank(F("search"), asked, weights=WEIGHTS))
     if found.exists():
         return found, False
-    like = courses.annotate(rank=TrigramWordSimilarity(typed[: search.LONGEST_QUERY], "title"))
+    like = courses.annotate(rank=TrigramWordSimilarity(typed, "title"))
     return like.filter(rank__gte=NEAR_ENOUGH), True
 
 

@@ -22,6 +22,7 @@ LONGEST_QUERY = 100
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUN = re.compile(f"[{HAN}]+")
 _WORD = re.compile(r"\.?[^\W_]+(?:[.+#'-]+[^\W_]+)*[+#]*")
+_PIECE = re.compile(f"{_RUN.pattern}|(?:(?![{HAN}]){_WORD.pattern})")
 _PLAIN = re.compile(r"[^\W_]+")
 _POSITION_LIMIT = 16_383
 _lock = threading.Lock()
@@ -59,8 +60,7 @@ def words(text: str) -> list[str]:
     as written, lower case, full-width letters made plain."""
     found: list[str] = []
     plain = unicodedata.normalize("NFKC", text).lower()
-    for match in re.finditer(f"{_RUN.pattern}|(?:(?![{HAN}]){_WORD.pattern})", _spaced(plain)):
-        piece = match[0]
+    for piece in _pieces(plain):
         if _RUN.fullmatch(piece):
             found += [word for word in _tokenizer().cut_for_search(piece, HMM=False) if word.strip()]
         else:
@@ -100,30 +100,47 @@ def course_texts(course: Course, names: Iterable[str] = ()) -> list[tuple[str, l
     ]
 
 
-def query_of(text: str) -> SearchQuery | None:
+def cleaned(typed: str) -> str:
+    """Return what somebody typed, as it is searched for: plain letters, lower case, no control characters, bounded."""
+    plain = unicodedata.normalize("NFKC", typed[: 2 * LONGEST_QUERY]).lower()
+    return "".join(letter if letter.isprintable() else " " for letter in plain)[:LONGEST_QUERY].strip()
+
+
+def query_of(typed: str) -> SearchQuery | None:
     """Return the query for what somebody typed: every word must occur, the last may be unfinished. None: no word."""
-    typed = unicodedata.normalize("NFKC", text).lower()[:LONGEST_QUERY]
     asked: SearchQuery | None = None
-    pieces = [m[0] for m in re.finditer(f"{_RUN.pattern}|(?:(?![{HAN}]){_WORD.pattern})", _spaced(typed))]
+    pieces = _pieces(cleaned(typed))
     for i, piece in enumerate(pieces):
         part = _han(piece) if _RUN.fullmatch(piece) else _latin(piece, unfinished=i == len(pieces) - 1)
         asked = part if asked is None else asked & part
     return asked
 
 
+class Lexemes(SearchQuery):  # type: ignore[misc]  # Django's stubs leave its bases untyped
+    """A query of lexemes as they are stored; `to_tsquery` would parse them first and make c++ into c."""
+
+    template = "(%(expressions)s)::tsquery"
+
+
 def _han(run: str) -> SearchQuery:
     cut = [word for word in _tokenizer().cut(run, HMM=False) if word.strip()]
-    by_word = " & ".join(_quoted(word) + (":*" if len(word) == 1 else "") for word in cut)
-    by_pair = " & ".join(_quoted(pair) + (":*" if len(pair) == 1 else "") for pair in pairs(run))
-    return SearchQuery(f"({by_word}) | ({by_pair})", search_type="raw", config="simple")
+    return Lexemes(f"({_all_of(cut)}) | ({_all_of(pairs(run))})")
+
+
+def _all_of(tokens: Sequence[str]) -> str:
+    return " & ".join(_quoted(token) + (":*" if len(token) == 1 else "") for token in tokens)
 
 
 def _latin(word: str, *, unfinished: bool) -> SearchQuery:
-    end = ":*" if unfinished else ""
-    whole = SearchQuery(_quoted(word) + end, search_type="raw", config="simple")
+    text = _quoted(word) + (":*" if unfinished else "")
+    whole = Lexemes(text)
     if not _PLAIN.fullmatch(word):
         return whole
-    return SearchQuery(_quoted(word) + end, search_type="raw", config="english") | whole
+    return SearchQuery(text, search_type="raw", config="english") | whole
+
+
+def _pieces(text: str) -> list[str]:
+    return [match[0] for match in _PIECE.finditer(_spaced(text))]
 
 
 def _spaced(text: str) -> str:
