@@ -9,3 +9,7 @@ class AnalyticsConfig(AppConfig):
 
     name = "analytics"
     verbose_name = _("Analytics")
+
+    def ready(self) -> None:
+        """Register the handlers of other floors' news."""
+        from analytics import handlers  # noqa: F401 - registers by being imported

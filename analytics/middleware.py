@@ -28,6 +28,7 @@ class VisitorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, and remember an arrival."""
         known = _read(request)
         request.visitor_key = known or uuid4()  # type: ignore[attr-defined]
         request.visitor_consent = not declines(request)  # type: ignore[attr-defined]

@@ -32,9 +32,9 @@ class ReportInputs:
     orders: list[ReportPath]
     sign_ups: list[ReportPath]
     null_paths: dict[tuple[int, ...], int]
-    spend: dict[int, int]
-    touches: dict[int, int]
-    channel_visitors: dict[int, int]
+    spend: dict[int | None, int]
+    touches: dict[int | None, int]
+    channel_visitors: dict[int | None, int]
     visitors: int
     watermark: datetime
     rates: list[dict[str, str]]
@@ -55,7 +55,7 @@ class ReportInputs:
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
-    Raises UnknownRateError where an amount in another currency has no exchange rate on or before its day.
+    Raises NoRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
@@ -104,9 +104,10 @@ def local_day(instant: datetime) -> date:
 
 
 Journeys = dict[int, list[tuple[int, datetime]]]
+ByChannel = dict[int | None, int]
 
 
-def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Journeys, dict[int, int], dict[int, int]]:
+def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Journeys, ByChannel, ByChannel]:
     """Touches by person (or by minus the browser's key), and how many touches and browsers each channel had."""
     rows = (
         Touchpoint.objects.filter(occurred_at__gte=opens - window, occurred_at__lt=closes)
@@ -115,7 +116,7 @@ def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Jou
         .values_list("visitor_id", "visitor__user_id", "channel_id", "occurred_at")
     )
     journeys: Journeys = defaultdict(list)
-    touches: Counter[int] = Counter()
+    touches: Counter[int | None] = Counter()
     browsers: dict[int, set[int]] = defaultdict(set)
     for visitor_id, user_id, channel_id, at in rows.iterator(chunk_size=20_000):
         journeys[user_id if user_id is not None else -visitor_id].append((channel_id, at))
@@ -125,7 +126,7 @@ def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Jou
     return journeys, dict(touches), {channel: len(seen) for channel, seen in browsers.items()}
 
 
-def _spend(since: date, until: date, exchange: Exchange) -> dict[int, int]:
+def _spend(since: date, until: date, exchange: Exchange) -> ByChannel:
     """Spend by channel, converted day by day."""
     rows = (
         Spend.objects.filter(day__range=(since, until))
@@ -139,7 +140,7 @@ def _spend(since: date, until: date, exchange: Exchange) -> dict[int, int]:
     for channel_id, day, unit, amount in rows:
         key = (channel_id, unit, exchange.rate_day(unit, day))
         by_rate[key] = (by_rate.get(key, (0, day))[0] + int(amount), day)
-    spend: Counter[int] = Counter()
+    spend: Counter[int | None] = Counter()
     for (channel_id, unit, _), (amount, day) in by_rate.items():
         spend[channel_id] += exchange.convert(amount, unit, day)
     return dict(spend)

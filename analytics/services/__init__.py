@@ -3,7 +3,14 @@
 from analytics.services.campaigns import NewCampaign, NewSpend, campaigns_record, spend_record
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
-from analytics.services.visits import NewTouch, NewVisitor, touchpoints_record, visitor_merge, visitors_record
+from analytics.services.visits import (
+    NewTouch,
+    NewVisitor,
+    partitions_ensure,
+    touchpoints_record,
+    visitor_merge,
+    visitors_record,
+)
 
 __all__ = [
     "NewCampaign",
@@ -13,6 +20,7 @@ __all__ = [
     "SignUp",
     "campaigns_record",
     "orders_settle",
+    "partitions_ensure",
     "report_request",
     "report_run",
     "sign_ups_settle",

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from partners.services import NewChannel, channels_ensure
 
 from analytics.rules import KIND_RULES, ChannelMap, classify
 from analytics.services.visits import NewTouch, touchpoints_record
 from partners.choices import ChannelKind
 from partners.models import Channel, TrackingLink
+from partners.services import NewChannel, channels_ensure
 
 ROBOTS = re.compile(r"bot|crawl|spider|slurp|preview|monitor|headless|curl|wget|python-requests|httpx", re.IGNORECASE)
 """User agents that are no visitors. Their requests are answered and leave no touch."""

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -55,15 +56,13 @@ def _compute(run: ReportRun) -> None:
     run.watermark = inputs.watermark
     run.input_hash = _hash(run, inputs)
     run.rows.all().delete()
-    steps: list[tuple[str, Callable[[], ModelTotals]]] = [
-        (model, lambda model=model: credit_by_path(inputs, model=model))
-        for model in PATH_MODELS  # type: ignore[misc]
-    ]
     effects: dict[str, float] = {}
-    steps.append((ReportModel.MARKOV.value, lambda: credit_by_markov(inputs, effects=effects)))
-    for done, (model, compute) in enumerate(steps, start=1):
-        ChannelReportRow.objects.bulk_create(_rows(run, model, compute(), inputs))
-        _progress(run, 10_000 * done // (len(steps) + 1))
+    models = (*PATH_MODELS, ReportModel.MARKOV.value)
+    for done, model in enumerate(models, start=1):
+        markov = model == ReportModel.MARKOV
+        totals = credit_by_markov(inputs, effects=effects) if markov else credit_by_path(inputs, model=model)
+        ChannelReportRow.objects.bulk_create(_rows(run, model, totals, inputs))
+        _progress(run, 10_000 * done // (len(models) + 1))
     run.facts = {
         "orders": len(inputs.orders),
         "buyers": inputs.buyers,
@@ -122,5 +121,5 @@ def _hash(run: ReportRun, inputs: ReportInputs) -> str:
     return hashlib.sha256(json.dumps(body, default=plain, sort_keys=True).encode()).hexdigest()
 
 
-def _sorted(mapping: Mapping[object, object]) -> list[tuple[str, object]]:
+def _sorted(mapping: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     return sorted((str(key), value) for key, value in mapping.items())

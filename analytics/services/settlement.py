@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from courses.selectors import OrderFacts, order_facts
 from django.db import transaction
-from partners.selectors import Terms, paying_terms
-from partners.services import ChannelCredit, SaleFacts, SaleLine, earnings_settle
 
 from analytics.attribution.credits import Touch, credits_ppm
 from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, Credit, ReportRun, Visitor
 from analytics.selectors import JourneyTouch, touches_before
 from courses.models import Order
+from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
+from partners.selectors import Terms, paying_terms
+from partners.services import ChannelCredit, SaleFacts, SaleLine, earnings_settle
 
 CreditKey = tuple[int | None, int | None]
 """(channel, owner); (None, None) is unattributed."""

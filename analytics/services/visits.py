@@ -92,7 +92,7 @@ def partitions_ensure(*, instants: Iterable[datetime]) -> None:
 @transaction.atomic
 def visitor_merge(*, user_id: int, visitor_key: UUID) -> None:
     """Say that this browser is this person's, so that both histories become one journey."""
-    Visitor.objects.filter(key=visitor_key, user_id=None).update(user_id=user_id)
+    Visitor.objects.filter(key=visitor_key, user__isnull=True).update(user_id=user_id)
 
 
 def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:

@@ -2,10 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
+
+from courses.choices import EventKind
+from courses.models import Lesson
 from courses.services import (
     NewBehaviour,
     NewProgress,
@@ -15,9 +19,6 @@ from courses.services import (
     progress_record_all,
     ratings_record,
 )
-
-from courses.choices import EventKind
-from courses.models import Lesson
 from portal.demo.audience import chunks
 from portal.demo.catalogue import COMMENTS
 from portal.demo.progress import Progress
@@ -74,13 +75,17 @@ def _views(
         at = seen[visitor]
         for course in rng.choice(len(courses), min(count, 12), p=tables[int(year.taste[visitor])]):
             at += timedelta(seconds=int(rng.exponential(400)) + 5)
-            who = {"user_id": people.get(visitor), "visitor_key": keys.get(visitor), "course_id": courses[int(course)]}
-            events.append(NewBehaviour(kind=EventKind.VIEW, occurred_at=at, **who))
+            view = NewBehaviour(
+                kind=EventKind.VIEW,
+                user_id=people.get(visitor),
+                visitor_key=keys.get(visitor),
+                course_id=courses[int(course)],
+                occurred_at=at,
+            )
+            events.append(view)
             if rng.random() < 0.3:
-                stay = int(rng.exponential(70)) + 3
-                events.append(NewBehaviour(kind=EventKind.DWELL, value=stay, occurred_at=at, **who))
-    events.sort(key=lambda event: event.occurred_at or at)
-    return events
+                events.append(replace(view, kind=EventKind.DWELL, value=int(rng.exponential(70)) + 3))
+    return sorted(events, key=lambda event: (event.occurred_at is None, event.occurred_at))
 
 
 def _bought(year: Year, courses: Sequence[int], people: dict[int, int]) -> list[tuple[int, int, datetime]]:
@@ -98,8 +103,8 @@ def _progress(rng: np.random.Generator, bought: Sequence[tuple[int, int, datetim
     for course, pk, seconds in rows.values_list("section__course_id", "pk", "duration_seconds"):
         lessons[course].append((pk, seconds))
     end, steps = _end(year), []
-    for person, course, at in bought:
-        share = float(rng.beta(0.8, 1.3))
+    for person, course, bought_at in bought:
+        at, share = bought_at, float(rng.beta(0.8, 1.3))
         for pk, seconds in lessons[course][: int(share * len(lessons[course]))]:
             at += timedelta(seconds=int(rng.exponential(86_400)) + seconds)
             if at > end:

@@ -3,16 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from partners.services import (
-    NewChannel,
-    NewCoupon,
-    NewLink,
-    channels_ensure,
-    coupons_create,
-    links_create,
-    memberships_admit,
-)
-
 from accounts.choices import PartyKind, SeatRole
 from accounts.models import Party, User
 from accounts.services import (
@@ -26,6 +16,15 @@ from accounts.services import (
     seats_give,
 )
 from partners.choices import Bearer, Tier
+from partners.services import (
+    NewChannel,
+    NewCoupon,
+    NewLink,
+    channels_ensure,
+    coupons_create,
+    links_create,
+    memberships_admit,
+)
 from portal.demo.cast import CHANNELS, CREATORS, FOREIGN_CURRENCY, PARTNERS, PASSWORD, STAFF
 
 SCHOOL_COUPON = "WELCOME10"

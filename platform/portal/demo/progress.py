@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Progress:
     """Says what is being made, how far it is, and how long each stage took (wall seconds)."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Any) -> None:
         self.out = out
         self.live = out.isatty()
         self.started = time.monotonic()

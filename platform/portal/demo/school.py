@@ -6,7 +6,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from accounts.models import Party
+from courses.choices import LessonKind, Level
 from courses.services import NewCourse, NewLesson, NewSection, courses_create, topic_ensure
+from ledger.services import NewRate, rates_record
+from partners.choices import PayingModel
 from partners.services import (
     DraftTerms,
     NewAgreement,
@@ -16,11 +20,6 @@ from partners.services import (
     version_propose,
     version_put_in_force,
 )
-
-from accounts.models import Party
-from courses.choices import LessonKind, Level
-from ledger.services import RateDraft, rates_set
-from partners.choices import PayingModel
 from portal.demo.catalogue import LESSON_SHAPES, OUTCOME_SHAPES, SECTION_SHAPES, SUMMARY_SHAPES, TOPICS
 from portal.demo.people import Cast, slug
 from portal.demo.simulate import DemoCourse
@@ -162,9 +161,9 @@ def _improve(course: DemoCourse, version: Any, cast: Cast, at: datetime) -> None
 
 def make_rates(*, first: date, days: int, by: int) -> None:
     """A rate a day for each foreign currency, drifting gently around where it began."""
-    rates_set(
+    rates_record(
         rates=[
-            RateDraft(
+            NewRate(
                 first + timedelta(days=day),
                 base,
                 "CNY",

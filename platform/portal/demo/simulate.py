@@ -91,7 +91,7 @@ def simulate(*, seed: int, last_day: date, scale: Scale) -> Year:
     base = _base_rate(logit, scale.orders * 0.868)
     chance = 1 / (1 + np.exp(-(base + logit)))
     buys = rng.random(scale.visitors) < chance
-    orders = _orders(rng, courses, taste, buys, last, start, owners, lengths, channels)
+    orders = _orders(rng, courses, taste, buys, last, start, owners, lengths)
     joined = _joined(rng, scale, buys, orders, moments, lengths, start)
     touches = _touches(lengths, channels, owners, moments, start)
     return Year(
@@ -107,8 +107,9 @@ def simulate(*, seed: int, last_day: date, scale: Scale) -> Year:
 
 
 def _shares(weights: Sequence[float]) -> np.ndarray[Any, Any]:
-    array = np.array(weights, float)
-    return array / array.sum()
+    array: np.ndarray[Any, Any] = np.array(weights, float)
+    shares: np.ndarray[Any, Any] = array / array.sum()
+    return shares
 
 
 def _courses(rng: np.random.Generator, scale: Scale) -> list[DemoCourse]:
@@ -207,7 +208,6 @@ def _orders(
     start: datetime,
     owners: Any,
     lengths: Any,
-    channels: Any,
 ) -> list[DemoOrder]:
     """Orders of those who buy: mostly one course, sometimes a second order weeks later."""
     ends = np.cumsum(lengths)

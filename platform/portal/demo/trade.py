@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from courses.services import PaidLine, PaidOrder, orders_record
-
 from events.services import relay_all
 from ledger.money import half_up, pct
 from portal.demo.audience import chunks

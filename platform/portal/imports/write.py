@@ -5,15 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from courses.services import NewCourse, PaidLine, PaidOrder, courses_create, orders_record, topic_ensure
-from partners.services import (
-    NewAgreement,
-    NewChannel,
-    agreements_establish,
-    channels_ensure,
-    memberships_admit,
-)
-
 from accounts.choices import PartyKind
 from accounts.models import ImportBatch, ImportedRow, User
 from accounts.services import (
@@ -40,8 +31,16 @@ from analytics.services import (
 )
 from courses.choices import Level
 from courses.models import Course
+from courses.services import NewCourse, PaidLine, PaidOrder, courses_create, orders_record, topic_ensure
 from ledger.services import NewRate, rates_record
 from partners.choices import Precedence, SelfPurchase
+from partners.services import (
+    NewAgreement,
+    NewChannel,
+    agreements_establish,
+    channels_ensure,
+    memberships_admit,
+)
 from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping
 from portal.imports.plan import CoursePlanned, PaymentPlanned, PersonPlanned, Plan, Source, SpendPlanned
@@ -90,7 +89,7 @@ def write(plan: Plan, mapping: Mapping, *, batch: ImportBatch, actors: Actors) -
     _write_people([p for p in plan.people if p.source in fresh], mapping, done, channels)
     _write_spend([s for s in plan.spend if s.source in fresh], done, channels)
     _write_payments([p for p in plan.payments if p.source in fresh], mapping, done)
-    _remember(plan, mapping, done, fresh)
+    _remember(plan, done, fresh)
     orders_settle(order_ids=done.orders)
     return done
 
@@ -142,7 +141,7 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
             for course in courses
         ]
     )
-    memberships_admit(party_ids=parties, at=mapping.effective_from)
+    memberships_admit(party_ids=[party.pk for party in parties], at=mapping.effective_from)
     ids = courses_create(
         courses=[
             NewCourse(
@@ -151,7 +150,7 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
                 topic_id=topic,
                 price_minor=course.price_minor,
                 currency=mapping.currency,
-                creator_ids=[party],
+                creator_ids=[party.pk],
                 language=mapping.course_language,
                 level=Level.BEGINNER,
                 published_at=mapping.effective_from,
@@ -168,10 +167,10 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
             NewAgreement(
                 code=f"{mapping.source}-{course.source.external_id}-{suffix}",
                 title=course.title,
-                owner_id=party,
+                owner_id=party.pk,
                 scope_id=str(pk),
-                party_ids=[party],
-                rule=_rule(codes[party], course.curator_bp),
+                party_ids=[party.pk],
+                rule=_rule(party.code, course.curator_bp),
                 paying_model=mapping.paying_model,
                 window_days=mapping.window_days,
                 hold_days=mapping.hold_days,
@@ -203,8 +202,8 @@ def _write_people(people: Sequence[PersonPlanned], mapping: Mapping, done: Writt
     if not people:
         return
     batch_id = done.batch.pk
-    ids = persons_create(
-        people=[
+    users = persons_create(
+        persons=[
             NewPerson(
                 email=f"{person.source.external_id}.{batch_id}@{mapping.source}.invalid",
                 name=f"{mapping.source} {person.source.external_id}",
@@ -220,12 +219,12 @@ def _write_people(people: Sequence[PersonPlanned], mapping: Mapping, done: Writt
             NewVisitor(
                 key=key,
                 first_seen_at=person.joined,
-                user_id=user_id,
+                user_id=user.pk,
                 country=person.country,
                 device=person.device,
                 import_batch_id=batch_id,
             )
-            for person, user_id, key in zip(people, ids, keys, strict=True)
+            for person, user, key in zip(people, users, keys, strict=True)
         ]
     )
     touchpoints_record(
@@ -245,12 +244,12 @@ def _write_people(people: Sequence[PersonPlanned], mapping: Mapping, done: Writt
     )
     sign_ups_settle(
         sign_ups=[
-            SignUp(user_id=user_id, visitor_key=key, occurred_at=person.joined, import_batch_id=batch_id)
-            for person, user_id, key in zip(people, ids, keys, strict=True)
+            SignUp(user_id=user.pk, visitor_key=key, occurred_at=person.joined, import_batch_id=batch_id)
+            for person, user, key in zip(people, users, keys, strict=True)
         ]
     )
-    for person, user_id in zip(people, ids, strict=True):
-        _wrote(done, person.source, str(user_id))
+    for person, user in zip(people, users, strict=True):
+        _wrote(done, person.source, str(user.pk))
 
 
 def _visitor_key(mapping: Mapping, batch: ImportBatch, person: str) -> UUID:
@@ -338,13 +337,12 @@ TARGETS = {
 }
 
 
-def _remember(plan: Plan, mapping: Mapping, done: Written, fresh: set[Source]) -> None:
+def _remember(plan: Plan, done: Written, fresh: set[Source]) -> None:
     """Keep where each row went, so that the next import passes it over."""
     imported_rows_record(
+        batch=done.batch,
         rows=[
             NewImportedRow(
-                batch_id=done.batch.pk,
-                source=mapping.source,
                 kind=source.kind,
                 external_id=source.external_id,
                 file=source.file,
@@ -355,5 +353,5 @@ def _remember(plan: Plan, mapping: Mapping, done: Written, fresh: set[Source]) -
             )
             for source in plan.sources()
             if source in fresh
-        ]
+        ],
     )
