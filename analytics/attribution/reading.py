@@ -15,11 +15,13 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.paths import LARGEST, Floats, Offsets, PathTable
@@ -57,7 +59,11 @@ def read_paths(file: Path) -> PathTable:
         _open_check(file)
         return _encoded(file, _parquet(file))
     raw = file_bytes(file)
-    return _encoded(file, _csv_fast(raw) or _csv_careful(file, raw))
+    fast = _csv_fast(raw)
+    if fast is not None:
+        with suppress(PathFileError):  # the careful reader knows the row
+            return _encoded(file, fast)
+    return _encoded(file, _csv_careful(file, raw))
 
 
 def _encoded(file: Path, columns: _Columns) -> PathTable:
@@ -106,9 +112,10 @@ def _problem_of(column: str, number: float) -> str | None:
     return "is too large" if abs(number) > LARGEST else None
 
 
-def _all_fine(column: str, numbers: Floats) -> bool:
+def _fine(column: str, numbers: Floats) -> NDArray[np.bool_]:
+    """Say for each count or value whether nothing is wrong with it."""
     least = -LARGEST if column == VALUE else 0.0
-    return bool(np.all((numbers >= least) & (numbers <= LARGEST)))
+    return (numbers >= least) & (numbers <= LARGEST)
 
 
 def _header(file: Path, names: Sequence[str]) -> list[str]:
@@ -149,7 +156,7 @@ def _csv_fast(raw: bytes) -> _Columns | None:
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
     numbers = {name: _floats(table[name]) for name in wanted if name != PATH}
-    if not all(_all_fine(name, column) for name, column in numbers.items()):
+    if not all(_fine(name, column).all() for name, column in numbers.items()):
         return None
     data, offsets = _text(table[PATH])
     return _Columns(data, offsets, numbers)
@@ -244,11 +251,10 @@ def _parquet(file: Path) -> _Columns:
 
 def _parquet_numbers(file: Path, name: str, column: Any) -> Floats:
     numbers = _floats(column)
-    if not _all_fine(name, numbers):
-        for row, number in enumerate(numbers.tolist(), start=1):
-            problem = _problem_of(name, number)
-            if problem is not None:
-                raise PathFileError(file, f"{number:g} {problem}", row=row, column=name)
+    fine = _fine(name, numbers)
+    if not fine.all():
+        row = int(np.argmin(fine))
+        raise PathFileError(file, f"{numbers[row]:g} {_problem_of(name, numbers[row])}", row=row + 1, column=name)
     return numbers
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.money import PPM, apportion
 
@@ -33,7 +33,7 @@ class CreditedOrder:
     """An order with its credit in ppm per channel (summing to 1,000,000); `first` where it is the buyer's first."""
 
     revenue_minor: int
-    credit: Mapping[Channel, int]
+    credit: Mapping[Any, int]
     first: bool = False
 
 
@@ -70,7 +70,7 @@ class ChannelTable:
     total: ChannelRow = field(default_factory=ChannelRow)
 
 
-def channel_table(orders: Iterable[CreditedOrder], *, spend: Mapping[Channel, int]) -> ChannelTable:
+def channel_table(orders: Iterable[CreditedOrder], *, spend: Mapping[Any, int]) -> ChannelTable:
     """Add up what each channel cost and brought.
 
     Each order's revenue (>= 0) is apportioned over its ppm, so every column sums exactly to what went in, unattributed

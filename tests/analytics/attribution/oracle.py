@@ -1,8 +1,9 @@
-"""The models once more, from their definitions, in exact fractions: slow, short, and sharing no code with the product."""
+"""The models once more, from their definitions, in exact fractions: slow, and sharing no code with the product."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 Rows = list[tuple[tuple[str, ...], int, int, int]]
 """(path, conversions, value, nulls)"""
@@ -71,7 +72,7 @@ def absorbed(rows: Rows, order: int, without: str | None) -> tuple[Fraction, Fra
         if not weight:
             continue
         states = [start, *windows(path, order)]
-        for here, there in zip(states, states[1:], strict=False):
+        for here, there in pairwise(states):
             steps[here][there] += weight
         ends[states[-1]][0] += conversions
         ends[states[-1]][1] += nulls

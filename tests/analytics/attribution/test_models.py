@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.attribution.errors import AttributionError
+from analytics.attribution.markov_windows import tally_steps
 from analytics.attribution.paths import PathTable, path_table
 from analytics.attribution.registry import MODELS, POSITION_MODELS, Attribution, as_json, attribute
 from tests.analytics.attribution import oracle
+from tests.analytics.attribution.conftest import interpreted_form
 from tests.analytics.attribution.oracle import Rows
 
 EVERY_MODEL = [(model, 1) for model in MODELS] + [("markov", order) for order in (2, 3, 4)]
@@ -228,7 +230,7 @@ def power_iteration(rows: Rows, order: int) -> list[float]:
     steps: dict[Any, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
     for path, conversions, _, nulls in rows:
         states: list[Any] = ["START", *oracle.windows(path, order)]
-        for here, there in zip(states, states[1:], strict=False):
+        for here, there in pairwise(states):
             steps[here][there] += conversions + nulls
         steps[states[-1]]["CONVERTED"] += conversions
         steps[states[-1]]["NULL"] += nulls
@@ -284,15 +286,31 @@ def test_more_channels_than_one_block_are_solved_alike() -> None:
     assert two.removal_effect_conversions == pytest.approx(expected, rel=1e-12)
 
 
+def test_more_steps_than_the_first_table_holds_are_counted_all() -> None:
+    rows: Rows = [((f"c{i}", f"d{j}"), (i * j) % 3, 1, 1) for i in range(200) for j in range(200)]
+    assert run(rows, 2).removal_effect_conversions == pytest.approx(oracle_two_touch_effects(rows), rel=1e-12)
+
+
+def test_a_table_of_steps_that_is_too_small_says_so() -> None:
+    paths = table([(("a", "b", "c", "d"), 1, 1, 1)])
+    arguments = (paths.codes, paths.starts, paths.weights, 5, 1)
+    for tally in (tally_steps, interpreted_form(tally_steps)):
+        assert tally(*arguments, np.full(4, -1), np.zeros(4)) == -1
+        assert tally(*arguments, np.full(8, -1), np.zeros(8)) == 4
+
+
 def oracle_two_touch_effects(rows: Rows) -> list[float]:
     """With paths of at most two touches an order-2 chain is the table itself: count the conversions that saw each."""
-    total = sum(c for _, c, _, _ in rows)
-    channels = dict.fromkeys(channel for path, *_ in rows for channel in path)
-    return [float(Fraction(sum(c for path, c, _, _ in rows if name in path), total)) for name in channels]
+    seen: dict[str, int] = defaultdict(int)
+    for path, conversions, _, _ in rows:
+        for channel in dict.fromkeys(path):
+            seen[channel] += conversions
+    total = sum(conversions for _, conversions, _, _ in rows)
+    return [conversions / total for conversions in seen.values()]
 
 
 def test_an_unknown_model_is_refused_with_the_choice() -> None:
-    with pytest.raises(AttributionError, match="unknown model 'counterfactual', choose among first_touch, .*markov"):
+    with pytest.raises(AttributionError, match=r"unknown model 'counterfactual', choose among first_touch, .*markov"):
         attribute(table([(("a",), 1, 1, 1)]), model="counterfactual")
 
 
