@@ -2,11 +2,14 @@
 
 import itertools
 import json
+import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.splits.parse import parse_rule
 from ledger.splits.rounding import apportioned, fraction, rounded
 from ledger.splits.sale import Advance, SaleResult, sale_lines
 from tests.ledger.splits.desk import ALICE_REST, PLATFORM_30, Desk, rule, settle, split
@@ -376,3 +379,13 @@ def test_a_rounding_says_which_way_it_fell(n: int, d: int, got: int, why: str) -
 
 def test_fractions_are_in_lowest_terms_with_their_denominator() -> None:
     assert (fraction(10, 4), fraction(6, 3), fraction(0, 7)) == ("5/2", "2/1", "0/1")
+
+
+def test_the_reference_page_shows_a_rule_that_is_accepted_and_a_trace_that_is_real() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "splits.md").read_text(encoding="utf-8")
+    shown_rule, shown_trace = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    assert parse_rule(shown_rule).hold_days == 14
+    lin_yue, chen_hao = ({"account": f"party:{name}", "weight": 1} for name in ("lin-yue", "chen-hao"))
+    steps = [{**PLATFORM_30, "bp": 3333}, {"take": "split", "parties": [lin_yue, chen_hao]}]
+    told = settle(rule(*steps, id="course-split", version=3), 10_100, currency="CNY").trace()
+    assert told == shown_trace
