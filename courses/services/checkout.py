@@ -22,10 +22,11 @@ from courses.errors import (
 )
 from courses.models import Course, Order, OrderLine, Payment
 from courses.selectors import cart_items, owned_course_ids
-from courses.services.coupons import Discount, coupon_used, discount_quoted
+from courses.services.coupons import CouponUse, coupons_used, discount_quoted
 from courses.services.orders import order_code, orders_follow
 from courses.services.pricing import Priced, PricedLine, price
 from ledger.money import decimal_from_minor
+from partners.services import CouponQuote
 
 REUSE_FOR = timedelta(hours=24)
 """An order that waits for its payment this long is taken up again, rather than placed twice."""
@@ -46,7 +47,7 @@ class Quote:
     lines: tuple[QuoteLine, ...]
     currency: str
     priced: Priced
-    discount: Discount | None = None
+    discount: CouponQuote | None = None
 
     @property
     def list_minor(self) -> int:
@@ -90,7 +91,7 @@ def courses_quote(*, courses: Sequence[Course], coupon_code: str = "", at: datet
         discount = discount_quoted(code=code, amounts=lists, currency=currencies[0], at=at or timezone.now())
     priced = price(
         lists=lists,
-        discounts=discount.amounts if discount else None,
+        discounts=discount.discounts if discount else None,
         tax_bp=settings.TAX_BP,
         tax_inclusive=settings.TAX_INCLUSIVE,
     )
@@ -150,7 +151,7 @@ def order_place(
         tax_inclusive=quote.tax_inclusive,
         total_minor=quote.total_minor,
         coupon_id=quote.discount.coupon_id if quote.discount else None,
-        discount_bearer=quote.discount.bearer if quote.discount else "",
+        discount_bearer=quote.discount.borne_by if quote.discount else "",
         placed_at=now,
     )
     OrderLine.objects.bulk_create(
@@ -166,7 +167,7 @@ def order_place(
         for position, line in enumerate(quote.lines, start=1)
     )
     if quote.discount:
-        coupon_used(code=quote.discount.code, order_code=order.code, at=now)
+        coupons_used(uses=[CouponUse(quote.discount.code, order.code, now)])
     return order
 
 

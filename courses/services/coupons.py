@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
 
 from accounts.scope import all_rows
 from courses.errors import BadOrderError
-from partners.choices import Bearer
-from partners.models import Coupon, CouponRedemption
+from partners.models import Coupon
+from partners.services import CouponQuote, Redemption, coupon_quote, coupons_redeem
+from partners.services.coupons import bearer_account
 
 SOURCE = "order"
 """Kind under which a coupon's use names the order; the id is the order's code."""
@@ -20,7 +22,7 @@ SOURCE = "order"
 
 @dataclass(frozen=True, slots=True)
 class KnownCoupon:
-    """A coupon's id, and the ledger account that bears what it takes off (or pool)."""
+    """A coupon's id, and who bears what it takes off: an account of the books, or `pool`."""
 
     id: int
     bearer: str
@@ -28,74 +30,36 @@ class KnownCoupon:
 
 @dataclass(frozen=True, slots=True)
 class CouponUse:
-    """One use of a coupon by one order."""
+    """One use of a coupon by one order, by codes."""
 
-    coupon_id: int
+    coupon_code: str
     order_code: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Discount:
-    """What a coupon takes off each line, in minor units, and who bears it."""
-
-    coupon_id: int
-    code: str
-    bearer: str
-    amounts: tuple[int, ...]
-
-
-def discount_quoted(*, code: str, amounts: Sequence[int], currency: str, at: datetime) -> Discount:
-    """Return what this coupon takes off lines of these amounts; the programme's refusal says why it does not."""
-    from partners.services import coupon_quote
-
+def discount_quoted(*, code: str, amounts: Sequence[int], currency: str, at: datetime) -> CouponQuote:
+    """Return what this coupon takes off lines of these amounts; the programme's CouponError says why it does not."""
     with all_rows():
-        quote = coupon_quote(code=code, amounts=list(amounts), currency=currency, at=at)
-        coupon = Coupon.objects.get(code__iexact=code.strip())
-    return Discount(coupon.pk, coupon.code, quote.borne_by, tuple(quote.discounts))
-
-
-def coupon_used(*, code: str, order_code: str, at: datetime) -> None:
-    """Count one use, under the coupon's lock; the programme refuses when none is left."""
-    from partners.services import coupon_redeem
-
-    with all_rows():
-        coupon_redeem(code=code, source_kind=SOURCE, source_id=order_code, at=at)
+        return coupon_quote(code=code, amounts=amounts, currency=currency, at=at)
 
 
 def coupons_known(*, codes: Collection[str]) -> dict[str, KnownCoupon]:
-    """Return coupons by code in capitals, valid or not: these orders were paid. BadOrderError names an unknown one."""
-    if not codes:
+    """Return coupons by code in capitals, in one query. BadOrderError names one that does not exist."""
+    wanted = {code.strip().upper(): code for code in codes}
+    if not wanted:
         return {}
-    wanted = {code.upper(): code for code in codes}
     with all_rows():
-        found = {
-            coupon.code.upper(): KnownCoupon(coupon.pk, _bearer(coupon))
-            for coupon in Coupon.objects.select_related("owner").filter(code__in={*codes, *wanted})
-        }
+        rows = Coupon.objects.annotate(upper=Upper("code")).filter(upper__in=wanted).select_related("owner")
+        found = {row.code.upper(): KnownCoupon(row.pk, bearer_account(row)) for row in rows}
     for upper, code in wanted.items():
         if upper not in found:
-            raise BadOrderError(_("There is no coupon %(code)s.") % {"code": code})
+            raise BadOrderError(_("There is no coupon “%(code)s”.") % {"code": code})
     return found
 
 
 def coupons_used(*, uses: Sequence[CouponUse]) -> None:
-    """Count uses by orders that were paid elsewhere: they happened, so no limit refuses them."""
+    """Count uses under the coupons' locks; CouponError when one does not count at its instant or none is left."""
     if not uses:
         return
     with all_rows():
-        CouponRedemption.objects.bulk_create(
-            [
-                CouponRedemption(
-                    coupon_id=use.coupon_id, source_kind=SOURCE, source_id=use.order_code, redeemed_at=use.at
-                )
-                for use in uses
-            ],
-            ignore_conflicts=True,
-        )
-
-
-def _bearer(coupon: Coupon) -> str:
-    if coupon.borne_by == Bearer.OWNER and coupon.owner is not None:
-        return f"party:{coupon.owner.code}"
-    return "platform:promotions" if coupon.borne_by == Bearer.PLATFORM else "pool"
+        coupons_redeem(redemptions=[Redemption(use.coupon_code, SOURCE, use.order_code, use.at) for use in uses])

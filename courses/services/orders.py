@@ -213,7 +213,7 @@ def _store(orders: Sequence[PaidOrder]) -> dict[tuple[str, str], Order]:
     rows = []
     for asked in orders:
         priced = _priced(asked)
-        coupon = coupons[asked.coupon_code.upper()] if asked.coupon_code else None
+        coupon = coupons[asked.coupon_code.strip().upper()] if asked.coupon_code else None
         rows.append((asked, priced, _order(asked, priced, coupon)))
     Order.objects.bulk_create([order for _asked, _priced_, order in rows])
     lines = [
@@ -243,7 +243,7 @@ def _store(orders: Sequence[PaidOrder]) -> dict[tuple[str, str], Order]:
         for asked, priced, order in rows
     )
     coupons_used(
-        uses=[CouponUse(order.coupon_id, order.code, order.placed_at) for _a, _p, order in rows if order.coupon_id]
+        uses=[CouponUse(asked.coupon_code, order.code, order.placed_at) for asked, _p, order in rows if order.coupon_id]
     )
     orders_follow(orders=[order for _asked, _p, order in rows], lines=lines)
     return {(asked.provider, asked.external_id): order for asked, _p, order in rows}
