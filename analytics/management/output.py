@@ -8,7 +8,11 @@ from django.core.management.base import CommandError
 
 def check_target(out: Path) -> None:
     """Refuse, before any work, a place where no file can be written."""
-    if out.is_dir():
+    try:
+        is_folder = out.is_dir()
+    except OSError as error:  # a name that no file can have
+        raise _unwritable(out, error) from None
+    if is_folder:
         raise CommandError(f"{out}: is a folder; name a file")
     if not out.parent.is_dir():
         raise CommandError(f"{out}: the folder {out.parent} does not exist")
@@ -17,7 +21,7 @@ def check_target(out: Path) -> None:
 def write_whole(out: Path, content: bytes) -> None:
     """Put `content` at `out`, replacing what is there in one step; a device or pipe is written to directly."""
     direct = out.exists() and not out.is_file()
-    part = out if direct else out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = out if direct else out.with_name(f".{os.getpid()}.part")
     try:
         part.write_bytes(content)
         if not direct:
@@ -25,4 +29,8 @@ def write_whole(out: Path, content: bytes) -> None:
     except OSError as error:
         if not direct:
             part.unlink(missing_ok=True)
-        raise CommandError(f"{out}: cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> CommandError:
+    return CommandError(f"{out}: cannot be written: {(error.strerror or str(error)).lower()}")
