@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev prepare system demo run test lint bench faults doctor docs shots clean
+.PHONY: help install install-dev system demo run test lint bench faults doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -34,18 +34,14 @@ install-dev: install ## install what tests and static checks need as well
 	  $(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt && echo "$$sum" > .venv/installed-dev; \
 	fi
 
-prepare: install
-	@$(PY) manage.py compile_catalogues --verbosity 0
-	@$(PY) manage.py collectstatic --no-input --verbosity 0
-
 # --- serve -----------------------------------------------------------------------------------------------------------
-run: prepare ## serve web, worker and beat at http://localhost:8000
-	@$(PY) manage.py migrate --verbosity 0
+run: install ## serve web, worker and beat at http://localhost:8000
+	@$(PY) manage.py prepare
 	@exec honcho start
 
 demo: export PORTAL_DEMO = 1
-demo: prepare ## a year of demo business, then serve it; ARGS=--reset starts anew, ARGS=--no-serve stops after the data
-	@$(PY) manage.py migrate --verbosity 0
+demo: install ## a year of demo business, then serve it; ARGS=--reset starts anew, ARGS=--no-serve stops after the data
+	@$(PY) manage.py prepare
 	@$(PY) manage.py demo $(ARGS)
 	@case " $(ARGS) " in *" --no-serve "*) ;; *) exec honcho start ;; esac
 

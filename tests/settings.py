@@ -15,7 +15,7 @@ STAFF_SECOND_FACTOR = False
 
 # Messages go nowhere: the outbox is the queue of record, and a test that wants handlers to run calls the relay.
 CELERY_BROKER_URL = "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, int] = {}
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
 
 # Each test process keeps to a Valkey database of its own: 0 is the broker's, 1 the portal's.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

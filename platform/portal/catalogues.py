@@ -31,7 +31,7 @@ def faults(source: Path) -> Iterator[str]:
         if not message.id:
             continue
         originals = [message.id] if isinstance(message.id, str) else list(message.id)
-        strings = [message.string] if isinstance(message.string, str) else list(message.string)
+        strings = [message.string] if isinstance(message.string, str) else list(message.string or [""])
         where = f"{source}:{message.lineno}: {originals[0]!r}"
         if message.fuzzy:
             yield f"{where} is fuzzy"

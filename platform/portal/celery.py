@@ -1,6 +1,7 @@
 """The Celery application: three queues, late acknowledgement, no result backend; the outbox is the queue of record."""
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
@@ -18,6 +19,9 @@ class PortalCelery(Celery):  # type: ignore[misc]  # Celery ships no types
             url = f"redis+socket://{ground.valkey(look_again=True)}?virtual_host=0"
         return super()._connection(url, **options)
 
+
+# Root is how a fresh machine or container runs the demo; messages are JSON, so there is no pickle to fear.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = PortalCelery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")

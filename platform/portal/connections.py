@@ -9,6 +9,13 @@ from portal import env
 DATABASE_NAME, OWNER_ROLE, APP_ROLE = "tributary", "tributary_owner", "tributary_app"
 
 
+def base_url() -> str:
+    """PORTAL_BASE_URL without a closing slash; unset, this machine at the port that the web listens on."""
+    row = env.BY_NAME["PORTAL_BASE_URL"]
+    url = env.text(row.name)
+    return f"http://localhost:{env.integer('PORTAL_PORT')}" if url == row.default else url.rstrip("/")
+
+
 def databases() -> dict[str, dict[str, Any]]:
     """`default` (role app) and `owner` (migrations, proofs, erasure): two doors to one physical database."""
     app_url, owner_url = env.text("DATABASE_URL"), env.text("DATABASE_OWNER_URL")

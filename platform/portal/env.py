@@ -58,7 +58,8 @@ TABLE: tuple[Variable, ...] = (
         name="PORTAL_BASE_URL",
         kind="url",
         default="http://localhost:8000",
-        meaning="Where the portal is reached from outside; links in mails, QR codes and tracking links begin with it.",
+        meaning="Where the portal is reached from outside; links in mails, QR codes and tracking links begin with it. "
+        "Unset: this machine at PORTAL_PORT.",
     ),
     Variable(
         name="PORTAL_PLATFORM_NAME", kind="text", default="Northbank", meaning="The platform's name on every page."

@@ -1,5 +1,6 @@
 """Log lines: one line per event with its context, for people or as JSON for a collector."""
 
+import sys
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ SHARED: list[Any] = [
 
 def configure(level: str, form: str) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING; `form` is `text` or `json`."""
-    renderer: Any = structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     before: list[Any] = []
     if form == "json":
         renderer, before = structlog.processors.JSONRenderer(), [structlog.processors.format_exc_info]

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from portal import env
+from portal import connections, env
 
 bind = f"{env.text('PORTAL_BIND')}:{env.integer('PORTAL_PORT')}"
 workers = env.integer("PORTAL_WEB_WORKERS")
@@ -20,7 +20,7 @@ loglevel = "warning"
 
 def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """Say where the portal is served, once it really is."""
-    name, url = env.text("PORTAL_PLATFORM_NAME"), env.text("PORTAL_BASE_URL")
+    name, url = env.text("PORTAL_PLATFORM_NAME"), connections.base_url()
     sys.stdout.write(f"\n  {name} is served at {url}  (Ctrl-C stops it)\n\n")
     sys.stdout.flush()
 

@@ -1,5 +1,6 @@
 """Django's settings. What may differ between installations comes from the table in `portal.env`, nothing else."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ EMBEDDED_DATABASE = not env.text("DATABASE_URL")
 EMBEDDED_BROKER = not env.text("BROKER_URL")
 EMBEDDED_CACHE = not env.text("CACHE_URL")
 PLATFORM_NAME = env.text("PORTAL_PLATFORM_NAME")
-BASE_URL = env.text("PORTAL_BASE_URL").rstrip("/")
+BASE_URL = connections.base_url()
 CURRENCY = env.text("PORTAL_CURRENCY")
 TAX_BP = env.integer("PORTAL_TAX_BP")
 TAX_INCLUSIVE = env.flag("PORTAL_TAX_INCLUSIVE")
@@ -263,6 +264,7 @@ PGHISTORY_ADMIN_ALL_EVENTS = False
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("PORTAL_MAIL_FROM")
 LOGGING = logs.configure(env.text("PORTAL_LOG_LEVEL"), env.text("PORTAL_LOG_FORMAT"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request is enough
 PROMETHEUS_EXPORT_MIGRATIONS = False
 
 UNFOLD = theme.unfold(PLATFORM_NAME)
