@@ -20,7 +20,7 @@ def tracked_models() -> dict[str, type[Model]]:
     """Event table -> the model that it tracks."""
     from pghistory.core import event_models
 
-    return {model._meta.db_table: model.pgh_tracked_model for model in event_models()}
+    return {model._meta.db_table: model.pgh_tracked_model for model in event_models()}  # type: ignore[attr-defined]
 
 
 class SourceFilter(DropdownFilter):

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -85,7 +84,7 @@ class PartyAdmin(Desk):
         """Open or closed."""
         return ("closed", gettext("Closed")) if obj.closed_at else ("open", gettext("Open"))
 
-    def save_model(self, request: HttpRequest, obj: Party, form: ModelForm[Party], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Party, form: Any, change: bool) -> None:
         """Create through the verb."""
         del form
         if change:
@@ -102,9 +101,7 @@ class PartyAdmin(Desk):
         )
         obj.pk = made.pk
 
-    def save_formset(
-        self, request: HttpRequest, form: ModelForm[Party], formset: BaseModelFormSet[Any, Any], change: bool
-    ) -> None:
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Give and take seats by their verbs."""
         del form, change
         for line in formset.save(commit=False):

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
@@ -134,7 +133,7 @@ class UserAdmin(Desk):
         """People are closed or erased, never deleted: money and audit trail point at them."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Create through the verb; closing an account ends its sessions."""
         if not change:
             made = services.person_create(
@@ -151,9 +150,7 @@ class UserAdmin(Desk):
                 refuse(request, fault)
         obj.save(update_fields=["email", "name", "name_zh", "language"])
 
-    def save_formset(
-        self, request: HttpRequest, form: ModelForm[User], formset: BaseModelFormSet[Any, Any], change: bool
-    ) -> None:
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Grant roles and give or take seats by their verbs."""
         del form, change
         lines = formset.save(commit=False)
