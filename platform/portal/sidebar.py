@@ -88,7 +88,9 @@ ROOMS = (
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return Unfold's navigation for the reader: registered models that they may view, by room."""
     registered = {(model._meta.app_label, model._meta.model_name): model for model in admin.site._registry}
-    groups = [{"title": "", "items": [{"title": _("Today"), "icon": "home", "link": reverse("admin:index")}]}]
+    groups: list[dict[str, Any]] = [
+        {"title": "", "items": [{"title": _("Today"), "icon": "home", "link": reverse("admin:index")}]}
+    ]
     for room in ROOMS:
         items = []
         for app, name, icon in room.models:

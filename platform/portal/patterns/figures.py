@@ -31,7 +31,7 @@ def why_parts() -> list[dict[str, Any]]:
     co = _("co-creator")
     partner = _("partner")
     return [
-        {"label": _("Tax, 6% included"), "amount": 957, "note": "169.15 × 6 ÷ 106 = 9.5745…"},
+        {"label": _("Tax, %(rate)s included") % {"rate": "6%"}, "amount": 957, "note": "169.15 × 6 ÷ 106 = 9.5745…"},
         {
             "label": _("Payment processing"),
             "amount": 521,

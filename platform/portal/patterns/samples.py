@@ -105,7 +105,11 @@ def strip() -> list[dict[str, Any]]:
     """Return one figure in each state."""
     return [
         {"label": _("Available"), "value": money_text(717_637, CURRENCY), "note": _("explains itself")},
-        {"label": _("Incremental ROAS"), "value": number_text(2.54), "note": _("95% interval 2.30–2.78")},
+        {
+            "label": _("Incremental ROAS"),
+            "value": number_text(2.54),
+            "note": _("%(level)s interval %(range)s") % {"level": "95%", "range": "2.30–2.78"},
+        },
         {"label": _("Loading"), "state": "loading"},
         {"label": _("Late"), "value": money_text(10_076_000, CURRENCY), "state": "late", "note": _("18 min behind")},
         {"label": pgettext("figure", "Failed"), "state": "failed", "note": _("What is missing"), "url": "#cards"},
@@ -132,7 +136,7 @@ def money_way() -> dict[str, Any]:
             {"when": _("18 Nov"), "title": _("Earned"), "state": "done"},
             {"when": _("25 Nov"), "title": "$64.93", "note": _("released"), "state": "now"},
             {"when": _("1 Dec"), "title": _("Payout"), "state": "next"},
-            {"when": _("18 Dec"), "title": "$7.22", "note": _("10% reserve"), "state": "next"},
+            {"when": _("18 Dec"), "title": "$7.22", "note": _("%(share)s reserve") % {"share": "10%"}, "state": "next"},
         ],
     }
 
@@ -191,7 +195,7 @@ def overlays() -> dict[str, Any]:
         "card": {
             "title": _("Roadmaps Without Regret"),
             "by": _("Lin Yue, Chen Hao"),
-            "reason": _("38% of learners who finish this course take it next"),
+            "reason": _("%(share)s of learners who finish this course take it next") % {"share": "38%"},
             "agreement": _("Version 4 of your agreement"),
             "hovered": _("Queues, Everywhere"),
         },
