@@ -165,9 +165,7 @@ def refuse_rule(*, rule: Mapping[str, Any], parties: set[str]) -> None:
     for path, account in _payees(parsed):
         if is_payable(account) and account.removeprefix("party:") not in parties:
             raise RuleRefusedError(
-                _(
-                    "%(clause)s pays %(account)s, which is no party of the agreement: it could not accept it."
-                )
+                _("%(clause)s pays %(account)s, which is no party of the agreement: it could not accept it.")
                 % {"clause": path, "account": account}
             )
     for variant in parsed.variants:

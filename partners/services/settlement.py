@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from ledger.choices import EntryKind
 from ledger.selectors import booked_sources
 from ledger.services import EntryDraft, PostingDraft, entries_post
-from ledger.splits.accounts import CLEARING, POOL, PROCESSOR_FEES, REVENUE
+from ledger.splits.accounts import POOL, REVENUE
 from ledger.splits.problems import EventError
-from ledger.splits.sale import LineResult, SaleResult, sale_lines
+from ledger.splits.sale import Detail, SaleResult, sale_lines
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.models import EarningDecision
@@ -81,6 +81,9 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
         result = sale_lines([row.rule for row in terms], told)
     except (EventError, LookupError) as error:
         raise SettlementError(f"{sale.order_code}: {error or 'no variant of the rule is for this sale'}.") from error
+    details: dict[str, list[Detail]] = {line.line_id: [] for line in sale.lines}
+    for detail in result.details:
+        details[detail.line].append(detail)
     lines = []
     for facts, row, journey, line in zip(sale.lines, terms, journeys, result.lines, strict=True):
         if line.facts.payable != facts.payable_minor:
@@ -93,7 +96,7 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
                     "made": line.facts.payable,
                 }
             )
-        postings = _postings(sale, row, journey, line, context)
+        postings = _postings(sale, row, journey, details[facts.line_id], context)
         lines.append(_LineUnderway(facts, row, journey, postings))
     return _SaleUnderway(sale, lines, _inputs(told, lines, context), result)
 
@@ -142,31 +145,21 @@ def _brought_by(terms: LineTerms, journey: Journey) -> str:
 
 
 def _postings(
-    sale: SaleFacts, terms: LineTerms, journey: Journey, line: LineResult, context: Context
+    sale: SaleFacts, terms: LineTerms, journey: Journey, details: Sequence[Detail], context: Context
 ) -> list[PostingDraft]:
     """One line's postings; they sum to zero by themselves. A refused party's share goes to the platform."""
-    facts = line.facts
     matures = sale.placed_at + timedelta(days=terms.version.hold_days if terms.version else 0)
     refused = {f"party:{context.codes[pk]}" for pk in journey.refused if pk in context.codes}
-    rows = [
-        (CLEARING, facts.fee - facts.settled, "sale"),
-        (PROCESSOR_FEES, -facts.fee, "sale.processor_fee"),
-        *((bearer, -amount, "sale.discounts") for bearer, amount in zip(facts.bearers, facts.borne, strict=True)),
-    ]
-    for account, amount, clause in line.shares:
-        held_back = account.removesuffix(":reserve") in refused
-        rows.append((REVENUE if held_back else account, amount, clause))
     return [
         PostingDraft(
-            account=account,
-            amount=amount,
-            currency=sale.currency,
-            line=facts.id,
-            clause=clause,
-            matures_at=matures if account.startswith("party:") else None,
+            account=REVENUE if row.amount > 0 and row.account.removesuffix(":reserve") in refused else row.account,
+            amount=row.amount,
+            currency=row.currency,
+            line=row.line,
+            clause=row.clause,
+            matures_at=matures if row.account.startswith("party:") else None,
         )
-        for account, amount, clause in rows
-        if amount
+        for row in details
     ]
 
 
@@ -276,7 +269,7 @@ def _reason(party: int, line: _LineUnderway, sums: dict[int, int], owned: dict[i
     journey = line.journey
     if sums.get(party, 0) > 0:
         return DecisionReason.EARNED
-    if party in sums and any(p.amount < 0 for p in line.postings if p.clause == "sale.discounts"):
+    if party in sums and any(".discounts[" in p.clause for p in line.postings):
         return DecisionReason.DISCOUNT_BORNE
     if line.terms.version is None:
         return DecisionReason.NOT_IN_FORCE
