@@ -1,5 +1,42 @@
 """Reads of the partner programme."""
 
+from partners.selectors.earnings import (
+    TABS,
+    EarningLine,
+    EarningPage,
+    EarningsOf,
+    Slice,
+    earning_by_channel,
+    earning_by_course,
+    earning_counts,
+    earning_currencies,
+    earning_lines,
+    earning_rows,
+)
+from partners.selectors.explained import Explained, earning_explained
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
+from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
 
-__all__ = ["Terms", "in_force_at", "paying_terms", "versions_by_scope"]
+__all__ = [
+    "TABS",
+    "EarningLine",
+    "EarningPage",
+    "EarningsOf",
+    "Explained",
+    "Part",
+    "Slice",
+    "Terms",
+    "Waterfall",
+    "earned_minor",
+    "earning_by_channel",
+    "earning_by_course",
+    "earning_counts",
+    "earning_currencies",
+    "earning_explained",
+    "earning_lines",
+    "earning_rows",
+    "earning_waterfall",
+    "in_force_at",
+    "paying_terms",
+    "versions_by_scope",
+]

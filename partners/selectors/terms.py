@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import Party
+from ledger.splits.accounts import REVENUE
 from ledger.splits.parse import parse_rule
 from ledger.splits.rule import rule_accounts
 from partners.choices import VersionKind, VersionState
@@ -16,6 +17,16 @@ from partners.selectors.wording import Terms as WordingTerms
 
 VALID = (VersionState.IN_FORCE, VersionState.SUPERSEDED)
 """States in which a version's range counts; superseded ones hold for orders of their own time."""
+
+
+HOUSE_RULE: dict[str, Any] = {
+    "id": "no-agreement",
+    "version": 1,
+    "effective_from": "1970-01-01T00:00:00Z",
+    "owner": REVENUE,
+    "steps": [{"take": "split", "parties": [{"account": REVENUE, "weight": 1}]}],
+}
+"""What a line without an agreement in force runs under: all of it stays with the platform."""
 
 
 @dataclass(frozen=True, slots=True)

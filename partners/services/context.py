@@ -2,27 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import connection
 
 from accounts.models import Party, Seat
-from ledger.splits.accounts import REVENUE
 from ledger.splits.parse import parse_rule
 from ledger.splits.rule import ProcessorFee, Rule
 from partners.choices import MembershipState
 from partners.models import AgreementVersion, Channel, Membership
-from partners.selectors.terms import in_force_at, rule_party_codes, versions_by_scope
+from partners.selectors.terms import HOUSE_RULE, in_force_at, rule_party_codes, versions_by_scope
 from partners.services.facts import SaleFacts, SaleLine
-
-HOUSE_RULE: dict[str, Any] = {
-    "id": "no-agreement",
-    "version": 1,
-    "effective_from": "1970-01-01T00:00:00Z",
-    "owner": REVENUE,
-    "steps": [{"take": "split", "parties": [{"account": REVENUE, "weight": 1}]}],
-}
-"""What a line without an agreement in force runs under: all of it stays with the platform."""
 
 
 @dataclass(frozen=True, slots=True)

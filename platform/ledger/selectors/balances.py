@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -134,7 +135,7 @@ def balance_of(*, code: str, currency: str, visible_to: User | None) -> int:
     return rows[0].amount if rows else 0
 
 
-def _accounts(condition: str, values: dict[str, object], visible_to: User | None) -> list[AccountBalance]:
+def _accounts(condition: str, values: dict[str, Any], visible_to: User | None) -> list[AccountBalance]:
     wanted = parties_seen(visible_to)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -146,7 +147,10 @@ def _accounts(condition: str, values: dict[str, object], visible_to: User | None
             """,  # noqa: S608 - only constants of this module are put in
             {**values, "all": wanted is None, "parties": sorted(wanted or ())},
         )
-        return [AccountBalance(*row[:5], int(row[5])) for row in cursor.fetchall()]
+        return [
+            AccountBalance(pk, account, currency, kind, party, int(amount))
+            for pk, account, currency, kind, party, amount in cursor.fetchall()
+        ]
 
 
 def _allowed(parties: Collection[int] | None, visible_to: User | None) -> Sequence[int] | None:

@@ -145,7 +145,7 @@ def _insert_postings(
     ids: Mapping[tuple[str, str, str], int],
     accounts: Mapping[AccountKey, AccountRow],
 ) -> None:
-    entry, position, account, party, amount, currency, line, clause = ([] for _ in range(8))  # type: ignore[var-annotated]
+    entry, position, account, party, amount, currency, line, clause = ([] for _ in range(8))
     occurred: list[datetime] = []
     matures: list[datetime] = []
     for row in fresh:

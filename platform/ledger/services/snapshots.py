@@ -33,7 +33,7 @@ def snapshot_take(*, wait_seconds: float = 5.0) -> int:
             """,
             {"upto": upto},
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _settled_number(wait_seconds: float) -> int:

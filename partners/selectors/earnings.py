@@ -1,0 +1,262 @@
+"""What parties earned, line by line, as their portal shows it. Row-level security stands behind every query."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from accounts.models import User
+from ledger.selectors import parties_seen
+from partners.choices import DecisionReason
+from partners.models import EarningDecision
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Voided(TypedDict):
+        voided_at: datetime | None
+
+    Standing = WithAnnotations[EarningDecision, _Voided]
+    """A decision of `standing`: one row an order line."""
+
+AVAILABLE, PENDING, REFUNDED, NONE = "available", "pending", "refunded", "none"
+
+TABS = ("all", "earned", "refunded", "none")
+"""Which lines a list shows; `none` are those that paid nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarningsOf:
+    """Which earnings: of one party, for orders placed in [since, until), in one currency; an empty one means any."""
+
+    party: int
+    since: datetime | None = None
+    until: datetime | None = None
+    currency: str = ""
+
+    def before(self) -> "EarningsOf":
+        """Return the period of the same length that ends where this one begins."""
+        if self.since is None or self.until is None:
+            raise ValueError("an open period has none before it")
+        return replace(self, since=self.since - (self.until - self.since), until=self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class EarningLine:
+    """One order line for one party. Amounts in minor units; `status` is one of AVAILABLE, PENDING, REFUNDED, NONE."""
+
+    id: int
+    placed_at: datetime
+    order_code: str
+    line_id: str
+    title: str
+    channel: str
+    list_minor: int
+    discount_minor: int
+    tax_minor: int
+    paid_minor: int
+    amount_minor: int
+    currency: str
+    credit_ppm: int | None
+    reason: DecisionReason
+    status: str
+    matures_at: datetime
+    voided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarningPage:
+    """A page of lines, newest first. `older` and `newer` are cursors, empty where there is nothing more."""
+
+    lines: tuple[EarningLine, ...]
+    older: str
+    newer: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of what was earned: by course or channel. `before` is the same of the period before, None if not asked."""
+
+    key: str
+    name: str
+    amount_minor: int
+    before: int | None = None
+
+
+def decisions_of(*, of: EarningsOf, visible_to: User | None) -> QuerySet[EarningDecision]:
+    """Decisions about one party; none where the reader may not see the party."""
+    seen = parties_seen(visible_to)
+    rows = EarningDecision.objects.filter(party=of.party)
+    if seen is not None and of.party not in seen:
+        return rows.none()
+    if of.since is not None:
+        rows = rows.filter(placed_at__gte=of.since)
+    if of.until is not None:
+        rows = rows.filter(placed_at__lt=of.until)
+    return rows.filter(currency=of.currency) if of.currency else rows
+
+
+def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
+    """Return one row an order line: the original decisions, each with the instant at which it was voided, if it was."""
+    undone = EarningDecision.objects.filter(
+        source_kind=OuterRef("source_kind"),
+        source_id=OuterRef("source_id"),
+        party=OuterRef("party"),
+        reason=DecisionReason.VOIDED,
+    )
+    return rows.exclude(reason=DecisionReason.VOIDED).annotate(voided_at=Subquery(undone.values("decided_at")[:1]))
+
+
+def earning_lines(
+    *,
+    of: EarningsOf,
+    visible_to: User | None,
+    tab: str = "all",
+    cursor: str = "",
+    size: int = 50,
+    at: datetime | None = None,
+) -> EarningPage:
+    """One page of a party's lines. A cursor comes from the page before; a broken one shows the first page."""
+    rows = _tab(standing(decisions_of(of=of, visible_to=visible_to)), tab)
+    total = rows.count()
+    direction, bound = _read_cursor(cursor)
+    if direction == "older":
+        rows = rows.filter(Q(placed_at__lt=bound[0]) | Q(placed_at=bound[0], pk__lt=bound[1]))
+    elif direction == "newer":
+        rows = rows.filter(Q(placed_at__gt=bound[0]) | Q(placed_at=bound[0], pk__gt=bound[1]))
+    order = ("placed_at", "pk") if direction == "newer" else ("-placed_at", "-pk")
+    found = list(rows.select_related("channel").order_by(*order)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if direction == "newer":
+        found.reverse()
+    moment = at or timezone.now()
+    return EarningPage(
+        lines=tuple(line_of(row, moment) for row in found),
+        older=_cursor("older", found[-1]) if found and (more or direction == "newer") else "",
+        newer=_cursor("newer", found[0]) if found and (direction == "older" or (direction == "newer" and more)) else "",
+        total=total,
+    )
+
+
+def earning_counts(*, of: EarningsOf, visible_to: User | None) -> dict[str, int]:
+    """How many lines each tab holds; one query."""
+    rows = standing(decisions_of(of=of, visible_to=visible_to))
+    refunded = Q(voided_at__isnull=False)
+    nothing = Q(amount_minor=0, voided_at=None)
+    counts: dict[str, Any] = rows.aggregate(
+        all=Count("pk"),
+        earned=Count("pk", filter=~refunded & ~nothing),
+        refunded=Count("pk", filter=refunded),
+        none=Count("pk", filter=nothing),
+    )
+    return {tab: int(counts[tab]) for tab in TABS}
+
+
+def earning_rows(*, of: EarningsOf, visible_to: User | None, tab: str = "all") -> Iterator[EarningLine]:
+    """Every line, oldest first, for files; read in portions."""
+    rows = _tab(standing(decisions_of(of=of, visible_to=visible_to)), tab)
+    now = timezone.now()
+    for row in rows.select_related("channel").order_by("placed_at", "pk").iterator(chunk_size=2_000):
+        yield line_of(row, now)
+
+
+def earning_by_course(*, of: EarningsOf, visible_to: User | None) -> list[Slice]:
+    """What a party earned by what was bought, refunds taken off, the largest first; with the period before."""
+    return _by(of, visible_to, "item_id", "item_title", "item_title_zh")
+
+
+def earning_by_channel(*, of: EarningsOf, visible_to: User | None) -> list[Slice]:
+    """What a party earned by the channel that brought most of the learner; without a channel the name is empty."""
+    return _by(of, visible_to, "channel_id", "channel__name", "channel__name_zh")
+
+
+def earning_currencies(*, visible_to: User | None, party: int) -> list[str]:
+    """Currencies in which the party has lines, the most frequent first."""
+    rows = decisions_of(of=EarningsOf(party), visible_to=visible_to).values("currency").annotate(lines=Count("pk"))
+    return [row["currency"] for row in rows.order_by("-lines", "currency")]
+
+
+def line_of(row: "Standing", at: datetime) -> EarningLine:
+    """Show a decision of `standing` as a line."""
+    voided_at: datetime | None = row.voided_at
+    if voided_at is not None:
+        status = REFUNDED
+    elif not row.amount_minor:
+        status = NONE
+    else:
+        status = PENDING if row.matures_at > at else AVAILABLE
+    return EarningLine(
+        id=row.pk,
+        placed_at=row.placed_at,
+        order_code=row.order_code,
+        line_id=row.source_id,
+        title=row.local_title,
+        channel=row.channel.local_name if row.channel else "",
+        list_minor=row.list_minor,
+        discount_minor=row.discount_minor,
+        tax_minor=row.tax_minor,
+        paid_minor=row.paid_minor,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        credit_ppm=row.credit_ppm,
+        reason=DecisionReason(row.reason),
+        status=status,
+        matures_at=row.matures_at,
+        voided_at=voided_at,
+    )
+
+
+def _tab(rows: "QuerySet[Standing]", tab: str) -> "QuerySet[Standing]":
+    if tab == "earned":
+        return rows.filter(voided_at=None).exclude(amount_minor=0)
+    if tab == "refunded":
+        return rows.filter(voided_at__isnull=False)
+    if tab == "none":
+        return rows.filter(voided_at=None, amount_minor=0)
+    return rows
+
+
+def _by(of: EarningsOf, visible_to: User | None, key: str, name: str, name_zh: str) -> list[Slice]:
+    now, before = (
+        {
+            row["key"]: row
+            for row in decisions_of(of=period, visible_to=visible_to)
+            .values(key=F(key))
+            .annotate(total=Sum("amount_minor"), en=Max(name), zh=Max(name_zh))
+        }
+        for period in (of, of.before())
+    )
+    chinese = (get_language() or "").startswith("zh")
+    found = [
+        Slice(
+            key=str(value or ""),
+            name=(chinese and row["zh"]) or row["en"] or "",
+            amount_minor=int(row["total"]),
+            before=int(before[value]["total"]) if value in before else None,
+        )
+        for value, row in now.items()
+        if row["total"]
+    ]
+    return sorted(found, key=lambda row: (-row.amount_minor, row.name))
+
+
+def _cursor(direction: str, row: EarningDecision) -> str:
+    return f"{direction}-{int(row.placed_at.timestamp() * 1_000_000)}-{row.pk}"
+
+
+def _read_cursor(text: str) -> tuple[str, tuple[datetime, int]]:
+    epoch = datetime.fromtimestamp(0, tz=timezone.get_default_timezone())
+    parts = text.split("-")
+    if len(parts) != 3 or parts[0] not in {"older", "newer"} or not (parts[1] + parts[2]).isdecimal():
+        return "", (epoch, 0)
+    try:
+        micro = int(parts[1])
+        at = datetime.fromtimestamp(micro // 1_000_000, tz=timezone.get_default_timezone())
+        return parts[0], (at.replace(microsecond=micro % 1_000_000), min(int(parts[2]), 2**63 - 1))
+    except (ValueError, OverflowError, OSError):
+        return "", (epoch, 0)
