@@ -9,3 +9,7 @@ class CoursesConfig(AppConfig):
 
     name = "courses"
     verbose_name = _("Courses")
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from courses import checks  # noqa: F401

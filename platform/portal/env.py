@@ -136,6 +136,12 @@ TABLE: tuple[Variable, ...] = (
         meaning="The prices of the catalogue contain the tax; 0: it is added on top at the checkout.",
     ),
     Variable(
+        name="PORTAL_TEST_PAYMENT",
+        kind="flag",
+        default="0",
+        meaning="The checkout offers a test payment that moves no money. PORTAL_DEMO switches it on too.",
+    ),
+    Variable(
         name="PORTAL_LANGUAGE",
         kind="choice",
         default="en",
