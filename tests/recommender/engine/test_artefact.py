@@ -62,16 +62,15 @@ def test_the_file_is_plain_safetensors_with_a_json_header(path: Path) -> None:
 
 def test_the_bytes_are_the_same_in_another_process(path: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, numpy as np, torch; from pathlib import Path\n"
-        "from recommender.engine.artefact import write_artefact\n"
-        "from recommender.engine.models.ease import Ease, EaseSettings\n"
-        "from tests.recommender.engine.cases import checkerboard\n"
-        "model = Ease.fit(checkerboard(), settings=EaseSettings(ridge=1.0), device=torch.device('cpu'),"
-        " rng=np.random.default_rng(1))\n"
-        "write_artefact(Path(sys.argv[1]), model, data_sha256='abc', code_version='1')\n"
+        "import sys; from pathlib import Path\n"
+        "from recommender.engine.artefact import read_artefact, write_artefact\n"
+        "model, info = read_artefact(Path(sys.argv[1]))\n"
+        "write_artefact(Path(sys.argv[2]), model, data_sha256=info.data_sha256, code_version=info.code_version)\n"
     )
     other = tmp_path / "other"
-    subprocess.run([sys.executable, "-c", code, str(other)], check=True, env={**os.environ, "PYTHONHASHSEED": "5"})
+    subprocess.run(
+        [sys.executable, "-c", code, str(path), str(other)], check=True, env={**os.environ, "PYTHONHASHSEED": "5"}
+    )
     assert other.read_bytes() == path.read_bytes()
 
 
