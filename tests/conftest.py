@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
+from portal import diagnosis
 from tests import databases
 from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fixtures for every test
 
@@ -31,13 +32,9 @@ def committed_db(django_db_blocker: Any) -> Iterator[str]:
 @pytest.fixture
 def live_portal(committed_db: str) -> Iterator[str]:
     """The portal served on a port of its own over `committed_db`; the base URL without a closing slash."""
-    from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler, _StaticFilesHandler
+    from django.test.testcases import LiveServerThread, _StaticFilesHandler
 
-    class Thread(LiveServerThread):
-        def _create_server(self, connections_override: Any = None) -> Any:
-            return self.server_class((self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False)
-
-    thread = Thread("127.0.0.1", _StaticFilesHandler)
+    thread = LiveServerThread("127.0.0.1", _StaticFilesHandler)
     thread.daemon = True
     thread.start()
     thread.is_ready.wait()
@@ -82,6 +79,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the Chromium to drive; without one browser tests are skipped, but never in continuous integration."""
+    path = diagnosis.chromium()
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("Chromium is not installed; set CHROMIUM or install Debian's package chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed; set CHROMIUM to its path")
+    return path
 
 
 @pytest.fixture(scope="session")

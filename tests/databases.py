@@ -64,7 +64,7 @@ def clone() -> Iterator[str]:
         # Not owned by test code: two processes may not copy one template at the same instant.
         cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
         roles.create_database(cursor, name, owner=settings.DATABASES["owner"]["USER"], template=like)
-        _grant_connect(cursor, name)
+        _furnish(cursor, name)
     before = {alias: connections.settings[alias]["NAME"] for alias in ALIASES}
     try:
         point_at(dict.fromkeys(ALIASES, name))
@@ -103,10 +103,11 @@ def _migrate(name: str) -> None:
         point_at(before)
 
 
-def _grant_connect(cursor: Any, name: str) -> None:
-    # Rights on a database itself are not copied from its template.
+def _furnish(cursor: Any, name: str) -> None:
+    # Rights on a database itself are not copied from its template; a test's commits need not survive a power cut.
     names = {"name": sql.Identifier(name), "app": sql.Identifier(settings.DATABASES["default"]["USER"])}
     cursor.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {app}").format(**names))
+    cursor.execute(sql.SQL("ALTER DATABASE {name} SET synchronous_commit = off").format(**names))
 
 
 def _fingerprint() -> str:

@@ -1,5 +1,8 @@
 """The databases under every other test."""
 
+import socket
+
+import httpx
 import pytest
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -33,3 +36,14 @@ def test_a_committed_database_is_its_own(committed_db: str) -> None:
 @pytest.mark.django_db
 def test_and_nothing_of_it_reaches_the_others() -> None:
     assert not ContentType.objects.filter(app_label="only").exists()
+
+
+def test_the_served_portal_and_the_test_see_one_committed_database(live_portal: str) -> None:
+    assert httpx.get(f"{live_portal}/healthz").json() == {"database": True}
+    styles = httpx.get(f"{live_portal}/static/unfold/css/styles.css")
+    assert styles.headers["Content-Type"].startswith("text/css")
+
+
+def test_the_network_is_out_of_reach() -> None:
+    with socket.socket() as link, pytest.raises(RuntimeError, match="tests do not use the network"):
+        link.connect(("192.0.2.1", 80))
