@@ -4,7 +4,6 @@ import datetime as dt
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext as _n
 from django.utils.translation import pgettext
 
 from portal import marks
@@ -50,7 +49,7 @@ def context() -> dict[str, Any]:
         "week_names": [_("Search"), _("Social"), _("Partners"), _("Email"), pgettext("chart", "Other")],
         "week_slots": [1, 2, 3, 4, 0],
         "cohorts": figures.cohorts(),
-        "cohort_columns": [_n("month %(n)s", "month %(n)s", n) % {"n": n} for n in range(5)],
+        "cohort_columns": [_("month %(n)s") % {"n": n} for n in range(5)],
         "models": [37983, 75966, 79269, 81746, 82985, 85049, 99499],
         "rating_counts": [496, 86, 18, 6, 6],
         "marks": [{"day": dt.date(2026, 11, 10), "label": _("newsletter sent")}],

@@ -82,7 +82,7 @@
   on("click", "[data-open]", (b) => show(document.getElementById(b.dataset.open), b));
   on("click", "[data-close]", (b) => b.closest("dialog")?.close());
   document.addEventListener("click", (e) => {
-    if (e.target instanceof HTMLDialogElement && e.target.matches(".drawer, .sheet, .palette")) e.target.close();
+    if (e.target instanceof HTMLDialogElement && e.target.matches(".drawer, .sheet")) e.target.close();
   });
   document.addEventListener("close", (e) => {
     const dlg = e.target;
@@ -157,10 +157,6 @@
 
   // forms that act at once
   on("change", "[data-submit]", (el) => el.form?.requestSubmit());
-  on("input", ".slider[data-output]", (el) => {
-    const out = document.getElementById(el.dataset.output);
-    if (out) out.textContent = (el.dataset.words || "%s").replace("%s", el.value);
-  });
 
   // rows: arrows move, Enter opens, x selects; a head box selects all
   on("change", "[data-select-all]", (all) => $$("input.box[name]", all.closest("table")).forEach((b) => { b.checked = all.checked; }));
@@ -203,7 +199,6 @@
   const ready = (from) => {
     $$("input[data-mixed]", from).forEach((b) => { b.indeterminate = true; });
     $$(".toast", from).forEach(expire);
-    $$("[data-output]", from).forEach((el) => el.dispatchEvent(new Event("input", { bubbles: true })));
     $$("dialog.drawer[data-now]", from).forEach((d) => { d.removeAttribute("data-now"); show(d); });
     const faults = from.querySelector?.("[data-faults]");
     if (faults) faults.focus();
