@@ -97,14 +97,16 @@ def sales(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def about_orders() -> st.SearchStrategy[dict[str, Any]]:
-    order = {"order": st.sampled_from(["o1", "o1", "o2", "o3"])}
+    order = {"order": st.sampled_from(["o1"] * 8 + ["o2", "o3"])}
     amounts = st.integers(-1, 60)
     taken = {"settlement_amount": small}
     return st.one_of(
         st.fixed_dictionaries({"type": st.just("refund"), **order, "amount": amounts}, optional=taken),
         st.fixed_dictionaries({"type": st.just("refund"), **order, "amount": st.integers(1, 20)}),
         st.fixed_dictionaries({"type": st.just("void"), **order}),
-        st.fixed_dictionaries({"type": st.just("refund_reversal"), **order, "refund_index": st.integers(0, 2)}),
+        st.fixed_dictionaries(
+            {"type": st.just("refund_reversal"), **order, "refund_index": st.sampled_from([0, 0, 0, 1, 1, 2])}
+        ),
         st.fixed_dictionaries(
             {
                 "type": st.just("dispute_opened"),
@@ -120,7 +122,7 @@ def about_orders() -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries(
             {
                 "type": st.just("correct_rule"),
-                "orders": st.sampled_from(["o1", "o2"]).map(lambda one: [one]),
+                "orders": st.sampled_from(["o1", "o1", "o2"]).map(lambda one: [one]),
                 "rule": rules(version=9),
             }
         ),
@@ -167,7 +169,7 @@ def about_parties() -> st.SearchStrategy[dict[str, Any]]:
 def histories(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     versions = [draw(rules()), draw(rules(version=2, start="2026-03-12T20:00:00+08:00"))]
     first = draw(sales())
-    first["order"] = "o1"
+    first |= {"order": "o1", "placed_at": draw(instants.filter(lambda at: "-01-" not in at))}
     rest = draw(st.lists(st.one_of(sales(), about_orders(), about_orders(), about_parties()), min_size=1, max_size=14))
     return versions, [first, *rest]
 
