@@ -159,9 +159,6 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
             for course, party in zip(courses, parties, strict=True)
         ]
     )
-    codes = dict(
-        zip(parties, [f"{mapping.source}.curator-{c.source.external_id}.{suffix}" for c in courses], strict=True)
-    )
     agreements_establish(
         agreements=[
             NewAgreement(
