@@ -16,7 +16,9 @@ SHARED: list[Any] = [
 
 def configure(level: str, form: str) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING; `form` is `text` or `json`."""
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
     before: list[Any] = []
     if form == "json":
         renderer, before = structlog.processors.JSONRenderer(), [structlog.processors.format_exc_info]
