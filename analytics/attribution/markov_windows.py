@@ -24,6 +24,8 @@ BLOCK = 64
 """Channels solved together; bounds the memory to states x 64 doubles."""
 TOLERANCE = 1e-15
 """A sweep that moves less than this share of a solution ends the iteration."""
+NOISE, RESTLESS = 1e-13, 100
+"""Sweeps that move no more than this share, and no less for so many in a row, only shuffle the last digits."""
 NOBODY = -(1 << 30)
 """As `first` of a solve: no channel is held out."""
 
@@ -164,9 +166,13 @@ class _Matrix:
         Sweeps from X = 0 converge because every state reaches an end: journeys are finite.
         """
         found = np.zeros((len(known), width))
+        least, still = np.inf, 0
         while True:
             moved = relax(self.pointers, self.sources, self.factors, known, digits, first, found)
-            if bool(np.all(moved <= TOLERANCE * np.abs(found).sum(axis=0))):
+            share = float(np.max(moved / np.maximum(np.abs(found).sum(axis=0), 1e-300)))
+            still = 0 if share < least else still + 1
+            least = min(least, share)
+            if share <= TOLERANCE or (still >= RESTLESS and share <= NOISE):
                 return found
 
 

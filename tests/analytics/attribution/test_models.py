@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.attribution import markov_windows
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.markov_windows import tally_steps
 from analytics.attribution.paths import PathTable, path_table
@@ -289,6 +290,13 @@ def test_more_channels_than_one_block_are_solved_alike() -> None:
 def test_more_steps_than_the_first_table_holds_are_counted_all() -> None:
     rows: Rows = [((f"c{i}", f"d{j}"), (i * j) % 3, 1, 1) for i in range(200) for j in range(200)]
     assert run(rows, 2).removal_effect_conversions == pytest.approx(oracle_two_touch_effects(rows), rel=1e-12)
+
+
+def test_the_iteration_ends_also_where_rounding_never_comes_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: Rows = [(("a", "b", "a", "c"), 3, 17, 4), (("c", "d"), 1, 2, 9), (("b", "d", "a"), 2, 5, 1)]
+    rested = run(rows, 2)
+    monkeypatch.setattr(markov_windows, "TOLERANCE", -1.0)
+    assert run(rows, 2).removal_effect_conversions == pytest.approx(rested.removal_effect_conversions, rel=1e-12)
 
 
 def test_a_table_of_steps_that_is_too_small_says_so() -> None:
