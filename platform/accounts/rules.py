@@ -26,7 +26,7 @@ _M, _F, _A, _K, _O = (str(role) for role in (Role.MANAGER, Role.FINANCE, Role.AU
 MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     # people
     "accounts.user": {_M: V, _F: V, _O: W},
-    "accounts.rolegrant": {_O: W},
+    "accounts.rolegrant": {_M: V, _O: W},
     "accounts.party": {_M: W, _F: V, _K: V, _O: V},
     "accounts.seat": {_M: ALL, _O: ALL},
     "accounts.consent": {_M: V, _O: V},

@@ -1,12 +1,12 @@
 """Coming in: by address and password, through one door, at a limited rate, and out again at once."""
 
 import re
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
-from typing import Any
 
 from accounts.models import User
 from accounts.services import person_set_active, role_grant, role_revoke, sessions_end

@@ -5,7 +5,6 @@ from typing import Any
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.admin.exceptions import NotRegistered
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -13,11 +12,10 @@ from unfold.decorators import display
 
 from accounts.admin.base import ReadingDesk
 
+# allauth's own pages would show secrets and do not wear our look.
 for _model in (EmailAddress, EmailConfirmation, Authenticator):
-    try:
-        admin.site.unregister(_model)  # allauth's own pages would show secrets and do not wear our look
-    except NotRegistered:
-        continue
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)
 
 
 @admin.register(EmailAddress)

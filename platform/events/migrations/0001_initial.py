@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'delivery',
                 'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(condition=models.Q(('state', 'due')), fields=['handler', 'due_at', 'id'], name='events_delivery_due'), models.Index(condition=models.Q(('state', 'parked')), fields=['-id'], name='events_delivery_parked')],
+                'indexes': [models.Index(condition=models.Q(('state', 'due')), fields=['handler', 'due_at', 'id'], name='events_delivery_due'), models.Index(fields=['-state', '-id'], name='events_delivery_standing')],
                 'constraints': [models.UniqueConstraint(fields=('event', 'handler'), name='events_delivery_once')],
             },
         ),

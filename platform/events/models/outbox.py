@@ -46,7 +46,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["handler", "due_at", "id"], condition=models.Q(state="due"), name="events_delivery_due"
             ),
-            models.Index(fields=["-id"], condition=models.Q(state="parked"), name="events_delivery_parked"),
+            models.Index(fields=["-state", "-id"], name="events_delivery_standing"),
         ]
 
     def __str__(self) -> str:
