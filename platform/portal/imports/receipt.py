@@ -93,11 +93,11 @@ def _decimal(numerator: int, denominator: int) -> str:
 
 def lines(receipt: dict[str, Any], *, dry_run: bool) -> list[str]:
     """The receipt as text, a line each."""
-    head = (
-        "Dry run: everything below was done and rolled back; nothing is kept."
-        if dry_run
-        else f"Import {receipt['batch']} of {receipt['source']}."
-    )
+    head = f"Import {receipt['batch']} of {receipt['source']}."
+    if not any(entry["written"] for entry in receipt["files"]):
+        head = "Nothing new: every row was imported before."
+    if dry_run:
+        head = "Dry run: everything below was done and rolled back; nothing is kept."
     text = [head, "", f"{'file':<36} {'read':>6} {'written':>8} {'skipped':>8}"]
     for entry in receipt["files"]:
         why = "; ".join(f"{count} {reason}" for reason, count in entry["skipped"].items())
@@ -114,9 +114,10 @@ def lines(receipt: dict[str, Any], *, dry_run: bool) -> list[str]:
     ]
     for spend in receipt["spend"]:
         unit = spend["currency"]
+        rounded, parts = (decimal_from_minor(spend[key], unit) for key in ("rounded_minor", "apportioned_minor"))
         text.append(
-            f"{spend['file']}: exactly {spend['exact_minor']} minor units, rounded once {decimal_from_minor(spend['rounded_minor'], unit)} {unit}, "
-            f"apportioned over {spend['campaign_days']} campaign days {decimal_from_minor(spend['apportioned_minor'], unit)} {unit}, "
+            f"{spend['file']}: exactly {spend['exact_minor']} minor units; rounded once {rounded} {unit}; "
+            f"apportioned over {spend['campaign_days']} campaign days {parts} {unit}; "
             f"booked by this import {decimal_from_minor(spend['booked_now_minor'], unit)} {unit}"
         )
     text += [

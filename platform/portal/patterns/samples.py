@@ -136,7 +136,12 @@ def money_way() -> dict[str, Any]:
             {"when": _("18 Nov"), "title": _("Earned"), "state": "done"},
             {"when": _("25 Nov"), "title": money_text(6493, CURRENCY), "note": _("released"), "state": "now"},
             {"when": _("1 Dec"), "title": _("Payout"), "state": "next"},
-            {"when": _("18 Dec"), "title": money_text(722, CURRENCY), "note": _("%(share)s reserve") % {"share": "10%"}, "state": "next"},
+            {
+                "when": _("18 Dec"),
+                "title": money_text(722, CURRENCY),
+                "note": _("%(share)s reserve") % {"share": "10%"},
+                "state": "next",
+            },
         ],
     }
 
