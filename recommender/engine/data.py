@@ -55,16 +55,14 @@ class Interactions:
         """Build from plain columns of equal length, one entry per event.
 
         Order within a user is by `times`, equal times and a missing column by input order. `item_ids` is the
-        catalogue, which may hold items nobody took; left out, it is the items seen. Of a repeated (user, item) pair
-        "merge" keeps the latest place and the largest weight; "refuse" raises. Raises DataError for columns that
-        differ in length, are not numbers of the right kind, name an item outside the catalogue, or weigh nothing.
+        catalogue, which may hold items nobody took; left out, the items seen. Of a repeated (user, item) pair "merge"
+        keeps the latest place and the largest weight; "refuse" raises. Raises DataError for unequal lengths, values
+        that are not numbers of the right kind, items outside the catalogue, and weights out of range.
         """
         user_column, item_column = _integers(users, "users"), _integers(items, "items")
         time_column = None if times is None else _integers(times, "times")
         weight_column = None if weights is None else _weights(weights)
-        for name, column in (("items", item_column), ("times", time_column), ("weights", weight_column)):
-            if column is not None and column.size != user_column.size:
-                raise DataError(f"{name} has {column.size} entries, users has {user_column.size}")
+        _require_equal_lengths(user_column.size, items=item_column, times=time_column, weights=weight_column)
         catalogue = np.unique(item_column) if item_ids is None else _integers(item_ids, "item_ids")
         user_ids, rows = np.unique(user_column, return_inverse=True)
         indices = index_of(catalogue, item_column)
@@ -160,6 +158,12 @@ def _integers(values: ArrayLike, name: str) -> Int64:
     if column.size and column.dtype.kind not in "iu":
         raise DataError(f"{name} must hold integers, not {column.dtype}")
     return column.astype(np.int64)
+
+
+def _require_equal_lengths(wanted: int, **columns: NDArray[Any] | None) -> None:
+    for name, column in columns.items():
+        if column is not None and column.size != wanted:
+            raise DataError(f"{name} has {column.size} entries, users has {wanted}")
 
 
 def _weights(values: ArrayLike) -> Float32:

@@ -6,7 +6,7 @@ told afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,16 +14,14 @@ from recommender.engine.data import Float32, Int32, Int64
 from recommender.engine.models.base import Model
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """A history item (its index) and what it added to the score, above zero."""
 
     item: int
     contribution: float
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """A scored item with its baseline (what it would score without the history's parts) and its best reasons."""
 
     item: int
@@ -37,16 +35,15 @@ def explain(
 ) -> list[Explanation]:
     """The `top` largest positive contributions to each target; none where the history added nothing."""
     parts, baseline = model.contributions(history, targets, weights)
-    scores = parts.sum(axis=0) + baseline
-    best = np.argsort(-parts, axis=0, kind="stable")[:top]
+    scores = (parts.sum(axis=0) + baseline).tolist()
+    rows = np.argsort(-parts, axis=0, kind="stable")[:top]
+    raised = np.take_along_axis(parts, rows, axis=0).T.tolist()
+    taken = history[rows].T.tolist()
     return [
         Explanation(
-            item=int(target),
-            score=float(scores[place]),
-            baseline=float(baseline[place]),
-            reasons=tuple(
-                Reason(int(history[row]), float(parts[row, place])) for row in best[:, place] if parts[row, place] > 0
-            ),
+            item, score, rest, tuple(Reason(*pair) for pair in zip(sources, amounts, strict=True) if pair[1] > 0)
         )
-        for place, target in enumerate(targets)
+        for item, score, rest, sources, amounts in zip(
+            targets.tolist(), scores, baseline.tolist(), taken, raised, strict=True
+        )
     ]

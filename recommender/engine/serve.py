@@ -7,9 +7,8 @@ request, so what somebody did a second ago already counts.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,16 +18,14 @@ if TYPE_CHECKING:
     from recommender.engine.models.base import Model
 
 
-@dataclass(frozen=True)
-class Because:
+class Because(NamedTuple):
     """A taken item (its id) and what it added to the score."""
 
     item_id: int
     contribution: float
 
 
-@dataclass(frozen=True)
-class Recommendation:
+class Recommendation(NamedTuple):
     """An item (its id), its score, and the taken items that raised it most, largest first."""
 
     item_id: int
