@@ -9,3 +9,7 @@ class PartnersConfig(AppConfig):
 
     name = "partners"
     verbose_name = _("Partners")
+
+    def ready(self) -> None:
+        """Add the programme's proofs to those of the ledger."""
+        from partners.selectors import proofs  # noqa: F401

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,7 +100,12 @@ def line(number: int = 1, item: str = "1", price: int = 10_000, **facts: Any) ->
     """A line of an order."""
     facts.setdefault("payable_minor", price - facts.get("discount_minor", 0))
     return SaleLine(
-        line_id=f"L{number}", item_id=item, item_title=f"Course {item}", item_title_zh=f"课程 {item}", list_minor=price, **facts
+        line_id=f"L{number}",
+        item_id=item,
+        item_title=f"Course {item}",
+        item_title_zh=f"课程 {item}",
+        list_minor=price,
+        **facts,
     )
 
 
@@ -112,6 +116,3 @@ def sale(code: str = "O-1", **facts: Any) -> SaleFacts:
     facts.setdefault("placed_at", PLACED)
     facts.setdefault("currency", "CNY")
     return SaleFacts(order_code=code, **facts)
-
-
-__all__ = ["PLACED", "START", "THIRTY", "agreement", "channel", "credit", "line", "party", "percent", "persons", "replace", "sale", "split"]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ledger.selectors import balance_of, entry_with_postings, party_balances, trial_balance
-from partners.choices import DecisionReason
+from ledger.selectors import entry_with_postings, trial_balance
 from partners.models import EarningDecision
 from partners.services import earnings_settle
 from tests.partners import desk
@@ -23,10 +22,10 @@ def decisions(order: str = "O-1") -> dict[str, tuple[str, int]]:
 def test_a_sale_through_partner_channels_pays_everyone_to_the_unit() -> None:
     alice, bob, reef, pier = (desk.party(code) for code in ("alice", "bob", "reef", "pier"))
     desk.agreement(parties=[alice, bob], paying_model="linear")
-    credits = [desk.credit(desk.channel("search"), 200_000), desk.credit(desk.channel("reef", reef), 300_000)]
-    credits.append(desk.credit(desk.channel("pier", pier), 500_000))
+    parts = [desk.credit(desk.channel("search"), 200_000), desk.credit(desk.channel("reef", reef), 300_000)]
+    parts.append(desk.credit(desk.channel("pier", pier), 500_000))
     (settled,) = earnings_settle(
-        sales=[desk.sale(lines=[desk.line(price=9_999)], processor_fee_minor=290, credits={"linear": credits})]
+        sales=[desk.sale(lines=[desk.line(price=9_999)], processor_fee_minor=290, credits={"linear": parts})]
     )
     # 1,000 of 9,999 is a tenth, half up; 300 and 500 of it are owned; 9,199 less the fee of 290 is 8,909.
     assert books() == {

@@ -95,6 +95,28 @@ register(
 )
 register(
     Proof(
+        "I7",
+        "Reversals never give back more than was paid in",
+        """
+        SELECT 'entry ' || o.id, 'paid ' || o.paid || ', given back ' || r.back
+        FROM (
+            SELECT e.id, -sum(p.amount) AS paid FROM ledger_journalentry e
+            JOIN ledger_posting p ON p.entry_id = e.id
+            JOIN ledger_account a ON a.id = p.account_id AND a.code = 'processor:clearing'
+            WHERE e.reverses_id IS NULL GROUP BY e.id
+        ) o
+        JOIN (
+            SELECT e.reverses_id, sum(p.amount) AS back FROM ledger_journalentry e
+            JOIN ledger_posting p ON p.entry_id = e.id
+            JOIN ledger_account a ON a.id = p.account_id AND a.code = 'processor:clearing'
+            WHERE e.reverses_id IS NOT NULL GROUP BY e.reverses_id
+        ) r ON r.reverses_id = o.id
+        WHERE r.back > o.paid
+        """,
+    )
+)
+register(
+    Proof(
         "I8",
         "Nothing was booked twice: one entry for each kind and source",
         """

@@ -98,8 +98,6 @@ def convert(*, amount_minor: int, base: str, quote: str, day: date) -> Converted
     return rate_table(quote=quote, bases=[base], until=day).convert(amount_minor, base, day)
 
 
-
-
 def _used(day: date, rate: Decimal, source: str, *, inverse: bool) -> RateUsed:
     text, scaled = f"{rate.normalize():f}", int(rate * _SCALE)
     if inverse:

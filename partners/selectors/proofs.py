@@ -1,0 +1,74 @@
+"""What the programme proves over all of history, beside the ledger's own proofs."""
+
+from ledger.selectors import Proof, register
+
+register(
+    Proof(
+        "I9",
+        "Every settled line was paid under the version in force when the order was placed",
+        """
+        SELECT 'decision ' || d.id, 'version ' || v.id || ' holds ' || v.effective::text || ', ordered ' || d.placed_at
+        FROM partners_earningdecision d JOIN partners_agreementversion v ON v.id = d.version_id
+        WHERE v.kind = 'standard' AND NOT (v.effective @> d.placed_at AND v.state IN ('in_force', 'superseded'))
+        UNION ALL
+        SELECT 'decision ' || d.id, 'no version, though ' || v.id || ' was in force'
+        FROM partners_earningdecision d
+        JOIN partners_agreement a ON a.scope_kind = d.item_kind AND a.scope_id = d.item_id
+        JOIN partners_agreementversion v ON v.agreement_id = a.id
+            AND v.kind = 'standard' AND v.state IN ('in_force', 'superseded') AND v.effective @> d.placed_at
+        WHERE d.version_id IS NULL
+        """,
+    )
+)
+register(
+    Proof(
+        "I18",
+        "Every version in force was prepared and approved by two persons and accepted by every party that it pays",
+        """
+        SELECT 'version ' || v.id, 'prepared and approved by the same person, or by nobody'
+        FROM partners_agreementversion v
+        WHERE v.state IN ('in_force', 'superseded')
+            AND (v.created_by_id IS NULL OR v.approved_by_id IS NULL OR v.created_by_id = v.approved_by_id)
+        UNION ALL
+        SELECT 'version ' || v.id, 'not accepted by ' || p.code
+        FROM partners_agreementversion v
+        JOIN partners_agreement g ON g.id = v.agreement_id
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT p.id, p.code FROM accounts_party p
+            WHERE p.id = g.owner_id OR EXISTS (
+                SELECT 1 FROM jsonb_path_query(v.rule, '$.**.account') AS named WHERE named #>> '{}' = 'party:' || p.code)
+        ) p
+        WHERE v.state IN ('in_force', 'superseded') AND v.kind = 'standard' AND NOT EXISTS (
+            SELECT 1 FROM partners_acceptance a
+            WHERE a.version_id = v.id AND a.party_id = p.id AND a.text_hash = v.text_hash)
+        """,
+    )
+)
+register(
+    Proof(
+        "I18-text",
+        "The text of every proposed version is the one that was hashed",
+        """
+        SELECT 'version ' || id, 'hash differs' FROM partners_agreementversion
+        WHERE text_hash <> '' AND text_hash <> encode(sha256(convert_to(text || E'\\n\\n' || text_zh, 'UTF8')), 'hex')
+        """,
+    )
+)
+register(
+    Proof(
+        "I19-earnings",
+        "Every decision's amount is the sum of the party's postings of that line, and every such posting has one",
+        """
+        SELECT coalesce('decision ' || d.id, 'entry ' || p.entry_id || ' line ' || p.line),
+            coalesce(d.amount_minor, 0) || ' decided, ' || coalesce(p.amount, 0) || ' booked'
+        FROM (
+            SELECT entry_id, line, party_id, sum(amount) AS amount FROM ledger_posting
+            WHERE party_id IS NOT NULL GROUP BY entry_id, line, party_id
+        ) p
+        JOIN ledger_journalentry e ON e.id = p.entry_id AND e.source_kind = 'order'
+        FULL JOIN partners_earningdecision d
+            ON d.entry_id = p.entry_id AND d.source_id = p.line AND d.party_id = p.party_id
+        WHERE coalesce(d.amount_minor, 0) <> coalesce(p.amount, 0)
+        """,
+    )
+)
