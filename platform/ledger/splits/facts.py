@@ -259,7 +259,7 @@ def _shared_tax(order: Reader, readers: Sequence[Reader], nets: Sequence[int], l
     own = [_tax(reader) if reader.has("tax") else None for reader in readers]
     if shared.rate_bp is None and shared.amount:
         if all(own):
-            raise order.fail("conflict", "tax", other="the tax of every line")
+            raise order.fail("conflict", "tax", other="lines[*].tax")
         weights = [0 if tax else net for tax, net in zip(own, nets, strict=True)]
         weights = weights if any(weights) else [0 if tax else 1 for tax in own]
         amounts = _divided(log, "tax", "sale.tax", shared.amount, weights)

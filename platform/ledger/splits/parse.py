@@ -142,10 +142,10 @@ class _Parser:
     def variants(self, reader: Reader) -> list[Variant]:
         if reader.has("variants"):
             if reader.has("steps"):
-                self.complain("steps_and_variants", reader.path)
+                self.complain("steps_and_variants", reader.at("steps"))
             return self.listed(reader, "variants", self.variant)
         if not reader.has("steps"):
-            self.complain("no_steps", reader.path)
+            self.complain("no_steps", reader.at("steps"))
             return []
         variant = self.waterfall(reader, path="", when={})
         return [variant] if variant else []

@@ -1,64 +1,77 @@
 """What can be wrong with a rule or an event, as codes with a place, so that any language can word it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a sentence for the catalogues; this room knows no framework, so whoever shows it translates it."""
+    return text
+
 
 SENTENCES: dict[str, str] = {
     # Shape, for rules and events alike.
-    "not_object": "must be an object with named fields",
-    "not_list": "must be a list",
-    "not_text": "must be a text that is not empty",
-    "not_integer": "must be a whole number (found {found})",
-    "not_instant": "must be an instant with its UTC offset, such as 2026-03-01T12:00:00Z (found {found})",
-    "missing": "is missing",
-    "unknown_key": "is not a field that is known here",
-    "not_scalar": "must be a text, a whole number, true, false or null (found {found})",
-    "too_small": "must be at least {least} (found {found})",
-    "too_large": "must be at most {most} (found {found})",
-    "not_one_of": "must be one of {allowed} (found {found})",
-    "unknown_account": "names no account that exists (found {found})",
-    "not_a_party": "must name a party: no colon, no white space (found {found})",
+    "not_object": gettext_noop("{place} must be an object with named fields"),
+    "not_list": gettext_noop("{place} must be a list"),
+    "not_text": gettext_noop("{place} must be a text that is not empty"),
+    "not_integer": gettext_noop("{place} must be a whole number (found {found})"),
+    "not_instant": gettext_noop(
+        "{place} must be an instant with its UTC offset, such as 2026-03-01T12:00:00Z (found {found})"
+    ),
+    "not_scalar": gettext_noop("{place} must be a text, a whole number, true, false or null (found {found})"),
+    "missing": gettext_noop("{place} is missing"),
+    "unknown_key": gettext_noop("{place} is not a field that is known here"),
+    "too_small": gettext_noop("{place} must be at least {least} (found {found})"),
+    "too_large": gettext_noop("{place} must be at most {most} (found {found})"),
+    "not_one_of": gettext_noop("{place} must be one of {allowed} (found {found})"),
+    "unknown_account": gettext_noop("{place} names no account that exists (found {found})"),
+    "not_a_party": gettext_noop("{place} must name a party, without colon and white space (found {found})"),
+    "duplicate": gettext_noop("{place} is used twice (found {found})"),
+    "empty": gettext_noop("{place} must not be empty"),
     # Rules.
-    "account_not_payable": "names an account that no rule may pay (found {found})",
-    "unknown_step": "is not a step that exists (found {found})",
-    "steps_and_variants": "has both steps and variants; give one of them",
-    "no_steps": "has neither steps nor variants",
-    "empty": "must not be empty",
-    "split_not_last": "splits everything that is left, so nothing may follow it",
-    "leaves_remainder": "can leave money that belongs to nobody: the last step must be a split",
-    "weights_all_zero": "gives every party weight zero, so nobody can be paid",
-    "channel_in_split": "cannot share by weight with whoever brought the buyer; use a percent step before the split",
-    "tiers_out_of_order": "must be above the tier before it, {before} (found {found})",
-    "tiers_not_open": "must have no upper end in the last tier, so that every volume has a rate",
-    "tier_open_early": "has no upper end, so the tiers after it can never be reached",
-    "variants_leave_gap": "does not match every sale; end with a variant whose condition is empty",
-    "variant_unreachable": "can never be reached, because {earlier} matches every sale",
+    "account_not_payable": gettext_noop("{place} names an account that no rule may pay (found {found})"),
+    "unknown_step": gettext_noop("{place} is not a step that exists (found {found})"),
+    "steps_and_variants": gettext_noop("{place} and variants are both given; give one of them"),
+    "no_steps": gettext_noop("{place} and variants are both missing; give one of them"),
+    "split_not_last": gettext_noop("{place} splits everything that is left, so nothing may follow it"),
+    "leaves_remainder": gettext_noop("{place} can leave money that belongs to nobody: the last step must be a split"),
+    "weights_all_zero": gettext_noop("{place} gives every party weight zero, so nobody can be paid"),
+    "channel_in_split": gettext_noop(
+        "{place} cannot be whoever brought the buyer; use a percent step before the split"
+    ),
+    "tiers_out_of_order": gettext_noop("{place} must be above the tier before it, {before} (found {found})"),
+    "tiers_not_open": gettext_noop("{place} must be left open in the last tier, so that every volume has a rate"),
+    "tier_open_early": gettext_noop("{place} has no upper end, so the tiers after it can never be reached"),
+    "variants_leave_gap": gettext_noop("{place} do not match every sale; end with a variant whose condition is empty"),
+    "variant_unreachable": gettext_noop("{place} can never be reached, because {earlier} matches every sale"),
     # Events.
-    "unknown_event": "is not an event that exists (found {found})",
-    "unknown_currency": "is not an ISO 4217 currency with minor units (found {found})",
-    "discounts_exceed_price": "take off {discounts}, more than the price of {price}",
-    "tax_exceeds_price": "is {found} inside a price of {price}",
-    "channel_twice": "and channels are both given; give one of them",
-    "credits_exceed_all": "add up to {found} parts per million, more than {most}",
-    "nothing_paid": "cannot be converted, because the customer pays nothing",
-    "duplicate": "is used twice (found {found})",
-    "conflict": "and {other} are both given; give one of them",
-    "exceeds": "is {found}, more than the {most} it refers to",
-    "before": "is before {other}",
+    "unknown_event": gettext_noop("{place} is not an event that exists (found {found})"),
+    "unknown_currency": gettext_noop("{place} is not an ISO 4217 currency with minor units (found {found})"),
+    "discounts_exceed_price": gettext_noop("{place} take off {discounts}, more than the price of {price}"),
+    "tax_exceeds_price": gettext_noop("{place} is {found} inside a price of {price}"),
+    "credits_exceed_all": gettext_noop("{place} add up to {found} parts per million, more than {most}"),
+    "nothing_paid": gettext_noop("{place} cannot be converted, because the customer pays nothing"),
+    "conflict": gettext_noop("{place} and {other} are both given; give one of them"),
+    "exceeds": gettext_noop("{place} is {found}, more than the {most} it refers to"),
+    "before": gettext_noop("{place} is before {other}"),
 }
 
+WHOLE = gettext_noop("the whole")
+
 REJECTIONS: dict[str, str] = {
-    "no_rule": "no rule version was in force when the order was placed, or none of its variants is for this sale",
-    "exceeds_refundable": "nothing, or more than what is left of the payment, was to be refunded",
-    "dispute_open": "the order is in dispute",
-    "already_reversed": "this refund has been reversed before",
-    "already_released": "the order's reserve has been released before",
-    "idempotency_conflict": "the same event id came before with another body",
-    "unknown_order": "no such order is in the books",
-    "unknown_line": "the order has no such line",
-    "unknown_refund": "the order has no such refund",
-    "duplicate_order": "an order with this name is in the books already",
-    "no_open_dispute": "the order has no open dispute",
+    "no_rule": gettext_noop(
+        "no rule version was in force when the order was placed, or none of its variants is for this sale"
+    ),
+    "exceeds_refundable": gettext_noop("nothing, or more than what is left of the payment, was to be refunded"),
+    "dispute_open": gettext_noop("the order is in dispute"),
+    "already_reversed": gettext_noop("this refund has been reversed before"),
+    "already_released": gettext_noop("the order's reserve has been released before"),
+    "idempotency_conflict": gettext_noop("the same event id came before with another body"),
+    "unknown_order": gettext_noop("no such order is in the books"),
+    "unknown_line": gettext_noop("the order has no such line"),
+    "unknown_refund": gettext_noop("the order has no such refund"),
+    "duplicate_order": gettext_noop("an order with this name is in the books already"),
+    "no_open_dispute": gettext_noop("the order has no open dispute"),
 }
 
 Scalar = str | int
@@ -72,10 +85,14 @@ class Problem:
     path: str
     params: Mapping[str, Scalar] = field(default_factory=dict)
 
+    def worded(self, translate: Callable[[str], str]) -> str:
+        """Return the problem as one plain sentence in the language of `translate` (a gettext function)."""
+        return translate(SENTENCES[self.code]).format(place=self.path or translate(WHOLE), **self.params)
+
     @property
     def sentence(self) -> str:
-        """The problem as one plain English sentence, beginning with the place."""
-        return f"{self.path or 'it'} {SENTENCES[self.code].format(**self.params)}"
+        """The problem as one plain English sentence."""
+        return self.worded(gettext_noop)
 
 
 class SplitsError(ValueError):

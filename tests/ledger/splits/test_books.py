@@ -115,7 +115,7 @@ def test_a_malformed_event_names_its_field_and_changes_nothing(event: dict[str, 
 def test_an_event_is_an_object(event: Any) -> None:
     with pytest.raises(EventError) as caught:
         Desk().books.apply(event)
-    assert (caught.value.code, str(caught.value)) == ("not_object", "it must be an object with named fields")
+    assert (caught.value.code, str(caught.value)) == ("not_object", "the whole must be an object with named fields")
 
 
 def test_balances_are_listed_by_account_without_zeros() -> None:

@@ -96,7 +96,7 @@ def test_each_case_starts_with_empty_books() -> None:
         ({"format": "golden-splits/1", "cases": [{"id": "A", "rules": []}]}, "case A: events is missing"),
         (document(rules={}), "case A: rules must be a list"),
         (document(rules=[raw_rule(), raw_rule(PLATFORM_30)]), r"case A: rules\[1\].steps\[0\] can leave money"),
-        (document(SALE, 5), "case A, event 1: it must be an object"),
+        (document(SALE, 5), "case A, event 1: the whole must be an object"),
         (document(SALE, {"type": "gift"}), r"case A, event 1 \('gift'\): type is not an event that exists"),
         (
             document({**SALE, "list_price": "1"}),

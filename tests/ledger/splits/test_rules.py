@@ -1,13 +1,14 @@
 """A rule that could lose or invent money is refused when it is drafted, with the clause named."""
 
 from datetime import UTC, datetime, timedelta
+from string import Formatter
 from typing import Any
 
 import pytest
 
 from ledger.splits.describe import describe
 from ledger.splits.parse import check_rule, parse_rule
-from ledger.splits.problems import SENTENCES, RuleError
+from ledger.splits.problems import SENTENCES, Problem, RuleError
 from ledger.splits.rule import rule_accounts, rule_in_force
 from tests.ledger.splits.desk import ALICE_REST, PLATFORM_30, raw_rule, rule, split
 
@@ -64,9 +65,9 @@ def test_every_step_and_clause_of_a_full_rule_is_read() -> None:
         (raw_rule(refund_policy={"processor_fee": "nobody"}), "not_one_of", "refund_policy.processor_fee"),
         (raw_rule(steps=[]), "empty", "steps"),
         (raw_rule(steps="all"), "not_list", "steps"),
-        (raw_rule(steps=None), "no_steps", ""),
+        (raw_rule(steps=None), "no_steps", "steps"),
         (raw_rule("all"), "not_object", "steps[0]"),
-        (raw_rule(variants=[], steps=[ALICE_REST]), "steps_and_variants", ""),
+        (raw_rule(variants=[], steps=[ALICE_REST]), "steps_and_variants", "steps"),
         (raw_rule(variants=[]), "empty", "variants"),
         (raw_rule(variants=[{"steps": [ALICE_REST]}]), "missing", "variants[0].when"),
         (raw_rule(variants=[{"when": {}, "steps": [ALICE_REST], "then": 1}]), "unknown_key", "variants[0].then"),
@@ -124,7 +125,7 @@ def test_a_rule_that_cannot_be_applied_is_refused_with_its_clause(raw: Any, code
     with pytest.raises(RuleError) as caught:
         parse_rule(raw)
     assert caught.value.problems == tuple(problems)
-    assert str(caught.value).startswith(problems[0].path or "it")
+    assert str(caught.value).startswith(problems[0].path or "the whole")
     assert (caught.value.code, caught.value.path) == (problems[0].code, problems[0].path)
 
 
@@ -157,9 +158,11 @@ def test_problems_name_where_the_rule_stands_but_clauses_do_not() -> None:
 
 
 def test_every_sentence_can_be_filled_in() -> None:
-    for sentence in SENTENCES.values():
-        assert sentence == sentence.strip()
-        assert not sentence.endswith(".")
+    for code, sentence in SENTENCES.items():
+        names = {name for _, name, _, _ in Formatter().parse(sentence) if name}
+        worded = Problem(code, "steps[0]", dict.fromkeys(names - {"place"}, 7)).sentence
+        assert worded.startswith("steps[0] ")
+        assert "{" not in worded
 
 
 @pytest.mark.parametrize(
@@ -257,3 +260,15 @@ def test_variants_are_described_with_their_conditions_and_who_bears_the_fee() ->
     assert [clause["code"] for clause in second["clauses"]] == ["percent", "fee_by_platform", "split"]
     assert second["clauses"][0]["params"]["of"] == "remaining"
     assert second["clauses"][2]["path"] == "variants[1].steps[1]"
+
+
+def test_a_problem_can_be_worded_in_another_language() -> None:
+    words = {
+        "{place} must be at most {most} (found {found})": "{place} 不能大于 {most}（现为 {found}）",
+        "{place} must be an object with named fields": "{place} 必须是带字段名的对象",
+        "the whole": "整体",
+    }
+    [problem] = check_rule(raw_rule(reserve_bp=10_001))
+    assert problem.worded(words.__getitem__) == "reserve_bp 不能大于 10000（现为 10001）"
+    [problem] = check_rule(None)
+    assert problem.worded(words.__getitem__) == "整体 必须是带字段名的对象"

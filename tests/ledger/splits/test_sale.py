@@ -88,6 +88,13 @@ def test_a_marginal_sale_can_span_every_tier_and_a_new_seller_starts_at_the_bott
     assert shares(settle(rule(*steps), 0)) == []
 
 
+def test_a_marginal_sale_is_rounded_once_over_the_exact_sum() -> None:
+    # 495 at 30 % = 148.5 and 506 at 15 % = 75.9: 224.4, not 149 + 76.
+    tiers = [{"upto": 100_000, "bp": 3000}, {"upto": None, "bp": 1500}]
+    steps = [{"take": "tiered", "account": "platform:revenue", "mode": "marginal", "tiers": tiers}, ALICE_REST]
+    assert shares(settle(rule(*steps), 1001, meter_before=99_505))[0] == ("platform:revenue", 224)
+
+
 def test_a_cliff_of_half_a_unit_goes_to_the_taker() -> None:
     steps = [{"take": "tiered", "account": "platform:revenue", "mode": "cliff", "tiers": [{"bp": 5000}]}, ALICE_REST]
     assert shares(settle(rule(*steps), 1)) == [("platform:revenue", 1)]
