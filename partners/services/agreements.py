@@ -160,7 +160,7 @@ def refuse_rule(*, rule: Mapping[str, Any], parties: set[str]) -> None:
     """Raise RuleRefusedError with everything that keeps a complete rule from being applied under an agreement."""
     problems = check_rule(rule)
     if problems:
-        raise RuleRefusedError(" · ".join(problem.sentence for problem in problems), problems)
+        raise RuleRefusedError(" · ".join(problem.worded(_) for problem in problems), problems)
     parsed = parse_rule(rule)
     for path, account in _payees(parsed):
         if is_payable(account) and account.removeprefix("party:") not in parties:
