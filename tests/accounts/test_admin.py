@@ -203,7 +203,7 @@ def test_revoking_in_the_list_ends_the_persons_sessions(house: Cast) -> None:
     )
     grant.refresh_from_db()
     assert grant.revoked_at is not None
-    assert "_auth_user_id" not in marco.get("/admin/").client.session  # type: ignore[attr-defined]
+    assert "_auth_user_id" not in marco.get("/admin/").client.session
 
 
 def test_closing_an_account_on_its_page_ends_its_sessions(house: Cast) -> None:

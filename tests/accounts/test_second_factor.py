@@ -1,0 +1,153 @@
+"""Staff need a second factor before anything behind their doors; others may have one."""
+
+import time
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.conf import settings as django_settings
+from django.test import Client
+
+from accounts.models import User
+from tests.cast import PASSWORD, Cast
+
+pytestmark = pytest.mark.urls("tests.accounts.probe")
+DOORS = ["/admin/", "/admin/accounts/user/", "/marketing/probe", "/patterns/"]
+
+
+@pytest.fixture(autouse=True)
+def _required(settings: Any) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+
+
+def log_in(user: User) -> Client:
+    client = Client()
+    client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+    return client
+
+
+def code(secret: str, *, step: int = 0) -> str:
+    """What an authenticator app shows now, or `step` half minutes later."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step))  # type: ignore[no-any-return]
+
+
+def reauthenticate(client: Client) -> None:
+    """Give the password again, which changes to an account ask for."""
+    assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+
+
+def set_up(client: Client) -> str:
+    """Set up an authenticator app as a person would; its secret."""
+    reauthenticate(client)
+    page = client.get("/accounts/2fa/totp/activate/")
+    assert page.status_code == 200
+    secret = str(page.context["form"].secret)
+    assert client.post("/accounts/2fa/totp/activate/", {"code": code(secret)}).status_code == 302
+    return secret
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_staff_without_one_are_sent_to_set_it_up(cast: Cast, door: str) -> None:
+    for person in (cast.mei, cast.marco, cast.olga):
+        response = log_in(person).get(door)
+        assert response.status_code == 302
+        assert response.headers["Location"].startswith("/accounts/2fa/?next=")
+
+
+def test_the_page_says_why(cast: Cast) -> None:
+    response = log_in(cast.mei).get("/admin/", follow=True)
+    assert response.status_code == 200
+    assert "Your role needs a second factor." in response.content.decode()
+
+
+def test_programs_get_an_answer_they_can_read(cast: Cast) -> None:
+    response = log_in(cast.mei).get("/api/v1/schema/")
+    assert response.status_code == 403
+    assert response.json()["code"] == "second_factor_required"
+
+
+def test_creators_and_learners_are_left_alone(cast: Cast) -> None:
+    for person in (cast.alice, cast.lee):
+        assert log_in(person).get("/marketing/probe").status_code == 403
+        assert log_in(person).get("/accounts/email/").status_code == 200
+
+
+def test_strangers_still_meet_the_login(db: None) -> None:
+    response = Client().get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/")
+
+
+def test_setting_one_up_opens_the_door_in_the_same_session(cast: Cast) -> None:
+    client = log_in(cast.olga)
+    assert client.get("/admin/").status_code == 302
+    set_up(client)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_wrong_code_sets_nothing_up(cast: Cast) -> None:
+    client = log_in(cast.olga)
+    reauthenticate(client)
+    client.get("/accounts/2fa/totp/activate/")
+    assert client.post("/accounts/2fa/totp/activate/", {"code": "000000"}).status_code == 200
+    assert client.get("/admin/").status_code == 302
+    assert not Authenticator.objects.exists()
+
+
+def test_the_next_login_asks_for_the_code(cast: Cast) -> None:
+    secret = set_up(log_in(cast.olga))
+    client = log_in(cast.olga)
+    assert "_auth_user_id" not in client.session, "the password alone lets nobody in"
+    assert client.post("/accounts/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    assert "_auth_user_id" not in client.session
+    assert client.post("/accounts/2fa/authenticate/", {"code": code(secret, step=1)}).status_code == 302
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_session_from_before_must_prove_itself(cast: Cast) -> None:
+    """A stolen password-only session does not become staff because its owner set a factor up elsewhere."""
+    old = log_in(cast.olga)
+    secret = set_up(log_in(cast.olga))
+    response = old.get("/admin/accounts/user/")
+    assert response.status_code == 302
+    assert response.headers["Location"] == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2Faccounts%2Fuser%2F"
+    response = old.post(response.headers["Location"], {"code": code(secret, step=1), "next": "/admin/accounts/user/"})
+    assert response.headers["Location"] == "/admin/accounts/user/"
+    assert old.get("/admin/accounts/user/").status_code == 200
+
+
+def test_posting_to_the_set_up_page_again_proves_nothing(cast: Cast) -> None:
+    TOTP.activate(cast.olga, "JBSWY3DPEHPK3PXP")
+    thief = Client()
+    thief.force_login(cast.olga, backend=django_settings.AUTHENTICATION_BACKENDS[0])
+    thief.post("/accounts/2fa/totp/activate/", {"code": "000000"})
+    assert thief.get("/admin/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+
+
+def test_recovery_codes_let_a_person_back_in_once(cast: Cast) -> None:
+    first = log_in(cast.olga)
+    set_up(first)
+    codes = Authenticator.objects.get(user=cast.olga, type="recovery_codes").wrap().get_unused_codes()
+    for expected in (302, 200):
+        client = log_in(cast.olga)
+        assert client.post("/accounts/2fa/authenticate/", {"code": codes[0]}).status_code == expected
+
+
+def test_security_keys_and_passkeys_are_offered(cast: Cast) -> None:
+    client = log_in(cast.olga)
+    reauthenticate(client)
+    page = client.get("/accounts/2fa/webauthn/add/")
+    assert page.status_code == 200
+    assert "publicKey" in str(page.context["js_data"])
+    assert "passkey_login" in Client().get("/accounts/login/").content.decode()
+
+
+def test_a_demo_lets_staff_in_without_one(cast: Cast, settings: Any) -> None:
+    settings.STAFF_SECOND_FACTOR = False
+    assert log_in(cast.mei).get("/admin/").status_code == 200
+
+
+def test_only_the_demo_switches_it_off() -> None:
+    from portal import settings as own
+
+    assert own.STAFF_SECOND_FACTOR is (not own.DEMO)
