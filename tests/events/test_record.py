@@ -1,7 +1,9 @@
 """Recording: an event happens with its business or not at all, and once."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.db import Error, connection, transaction
@@ -120,3 +122,9 @@ def test_two_handlers_of_one_label_are_refused(db: None) -> None:
 
     with pytest.raises(ValueError, match=r"two handlers are called tests\.note"):
         handles("order.paid")(note)
+
+
+def test_the_page_of_events_has_each_name_and_no_other() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "events.md"
+    rows = re.findall(r"^\| `([a-z_.]+)` \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sorted(rows) == sorted(EventName.values)
