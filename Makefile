@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev system demo run test lint bench faults doctor docs shots clean
+.PHONY: help install install-dev system demo run test lint format bench faults doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -81,6 +81,11 @@ lint: install-dev ## static checks
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PUBLIC) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py check_catalogues
+
+format: install-dev ## put source and templates into their one form
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+	git ls-files -z 'templates/*.html' '*/templates/*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
 
 bench: install-dev ## benchmarks, as JSON lines
 	@$(PY) -m bench $(ARGS)

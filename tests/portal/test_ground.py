@@ -180,6 +180,24 @@ def test_the_keeper_stops_the_servers_when_the_last_user_was_killed(settled: Run
     assert until(lambda: not running(data), 10)
 
 
+def test_a_data_folder_deleted_under_the_servers_leaves_none_behind(settled: Runner, data: Path) -> None:
+    holder = settled.ready()
+    victims = set(running(data))
+    shutil.rmtree(data)
+    assert settled.run(START + SQL.format("SELECT 1")) == "(1,)"
+    holder.communicate(timeout=60)
+    assert until(lambda: not victims & set(running(data)), 10)
+    assert until(lambda: not running(data), 10)
+
+
+def test_servers_whose_sockets_were_removed_are_replaced(settled: Runner, data: Path) -> None:
+    holder = settled.ready()
+    shutil.rmtree(data / "run")
+    assert settled.run(START + SQL.format("SELECT 1")) == "(1,)"
+    close(holder)
+    assert until(lambda: not running(data), 10)
+
+
 def test_the_servers_outlive_the_process_that_started_them(settled: Runner, data: Path) -> None:
     first = settled.ready()
     second = settled.ready()

@@ -4,14 +4,28 @@ from typing import Any
 
 import psycopg2
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, client
 from django.db.utils import OperationalError
 
 from portal import ground
+from portal.ground import programs
+
+
+class DatabaseClient(client.DatabaseClient):
+    """`manage.py dbshell` on the embedded server, with the psql that came with it."""
+
+    def runshell(self, parameters: Any) -> None:
+        """Run psql; the server stays for as long as it does."""
+        if self.connection.settings_dict.get("EMBEDDED"):
+            self.connection.settings_dict["HOST"] = ground.postgres()
+            self.executable_name = str(programs.postgres("psql"))
+        super().runshell(parameters)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Connects as Django does; an entry with EMBEDDED finds its server first, and finds it again after a fall."""
+
+    client_class = DatabaseClient
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection, having seen to it that an embedded server answers."""

@@ -8,7 +8,7 @@ import time
 from typing import Literal
 
 from portal.ground import folder as folders
-from portal.ground import programs
+from portal.ground import processes, programs
 from portal.ground.errors import GroundError
 from portal.ground.folder import Folder
 
@@ -33,6 +33,8 @@ def start(folder: Folder) -> None:
     if folder.account is not None:
         folders.let_through(folder.account, program.parent)
     if state(folder) == "absent":
+        processes.end_orphans(folder.valkey)
+        processes.end(processes.working_in(folder.valkey), ANSWER_SECONDS)  # one whose socket was removed under it
         _launch(folder, str(program))
     deadline = time.monotonic() + ANSWER_SECONDS
     while state(folder) != "ready":

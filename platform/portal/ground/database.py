@@ -13,7 +13,7 @@ import psycopg2
 
 from portal import roles
 from portal.ground import folder as folders
-from portal.ground import programs
+from portal.ground import processes, programs
 from portal.ground.errors import GroundError
 from portal.ground.folder import Folder
 
@@ -40,7 +40,8 @@ def state(folder: Folder) -> State:
             cursor.execute("SELECT 1")
     except psycopg2.OperationalError as fault:
         said = str(fault)
-        return "busy" if "the database system is" in said or "too many clients" in said else "absent"
+        slow = ("the database system is", "too many clients", "timeout expired")
+        return "busy" if any(words in said for words in slow) else "absent"
     return "ready"
 
 
@@ -48,6 +49,7 @@ def start(folder: Folder) -> None:
     """Bring the server up, whatever the last one left behind, with roles, database and extensions."""
     if folder.account is not None:
         folders.let_through(folder.account, programs.postgres("postgres").parent)
+    processes.end_orphans(folder.postgres)
     if not (folder.postgres / "PG_VERSION").exists():
         _initdb(folder)
     deadline = time.monotonic() + START_SECONDS
@@ -145,26 +147,13 @@ def _clear_remains(folder: Folder) -> None:
     pid_file = folder.postgres / "postmaster.pid"
     if pid_file.exists():
         first = pid_file.read_text(encoding="ascii", errors="replace").partition("\n")[0].strip()
-        if first.isdigit() and _is_our_server(folder, int(first)):
-            raise GroundError(f"PostgreSQL (process {first}) runs on {folder.postgres} but does not answer")
+        if first.isdigit() and processes.works_in(int(first), folder.postgres):
+            if folder.postgres_socket.exists():
+                raise GroundError(f"PostgreSQL (process {first}) runs on {folder.postgres} but does not answer")
+            _pg_ctl(folder, "stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS))  # its socket was removed under it
         pid_file.unlink(missing_ok=True)
     for path in (folder.postgres_socket, Path(f"{folder.postgres_socket}.lock")):
         path.unlink(missing_ok=True)
-
-
-def _is_our_server(folder: Folder, pid: int) -> bool:
-    """Whether process `pid` is a PostgreSQL working in our data folder (a postmaster's current folder is its data)."""
-    process = Path("/proc") / str(pid)
-    if process.parent.joinpath("self").exists():
-        try:
-            return (process / "cwd").resolve() == folder.postgres.resolve()
-        except OSError:
-            return False
-    tool = shutil.which("ps")
-    if tool is None:
-        return False
-    said = subprocess.run([tool, "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return "postgres" in said and str(folder.postgres) in said
 
 
 def _provide(folder: Folder) -> None:

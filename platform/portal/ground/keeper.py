@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 from portal import ground
-from portal.ground import locks
+from portal.ground import locks, processes
 
 
 def watch(root: Path, place: int) -> None:
     """Wait, then stop the servers; `place` is the descriptor that holds the keeper's lock."""
     while True:
         locks.wait_until_unused(root)
+        processes.end_orphans(root / "postgres", root / "valkey")
         if not root.exists():
             return
         with locks.starting_or_stopping(root):
