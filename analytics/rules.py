@@ -14,7 +14,7 @@ class ArrivalRule:
     """One line of a channel map. An arrival belongs to `channel` when one of its marks is met.
 
     `utm`: a pair (source, medium), either part may be empty for "any"; `click_ids`: query keys such as `gclid`;
-    `referrer`: a piece of the referrer's host, such as `google`.
+    `referrer`: one or more whole labels of the referrer's host, such as `google` or `t.co`.
     """
 
     channel: str
@@ -56,7 +56,7 @@ def classify(*, landing: str, referrer: str, channels: ChannelMap) -> Arrival:
     query = _query(landing)
     utm = {key: query[key] for key in UTM_KEYS if query.get(key)}
     click_key = next((key for key in CLICK_IDS if key in query), "")
-    host = "" if _is_own(referrer, channels.own) else _host(referrer)
+    host = "" if _is_own(referrer, channels.own) else host_of(referrer)
     return Arrival(
         channel=_by_click_id(query, channels) or _by_utm(utm, channels) or _by_referrer(host, channels),
         utm=utm,
@@ -74,7 +74,8 @@ def _query(landing: str) -> dict[str, str]:
     return {key.lower(): values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
+    """The host of an address in small letters; empty for an address that has none."""
     try:
         return (urlsplit(address).hostname or "").lower()[:200]
     except ValueError:
@@ -105,8 +106,9 @@ def _by_utm(utm: dict[str, str], channels: ChannelMap) -> str:
 def _by_referrer(host: str, channels: ChannelMap) -> str:
     if not host:
         return channels.direct
+    labels = f".{host}."
     for rule in channels.rules:
-        if rule.referrer and rule.referrer.lower() in host:
+        if rule.referrer and f".{rule.referrer.lower().strip('.')}." in labels:
             return rule.channel
     return channels.referral
 
@@ -132,23 +134,23 @@ KIND_RULES: tuple[ArrivalRule, ...] = (
     ArrivalRule("referral", utm=("", "referral")),
     *(
         ArrivalRule("organic_search", referrer=engine)
-        for engine in ("google.", "bing.", "baidu.", "sogou.", "so.com", "duckduckgo.", "yandex.", "yahoo.")
+        for engine in ("google", "bing", "baidu", "sogou", "so.com", "duckduckgo", "yandex", "yahoo")
     ),
     *(
         ArrivalRule("organic_social", referrer=site)
         for site in (
-            "facebook.",
-            "instagram.",
-            "linkedin.",
-            "weibo.",
-            "zhihu.",
-            "bilibili.",
-            "xiaohongshu.",
+            "facebook",
+            "instagram",
+            "linkedin",
+            "weibo",
+            "zhihu",
+            "bilibili",
+            "xiaohongshu",
             "x.com",
             "t.co",
-            "reddit.",
+            "reddit",
         )
     ),
-    *(ArrivalRule("video", referrer=site) for site in ("youtube.", "youtu.be", "douyin.", "tiktok.")),
+    *(ArrivalRule("video", referrer=site) for site in ("youtube", "youtu.be", "douyin", "tiktok")),
 )
 """How live arrivals name the kind of their channel, in order. Channels are kinds of `partners.choices.ChannelKind`."""

@@ -6,7 +6,6 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.scope import all_rows
 from analytics import services
 from analytics.errors import ReportRefusedError
 
@@ -14,17 +13,15 @@ from analytics.errors import ReportRefusedError
 @shared_task(name="analytics.report", throws=(ReportRefusedError,))
 def report(run_id: int) -> None:
     """Compute one requested channel report."""
-    with all_rows():
-        services.report_run(run_id=run_id)
+    services.report_run(run_id=run_id)
 
 
-@shared_task(name="analytics.report_nightly")
+@shared_task(name="analytics.report_nightly", throws=(ReportRefusedError,))
 def report_nightly(days: int = 30) -> None:
     """Request and compute the report of the last `days` days up to yesterday in the platform's currency."""
     until = timezone.localdate() - timedelta(days=1)
-    with all_rows():
-        run = services.report_request(since=until - timedelta(days=days - 1), until=until, currency=settings.CURRENCY)
-    report(run.pk)
+    run = services.report_request(since=until - timedelta(days=days - 1), until=until, currency=settings.CURRENCY)
+    services.report_run(run_id=run.pk)
 
 
 @shared_task(name="analytics.partitions")

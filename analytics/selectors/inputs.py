@@ -27,7 +27,11 @@ class ReportPath:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """All that a channel report is computed from. Mappings are by channel; money is in the report's currency."""
+    """All that a channel report is computed from. Mappings are by channel; money is in the report's currency.
+
+    `channel_visitors` counts each person once, at the channel of the first touch in the range. `null_paths` are the
+    journeys of those who came in the range and bought nothing in it.
+    """
 
     orders: list[ReportPath]
     sign_ups: list[ReportPath]
@@ -59,7 +63,7 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
-    journeys, touches, channel_visitors = _journeys(opens, closes, window)
+    visits = _visits(opens, closes, window)
     exchange = Exchange(currency, until=until)
     conversions = (
         Conversion.objects.filter(occurred_at__gte=opens, occurred_at__lt=closes)
@@ -72,22 +76,22 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     bought: set[int] = set()
     for kind, order_id, user_id, visitor_id, at, value, unit in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
-        inside = tuple(touch for touch in journeys.get(person, ()) if at - window <= touch[1] <= at)
+        inside = tuple(touch for touch in visits.journeys.get(person, ()) if at - window <= touch[1] <= at)
         minor = exchange.convert(value, unit, local_day(at)) if kind == ConversionKind.ORDER else 0
         paths[kind].append(ReportPath(order_id, person, at, minor, inside))
         if kind == ConversionKind.ORDER:
             bought.add(person)
     nulls: Counter[tuple[int, ...]] = Counter(
-        tuple(channel for channel, _ in path) for person, path in journeys.items() if person not in bought
+        tuple(channel for channel, _ in visits.journeys[person]) for person in visits.came_by if person not in bought
     )
     return ReportInputs(
         orders=paths[ConversionKind.ORDER],
         sign_ups=paths[ConversionKind.SIGN_UP],
         null_paths=dict(sorted(nulls.items())),
         spend=_spend(since, until, exchange),
-        touches=touches,
-        channel_visitors=channel_visitors,
-        visitors=len(journeys),
+        touches=visits.touches,
+        channel_visitors=visits.visitors(),
+        visitors=len(visits.came_by),
         watermark=timezone.now(),
         rates=exchange.used(),
     )
@@ -107,8 +111,20 @@ Journeys = dict[int, list[tuple[int, datetime]]]
 ByChannel = dict[int | None, int]
 
 
-def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Journeys, ByChannel, ByChannel]:
-    """Touches by person (or by minus the browser's key), and how many touches and browsers each channel had."""
+@dataclass(frozen=True)
+class _Visits:
+    """Touches by person (or by minus the browser's key), and what each channel had inside the range."""
+
+    journeys: Journeys
+    touches: ByChannel
+    came_by: dict[int, int]
+
+    def visitors(self) -> ByChannel:
+        """Visitors by the channel of their first touch in the range, so that the column sums to the visitors."""
+        return dict(Counter[int | None](self.came_by.values()))
+
+
+def _visits(opens: datetime, closes: datetime, window: timedelta) -> _Visits:
     rows = (
         Touchpoint.objects.filter(occurred_at__gte=opens - window, occurred_at__lt=closes)
         .exclude(import_batch__state=BatchState.REVERSED)
@@ -117,13 +133,14 @@ def _journeys(opens: datetime, closes: datetime, window: timedelta) -> tuple[Jou
     )
     journeys: Journeys = defaultdict(list)
     touches: Counter[int | None] = Counter()
-    browsers: dict[int, set[int]] = defaultdict(set)
+    came_by: dict[int, int] = {}
     for visitor_id, user_id, channel_id, at in rows.iterator(chunk_size=20_000):
-        journeys[user_id if user_id is not None else -visitor_id].append((channel_id, at))
+        person = user_id if user_id is not None else -visitor_id
+        journeys[person].append((channel_id, at))
         if at >= opens:
             touches[channel_id] += 1
-            browsers[channel_id].add(visitor_id)
-    return journeys, dict(touches), {channel: len(seen) for channel, seen in browsers.items()}
+            came_by.setdefault(person, channel_id)
+    return _Visits(journeys, dict(touches), came_by)
 
 
 def _spend(since: date, until: date, exchange: Exchange) -> ByChannel:

@@ -1,6 +1,7 @@
 """Turns a page that somebody opened into a touch."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from analytics.rules import KIND_RULES, ChannelMap, classify
+from analytics.rules import KIND_RULES, ChannelMap, classify, host_of
 from analytics.services.visits import NewTouch, touchpoints_record
 from partners.choices import ChannelKind
 from partners.models import Channel, TrackingLink
@@ -24,6 +25,11 @@ def is_robot(user_agent: str) -> bool:
     return not user_agent or bool(ROBOTS.search(user_agent))
 
 
+def is_prefetch(headers: Mapping[str, str]) -> bool:
+    """The browser asks in advance, for a page that nobody may ever see."""
+    return any("prefetch" in headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+
+
 @transaction.atomic
 def link_follow(*, link: TrackingLink, visitor_key: UUID, referrer: str, consent: bool, at: datetime) -> None:
     """Record that a visitor followed a tracking link. Money never moves by it."""
@@ -35,7 +41,7 @@ def link_follow(*, link: TrackingLink, visitor_key: UUID, referrer: str, consent
                 owner_id=link.owner_id,
                 link_id=link.pk,
                 landing=link.destination,
-                referrer_host=(urlsplit(referrer).hostname or "") if referrer else "",
+                referrer_host=host_of(referrer),
                 utm={"utm_campaign": link.campaign} if link.campaign else {},
                 consent=consent,
                 occurred_at=at,
@@ -52,7 +58,8 @@ def arrival_record(
 
     A page opened from a page of ours is no arrival. Returns whether a touch was stored.
     """
-    own = [settings.BASE_URL, f"{urlsplit(landing).scheme}://{urlsplit(landing).netloc}"]
+    page = urlsplit(landing)
+    own = [f"{settings.BASE_URL}/", f"{page.scheme}://{page.netloc}/"]
     arrival = classify(landing=landing, referrer=referrer, channels=ChannelMap(rules=KIND_RULES, own=own))
     if arrival.channel == ChannelKind.DIRECT and (returning or referrer):
         return False
@@ -61,7 +68,7 @@ def arrival_record(
             NewTouch(
                 visitor_key=visitor_key,
                 channel_id=_channel(arrival.channel),
-                landing=urlsplit(landing).path,
+                landing=page.path,
                 referrer_host=arrival.referrer_host,
                 utm=arrival.utm,
                 click_id=arrival.click_id,
@@ -88,5 +95,5 @@ def _channel(kind: str) -> int:
             label = str(ChannelKind(kind).label)
             code = kind.replace("_", "-")
             found = channels_ensure(channels=[NewChannel(code=code, name=label, kind=kind)])[code]
-        cache.set(key, found, 60)
+            transaction.on_commit(lambda: cache.set(key, found, 60))  # a rolled back channel must not be remembered
     return found

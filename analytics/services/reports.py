@@ -2,19 +2,31 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
-from analytics.attribution.errors import AttributionError
+from accounts.scope import all_rows
 from analytics.choices import ReportModel, RunState
+from analytics.errors import ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
-from analytics.selectors import ReportInputs, report_inputs
+from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
+from ledger.errors import NoRateError
+from ledger.money import MoneyError, exponent
+
+LONGEST_DAYS = 1100
+"""Days that one report may cover: three years."""
+
+ABANDONED = timedelta(hours=1)
+"""A run that has been computed for longer lost its worker."""
 
 PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportModel.MARKOV)
 """Models that credit each path by itself; Markov needs all paths together."""
@@ -24,45 +36,85 @@ PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportMode
 def report_request(
     *, since: date, until: date, currency: str, window_days: int = 30, requested_by: User | None = None
 ) -> ReportRun:
-    """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it."""
+    """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it.
+
+    Who asks for what is waiting or being computed already gets that run. Raises ReportRefusedError on a range that ends
+    before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365 days, and an unknown currency.
+    """
+    _check(since, until, currency, window_days)
+    # Two who ask at once must not both find nothing.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
+    asked = {"since": since, "until": until, "currency": currency, "window_days": window_days}
+    alive = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, started_at__gt=timezone.now() - ABANDONED)
+    waiting = ReportRun.objects.filter(alive, **asked).order_by("-pk").first()
+    return waiting or ReportRun.objects.create(**asked, requested_by=requested_by)
+
+
+def _check(since: date, until: date, currency: str, window_days: int) -> None:
     if until < since:
-        raise AttributionError(f"the report would end on {until}, before it begins on {since}")
-    return ReportRun.objects.create(
-        since=since, until=until, currency=currency, window_days=window_days, requested_by=requested_by
-    )
+        text = _("The report would end on %(until)s, before it begins on %(since)s.")
+        raise ReportRefusedError(text % {"until": until, "since": since})
+    if (until - since).days >= LONGEST_DAYS:
+        raise ReportRefusedError(_("A report covers at most %(days)s days.") % {"days": LONGEST_DAYS})
+    if not 1 <= window_days <= 365:
+        raise ReportRefusedError(_("The look-back is 1 to 365 days, not %(days)s.") % {"days": window_days})
+    try:
+        exponent(currency)
+    except MoneyError as error:
+        raise ReportRefusedError(_("%(code)s is no currency of ISO 4217.") % {"code": currency}) from error
 
 
 def report_run(*, run_id: int) -> ReportRun:
-    """Compute a requested report. Safe to repeat: a finished run is returned as it is, rows are replaced whole."""
-    with transaction.atomic():
+    """Compute a requested report. Safe to repeat: a finished run is returned as it is, rows are replaced whole.
+
+    Three transactions: begin, read, and write. So progress and failure are seen by others at once, and no transaction
+    stays open while the models compute. Call it outside a transaction.
+    """
+    with all_rows(), transaction.atomic():
         run = ReportRun.objects.select_for_update().get(pk=run_id)
         if run.state == RunState.DONE:
             return run
         run.state, run.started_at, run.progress_bp, run.failure = RunState.RUNNING, timezone.now(), 0, ""
         run.save(update_fields=["state", "started_at", "progress_bp", "failure"])
     try:
-        with transaction.atomic():
-            _compute(run)
+        with all_rows(), transaction.atomic():
+            inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
+        effects: dict[str, float] = {}
+        rows = _compute(run, inputs, effects)
+        with all_rows(), transaction.atomic():
+            _finish(run, inputs, rows, effects)
     except Exception as error:
-        ReportRun.objects.filter(pk=run.pk).update(
-            state=RunState.FAILED, failure=f"{type(error).__name__}: {error}", finished_at=timezone.now()
-        )
+        text = str(error) if isinstance(error, NoRateError) else f"{type(error).__name__}: {error}"
+        with transaction.atomic():
+            ReportRun.objects.filter(pk=run.pk).exclude(state=RunState.DONE).update(
+                state=RunState.FAILED, failure=text, finished_at=timezone.now()
+            )
+        if isinstance(error, NoRateError):
+            raise ReportRefusedError(text) from error
         raise
     return run
 
 
-def _compute(run: ReportRun) -> None:
-    inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
-    run.watermark = inputs.watermark
-    run.input_hash = _hash(run, inputs)
-    run.rows.all().delete()
-    effects: dict[str, float] = {}
+def _compute(run: ReportRun, inputs: ReportInputs, effects: dict[str, float]) -> list[ChannelReportRow]:
+    rows: list[ChannelReportRow] = []
     models = (*PATH_MODELS, ReportModel.MARKOV.value)
     for done, model in enumerate(models, start=1):
         markov = model == ReportModel.MARKOV
         totals = credit_by_markov(inputs, effects=effects) if markov else credit_by_path(inputs, model=model)
-        ChannelReportRow.objects.bulk_create(_rows(run, model, totals, inputs))
-        _progress(run, 10_000 * done // (len(models) + 1))
+        rows += _rows(run, model, totals, inputs)
+        ReportRun.objects.filter(pk=run.pk).update(progress_bp=10_000 * done // (len(models) + 1))
+    return rows
+
+
+def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], effects: dict[str, float]) -> None:
+    locked = ReportRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state == RunState.DONE:  # another worker was given the same run and came first
+        run.refresh_from_db()
+        return
+    run.rows.all().delete()
+    ChannelReportRow.objects.bulk_create(rows)
+    run.watermark, run.input_hash = inputs.watermark, _hash(run, inputs)
     run.facts = {
         "orders": len(inputs.orders),
         "buyers": inputs.buyers,
@@ -71,11 +123,20 @@ def _compute(run: ReportRun) -> None:
         "spend_minor": sum(inputs.spend.values()),
         "visitors": inputs.visitors,
         "touches": sum(inputs.touches.values()),
+        "days": _by_day(inputs),
         "removal_effects": effects,
         "rates": inputs.rates,
     }
     run.state, run.progress_bp, run.finished_at = RunState.DONE, 10_000, timezone.now()
     run.save()
+
+
+def _by_day(inputs: ReportInputs) -> dict[str, int]:
+    """Revenue in minor units by day, days without an order left out."""
+    days: Counter[str] = Counter()
+    for order in inputs.orders:
+        days[local_day(order.occurred_at).isoformat()] += order.value_minor
+    return dict(sorted(days.items()))
 
 
 def _rows(run: ReportRun, model: str, totals: ModelTotals, inputs: ReportInputs) -> Sequence[ChannelReportRow]:
@@ -95,11 +156,6 @@ def _rows(run: ReportRun, model: str, totals: ModelTotals, inputs: ReportInputs)
         )
         for channel in sorted(channels, key=lambda channel: (channel is None, channel or 0))
     ]
-
-
-def _progress(run: ReportRun, basis_points: int) -> None:
-    run.progress_bp = basis_points
-    run.save(update_fields=["progress_bp"])
 
 
 def _hash(run: ReportRun, inputs: ReportInputs) -> str:

@@ -90,9 +90,16 @@ def partitions_ensure(*, instants: Iterable[datetime]) -> None:
 
 
 @transaction.atomic
-def visitor_merge(*, user_id: int, visitor_key: UUID) -> None:
-    """Say that this browser is this person's, so that both histories become one journey."""
-    Visitor.objects.filter(key=visitor_key, user__isnull=True).update(user_id=user_id)
+def visitor_merge(*, user_id: int, visitor_key: UUID, at: datetime) -> None:
+    """Say that this browser, seen at `at`, is this person's, so that both histories become one journey.
+
+    A browser stays with the person who was recognised in it first.
+    """
+    known = Visitor.objects.filter(key=visitor_key).values_list("user_id", flat=True)
+    if not known:
+        visitors_record(visitors=[NewVisitor(visitor_key, at, user_id=user_id)])
+    elif known[0] is None:
+        Visitor.objects.filter(key=visitor_key, user__isnull=True).update(user_id=user_id)
 
 
 def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:

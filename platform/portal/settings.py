@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
+    "analytics.middleware.VisitorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "accounts.middleware.ScopeMiddleware",  # innermost: its transaction holds the view and the rendering, nothing else
 ]
