@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("recommendations/", include("recommender.urls")),
     path("admin/login/", secure_admin_login(admin.site.login)),  # the admin is entered by allauth's door alone
     path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("portal.api")),
     path("i18n/", include("django.conf.urls.i18n")),

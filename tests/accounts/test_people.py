@@ -20,7 +20,7 @@ from accounts.services import (
     party_create,
     person_create,
     person_set_active,
-    person_set_language,
+    person_update,
     persons_create,
     role_grant,
     role_revoke,
@@ -195,10 +195,10 @@ def test_what_was_said_on_consent_cannot_be_unsaid(cast: Cast) -> None:
 
 
 def test_a_language_is_one_of_ours(cast: Cast) -> None:
-    person_set_language(user=cast.lee, language="zh-hans")
+    person_update(user=cast.lee, language="zh-hans")
     assert User.objects.get(pk=cast.lee.pk).language == "zh-hans"
     with pytest.raises(ValueError, match="klingon"):
-        person_set_language(user=cast.lee, language="klingon")
+        person_update(user=cast.lee, language="klingon")
 
 
 def test_people_are_found_by_address_in_whatever_case(cast: Cast) -> None:

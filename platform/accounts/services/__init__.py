@@ -13,7 +13,7 @@ from accounts.services.people import (
     consent_record,
     person_create,
     person_set_active,
-    person_set_language,
+    person_update,
     persons_create,
     sessions_end,
 )
@@ -33,7 +33,7 @@ __all__ = [
     "party_create",
     "person_create",
     "person_set_active",
-    "person_set_language",
+    "person_update",
     "persons_create",
     "role_grant",
     "role_revoke",

@@ -106,13 +106,24 @@ def consent_record(
         )
 
 
-def person_set_language(*, user: User, language: str) -> None:
-    """Remember the language that a person chose, for mails and the next login. Raises ValueError for an unknown one."""
-    if language not in dict(settings.LANGUAGES):
+def person_update(
+    *,
+    user: User,
+    name: str | None = None,
+    name_zh: str | None = None,
+    language: str | None = None,
+    by: User | None = None,
+) -> User:
+    """Change what a person says of themselves; None leaves a value. Raises ValueError: unknown language."""
+    if language is not None and language not in dict(settings.LANGUAGES):
         raise ValueError(f"no such language: {language}")
-    with acting(actor=user.pk):
-        User.objects.filter(pk=user.pk).update(language=language)
-    user.language = language
+    said = {"name": name, "name_zh": name_zh, "language": language}
+    changes = {field: value for field, value in said.items() if value is not None}
+    for field, value in changes.items():
+        setattr(user, field, value)
+    with acting(actor=(by or user).pk):
+        user.save(update_fields=list(changes))
+    return user
 
 
 def person_set_active(*, user: User, active: bool, by: User) -> None:

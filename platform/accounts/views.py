@@ -1,0 +1,60 @@
+"""The page on which a person keeps their own account."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.choices import Role
+from accounts.forms import ConsentsForm, YouForm
+from accounts.models import User
+from accounts.rules import roles_of
+from accounts.selectors import consents_now, seats
+from accounts.services import consent_record, person_update
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def you(request: HttpRequest) -> HttpResponse:
+    """Show and save names, language and consents; seats and roles are shown."""
+    user = request.user
+    assert isinstance(user, User)
+    said = consents_now(user=user)
+    data = request.POST if request.method == "POST" else None
+    details = YouForm(data, initial={"name": user.name, "name_zh": user.name_zh, "language": user.language})
+    consents = ConsentsForm(data, initial=said)
+    if data is not None and details.is_valid() and consents.is_valid():
+        return _save(request, user, details, consents)
+    own_seats = seats(visible_to=user).filter(user=user).order_by("party__name")
+    context: dict[str, Any] = {
+        "details": details,
+        "consents": consents,
+        "seats": own_seats,
+        "roles": [Role(role).label for role in sorted(roles_of(user))],
+    }
+    return render(request, "accounts/you.html", context)
+
+
+def _save(request: HttpRequest, user: User, details: YouForm, consents: ConsentsForm) -> HttpResponse:
+    person_update(user=user, **details.cleaned_data)
+    for purpose, granted in consents.said().items():
+        if granted or consents_now(user=user)[purpose]:
+            consent_record(user=user, purpose=purpose, granted=granted)
+    with translation.override(user.language):
+        messages.success(request, _("Saved."))
+    response = HttpResponseRedirect(reverse("accounts:you"))
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        user.language,
+        max_age=int(settings.SESSION_COOKIE_AGE),
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        samesite="Lax",
+    )
+    return response
