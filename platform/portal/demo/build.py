@@ -2,63 +2,77 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connections
 
 from accounts.models import User
 from accounts.scope import all_rows
+from analytics.choices import RunState
+from analytics.models import ReportRun
 from analytics.services import report_request, report_run
 from portal.demo.audience import make_learners, make_sign_ups, make_spend, make_visits
+from portal.demo.cast import STAFF
 from portal.demo.learning import make_learning
 from portal.demo.people import make_cast
 from portal.demo.progress import Progress
 from portal.demo.school import make_rates, make_school
 from portal.demo.simulate import DAYS, Scale, Year, simulate
 from portal.demo.trade import make_orders
+from recommender.models import TrainingRun
 from recommender.services import training_request, training_run
 
 SEED = 20_261_121
 
 
 def exists() -> bool:
-    """The demo business is there."""
-    return User.objects.filter(email="manager@demo.test").exists()
+    """The demo business is there, whole."""
+    return begun() and ReportRun.objects.filter(state=RunState.DONE).exists() and TrainingRun.objects.exists()
+
+
+def begun() -> bool:
+    """The demo business is there, or was being made when something stopped it."""
+    return User.objects.filter(email=STAFF[0].email).exists()
 
 
 def build(*, last_day: date, progress: Progress, scale: Scale | None = None, seed: int = SEED) -> None:
-    """Make the whole business, reports and model included; all rows visible, one transaction for all that is traded.
-
-    Killed in the middle it leaves nothing behind, so that the next start begins anew.
-    """
+    """Make the whole business, reports and model included, in stages that commit; the last one makes it whole."""
     with progress.stage("drawing the year"):
         year = simulate(seed=seed, last_day=last_day, scale=scale or Scale())
-    with all_rows(), transaction.atomic():
-        _trade(year, seed=seed, progress=progress)
+    start = datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
+    opened = start - timedelta(days=420)
+    with progress.stage("people and channels"), _stage():
+        cast = make_cast(opened=opened)
+        make_rates(first=start.date() - timedelta(days=1), days=DAYS + 2, by=cast.checker.pk)
+    with progress.stage("courses, agreements"), _stage():
+        courses = make_school(year.courses, cast, start=start, opened=opened)
+    with _stage():
+        people = make_learners(year, star=_star(year), progress=progress)
+    with _stage():
+        keys = make_visits(year, cast, people, seed=seed, progress=progress)
+    with progress.stage("sign-ups and spend"), _stage():
+        make_sign_ups(year, people, keys)
+        make_spend(year, cast)
+    make_orders(year, cast, courses, people, keys, progress)
+    with _stage():
+        make_learning(year, courses, people, keys, seed=seed, progress=progress)
     _keep_truth(year)
-    with all_rows():
-        _report(year, progress)
+    _report(year, progress)
     with progress.stage("training"):
         training_run(run_id=training_request().pk)
 
 
-def _trade(year: Year, *, seed: int, progress: Progress) -> None:
-    start = datetime(year.last_day.year, year.last_day.month, year.last_day.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
-    opened = start - timedelta(days=420)
-    with progress.stage("people and channels"):
-        cast = make_cast(opened=opened)
-        make_rates(first=start.date() - timedelta(days=1), days=DAYS + 2, by=cast.checker.pk)
-    with progress.stage("courses, agreements"):
-        courses = make_school(year.courses, cast, start=start, opened=opened)
-    people = make_learners(year, star=_star(year), progress=progress)
-    keys = make_visits(year, cast, people, seed=seed, progress=progress)
-    with progress.stage("sign-ups and spend"):
-        make_sign_ups(year, people, keys)
-        make_spend(year, cast)
-    make_orders(year, cast, courses, people, keys, progress)
-    make_learning(year, courses, people, keys, seed=seed, progress=progress)
+@contextmanager
+def _stage() -> Iterator[None]:
+    """A stage in one transaction with all rows visible; the planner then learns how big the tables have become."""
+    with all_rows():
+        yield
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def _star(year: Year) -> int:

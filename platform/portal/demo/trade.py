@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from accounts.scope import all_rows
 from courses.services import PaidLine, PaidOrder, orders_record
 from events.services import relay_all
 from ledger.money import half_up, pct
@@ -23,7 +24,8 @@ def make_orders(
 ) -> None:
     """Record all orders, then let the relay settle them."""
     for part in progress.track("orders", list(chunks(list(enumerate(year.orders)), 500)), sum_of=len):
-        orders_record(orders=[_order(number, order, year, cast, courses, people, keys) for number, order in part])
+        with all_rows():
+            orders_record(orders=[_order(number, order, year, cast, courses, people, keys) for number, order in part])
     with progress.stage("settlement"):
         relay_all()
 

@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("the demo has open logins; set PORTAL_DEMO=1 to say that this is not a public portal")
-        if options["reset"]:
+        if options["reset"] or (build.begun() and not build.exists()):
             self._reset()
         until = options["until"] or timezone.localdate() - timedelta(days=1)
         if build.exists():
@@ -49,7 +49,10 @@ class Command(BaseCommand):
 
     def _reset(self) -> None:
         if not settings.EMBEDDED_DATABASE:
-            raise CommandError("--reset throws a whole database away, so it works on the embedded one only")
+            raise CommandError(
+                "the demo was interrupted or is to be made anew, which throws a whole database away; "
+                "that is done to the embedded one only: give an empty database instead"
+            )
         connections.close_all()
         ground.reset_database()
         call_command("migrate", verbosity=0)
