@@ -97,7 +97,9 @@ def test_the_forecast_band_lies_on_one_axis() -> None:
     assert charts.band(0, 0, 0, 0, 0)["have"] == "0%"
 
 
-@pytest.mark.parametrize("bad", [(1, 1, 5, 4, 4), (1, 1, 2, 4, 5), (-1, 1, 2, 4, 3), (1, -1, 2, 4, 3), (1, 1, -2, 4, 3)])
+@pytest.mark.parametrize(
+    "bad", [(1, 1, 5, 4, 4), (1, 1, 2, 4, 5), (-1, 1, 2, 4, 3), (1, -1, 2, 4, 3), (1, 1, -2, 4, 3)]
+)
 def test_a_forecast_that_contradicts_itself_is_refused(bad: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="forecast"):
         charts.band(*bad)
@@ -182,7 +184,10 @@ def test_a_linear_place_stays_between_its_ends() -> None:
 
 
 def test_a_flow_is_as_tall_as_what_passes() -> None:
-    links = [{("a", "x"): 30.0, ("b", "x"): 10.0, ("b", "y"): 20.0}, {("x", "yes"): 15.0, ("x", "no"): 25.0, ("y", "no"): 20.0}]
+    links = [
+        {("a", "x"): 30.0, ("b", "x"): 10.0, ("b", "y"): 20.0},
+        {("x", "yes"): 15.0, ("x", "no"): 25.0, ("y", "no"): 20.0},
+    ]
     drawn = charts.flow(links, chosen="x", height=400, gap=10)
     heights = [{node.key: node.total for node in column} for column in drawn.columns]
     assert heights == [{"a": 30, "b": 30}, {"x": 40, "y": 20}, {"yes": 15, "no": 45}]

@@ -61,7 +61,9 @@ def test_a_change_carries_its_sign() -> None:
 def test_the_pieces_of_money_make_the_whole(language: str) -> None:
     for minor, currency in ((717_637, "USD"), (-5, "USD"), (812_340, "JPY"), (12_345, "KWD")):
         piece = figures.money_parts(minor, currency)
-        assert piece.sign + piece.before + piece.whole + piece.minor + piece.after == figures.money_text(minor, currency)
+        assert piece.sign + piece.before + piece.whole + piece.minor + piece.after == figures.money_text(
+            minor, currency
+        )
     assert figures.money_parts(717_637, "USD").minor == ".37"
 
 

@@ -149,6 +149,10 @@ def money_way() -> dict[str, Any]:
 def overlays() -> dict[str, Any]:
     """Return menu entries, tabs, a range and the words of the cards."""
     return {
+        "views": [
+            {"label": _("Stream"), "url": "?view=stream#buttons", "icon": "split", "current": True},
+            {"label": _("Table"), "url": "?view=table#buttons", "icon": "table"},
+        ],
         "menu": [
             {"label": _("View as this partner"), "url": "#overlays", "icon": "eye"},
             {"label": _("Copy order number"), "icon": "copy", "key": "C"},

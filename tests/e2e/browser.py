@@ -1,0 +1,83 @@
+"""Helpers for tests that drive Chromium."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from accounts.models import User
+from tests.cast import Cast
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+]
+
+
+@contextmanager
+def chrome(path: str) -> Iterator[Browser]:
+    """A running Chromium."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page_of(
+    browser: Browser,
+    base: str,
+    *,
+    user: User | None = None,
+    language: str = "en",
+    theme: str = "light",
+    width: int = 1440,
+) -> Iterator[Page]:
+    """A page of a fresh profile, in a language, theme and width, logged in as `user`; errors on it fail the test."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, base_url=base, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    values = {settings.LANGUAGE_COOKIE_NAME: language, "theme": theme}
+    if user is not None:
+        values[settings.SESSION_COOKIE_NAME] = Cast().client_of(user).cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in values.items()])
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    try:
+        yield page
+        assert not faults, faults
+    finally:
+        context.close()
+
+
+def findings(page: Page) -> list[str]:
+    """What the automatic accessibility check (WCAG 2.2 A and AA) finds on the page, one line each."""
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    results: dict[str, Any] = Axe().run(page, options=options).response
+    return [
+        f"{row['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for row in results["violations"]
+        for node in row["nodes"]
+    ]
+
+
+def overflow(page: Page) -> list[str]:
+    """Elements that reach past the right edge of a page that scrolls sideways."""
+    found: list[str] = page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+        Array.from(document.querySelectorAll('body *'))
+          .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+          .slice(0, 8).map((e) => e.tagName + '.' + (e.className.baseVal ?? e.className))"""
+    )
+    return found

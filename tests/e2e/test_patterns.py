@@ -1,0 +1,137 @@
+"""The pattern page in a real browser: accessible, within its width, and its switches work."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.cast import PASSWORD, Cast
+from tests.e2e.browser import chrome, findings, overflow, page_of
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def _database_beside_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def test_nobody_is_kept_out_in_any_theme_language_or_width(live_portal: str, chromium: str) -> None:
+    faults: list[str] = []
+    with chrome(chromium) as browser:
+        staff = Cast().mei
+        for language in ("en", "zh-hans"):
+            for theme in ("light", "dark"):
+                for width in (1440, 390, 320):
+                    with page_of(browser, live_portal, user=staff, language=language, theme=theme, width=width) as page:
+                        page.goto("/patterns/")
+                        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+                        where = f"{language} {theme} {width}"
+                        faults += [f"{where}: {line} is too wide" for line in overflow(page)]
+                        if width != 320:
+                            faults += [f"{where}: {line}" for line in findings(page)]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_page_answers_to_keys_and_clicks(live_portal: str, chromium: str) -> None:
+    with chrome(chromium) as browser, page_of(browser, live_portal, user=Cast().mei) as page:
+        page.goto("/patterns/")
+        _switches_theme(page)
+        _shows_the_table(page)
+        _walks_a_menu(page)
+        _keeps_focus_in_dialogs(page)
+        _opens_the_drawer(page)
+        _knows_its_keys(page)
+
+
+def _switches_theme(page: Page) -> None:
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="System", exact=True).click()
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+def _shows_the_table(page: Page) -> None:
+    figure = page.locator("#charts figure")
+    table = figure.locator("[data-view=table]")
+    expect(table).to_be_hidden()
+    figure.get_by_role("button", name="Table").click()
+    expect(table).to_be_visible()
+    expect(figure.locator("[data-view=chart]")).to_be_hidden()
+    expect(table.get_by_role("row", name="Northbank")).to_contain_text("−$3,284.09")
+
+
+def _walks_a_menu(page: Page) -> None:
+    button = page.get_by_role("button", name="Actions for this line")
+    button.focus()
+    page.keyboard.press("ArrowDown")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    menu = page.locator("#sample-menu")
+    expect(menu.get_by_role("menuitem", name="View as this partner")).to_be_focused()
+    page.keyboard.press("a")
+    expect(menu.get_by_role("menuitem", name="Add a note")).to_be_focused()
+    page.keyboard.press("End")
+    expect(menu.get_by_role("menuitem", name="Reverse this line")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def _keeps_focus_in_dialogs(page: Page) -> None:
+    opener = page.get_by_role("button", name="Reverse this line?")
+    opener.click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+def _opens_the_drawer(page: Page) -> None:
+    page.get_by_role("button", name="Open a drawer").click()
+    drawer = page.get_by_role("dialog", name="Why this amount")
+    expect(drawer).to_be_visible()
+    assert not findings(page)
+    drawer.get_by_role("button", name="Close").click()
+    expect(drawer).to_be_hidden()
+
+
+def _knows_its_keys(page: Page) -> None:
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.locator("#id_code").fill("?")
+    expect(keys).to_be_hidden()
+
+
+def test_the_frame_changes_with_the_width(live_portal: str, chromium: str) -> None:
+    with chrome(chromium) as browser, page_of(browser, live_portal, user=Cast().mei, width=390) as page:
+        page.goto("/patterns/")
+        expect(page.locator(".side")).to_be_hidden()
+        page.get_by_role("button", name="More").last.click()
+        sheet = page.get_by_role("dialog", name="All pages")
+        expect(sheet.get_by_role("link", name="Charts")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(sheet).to_be_hidden()
+        page.set_viewport_size({"width": 1200, "height": 900})
+        expect(page.locator(".side")).to_be_visible()
+        expect(page.locator(".tabbar")).to_be_hidden()
+
+
+def test_a_person_logs_in_and_changes_the_language(live_portal: str, chromium: str) -> None:
+    person = Cast().mei
+    with chrome(chromium) as browser, page_of(browser, live_portal) as page:
+        page.goto("/accounts/login/?next=/patterns/")
+        assert not findings(page)
+        page.get_by_role("button", name="Log in", exact=True).click()
+        expect(page.get_by_role("alert")).to_be_focused()
+        page.get_by_role("button", name="Language: EN").click()
+        page.get_by_role("menuitemradio", name="简体中文").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("登录")
+        page.locator("input[name=login]").fill(person.email)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.locator("main form button[type=submit]").first.click()
+        page.wait_for_url("**/patterns/")
