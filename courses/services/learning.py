@@ -1,12 +1,13 @@
 """Verbs of learning: open, go on, finish, rate, save for later."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Count, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -134,13 +135,15 @@ def progress_record_all(*, progress: Sequence[NewProgress]) -> int:
         for row in LessonProgress.objects.filter(enrolment__in=set(enrolled.values()), lesson__in=lessons)
     }
     rows: dict[tuple[int, int], LessonProgress] = {}
-    acts = []
+    acts: list[NewBehaviour] = []
+    touched: set[int] = set()
     for new in progress:
         lesson = lessons[new.lesson_id]
         course_id = lesson.section.course_id
         key = (enrolled[new.user_id, course_id], new.lesson_id)
         row = rows.setdefault(key, before.get(key) or LessonProgress(enrolment_id=key[0], lesson_id=key[1]))
         if _advance(row, new, lesson):
+            touched.add(key[0])
             acts.append(
                 NewBehaviour(
                     kind=EventKind.PROGRESS,
@@ -158,7 +161,7 @@ def progress_record_all(*, progress: Sequence[NewProgress]) -> int:
         update_fields=["seconds", "completed_at", "updated_at"],
         batch_size=CHUNK,
     )
-    behaviours_record(events=[*acts, *_courses_finished(sorted(set(enrolled.values())))])
+    behaviours_record(events=[*acts, *_courses_finished(touched)])
     return len(progress)
 
 
@@ -280,31 +283,42 @@ def _without_key(row: LessonProgress) -> LessonProgress:
     )
 
 
-def _courses_finished(enrolments: Sequence[int]) -> list[NewBehaviour]:
-    """Finish courses whose every lesson is finished, at the instant of the last one."""
+def _courses_finished(enrolments: Collection[int]) -> list[NewBehaviour]:
+    """Finish courses whose every lesson is finished, at the instant of the last one.
+
+    Counted table by table: freshly filled tables have no statistics, and one joined statement then takes minutes.
+    """
+    open_rows = list(
+        Enrolment.objects.filter(pk__in=enrolments, completed_at=None).values_list("pk", "user_id", "course_id")
+    )
+    if not open_rows:
+        return []
+    lessons = Lesson.objects.filter(section__course__in={course for _pk, _user, course in open_rows})
+    sizes = dict(lessons.order_by().values_list("section__course").annotate(n=Count("pk")))
+    finished = LessonProgress.objects.filter(enrolment__in=[row[0] for row in open_rows], completed_at__isnull=False)
+    done = {
+        pk: (count, last)
+        for pk, count, last in finished.order_by()
+        .values_list("enrolment")
+        .annotate(n=Count("pk"), last=Max("completed_at"))
+    }
+    rows = [
+        (pk, user, course, done[pk][1])
+        for pk, user, course in open_rows
+        if pk in done and done[pk][0] == sizes.get(course)
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE courses_enrolment AS held SET completed_at = done.at
-            FROM (
-                SELECT e.id, max(p.completed_at) AS at
-                FROM courses_enrolment e
-                JOIN courses_section s ON s.course_id = e.course_id
-                JOIN courses_lesson l ON l.section_id = s.id
-                LEFT JOIN courses_lessonprogress p ON p.enrolment_id = e.id AND p.lesson_id = l.id
-                WHERE e.id = ANY(%s) AND e.completed_at IS NULL
-                GROUP BY e.id
-                HAVING count(*) = count(p.completed_at)
-            ) AS done
+            FROM unnest(%s::bigint[], %s::timestamptz[]) AS done (id, at)
             WHERE held.id = done.id
-            RETURNING held.user_id, held.course_id, held.completed_at
             """,
-            [list(enrolments)],
+            [[row[0] for row in rows], [row[3] for row in rows]],
         )
-        rows = cursor.fetchall()
     return [
         NewBehaviour(kind=EventKind.COMPLETE, user_id=user, course_id=course, occurred_at=at)
-        for user, course, at in rows
+        for _pk, user, course, at in rows
     ]
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from courses.choices import EventKind, OrderState
 from courses.errors import BadOrderError, NotVoidableError, PaymentConflictError
-from courses.models import Order, OrderLine, Payment
+from courses.models import Enrolment, Order, OrderLine, Payment
 from courses.services.behaviour import NewBehaviour, behaviours_record
 from courses.services.cart import carts_empty
 from courses.services.coupons import CouponUse, KnownCoupon, coupons_known, coupons_used
@@ -304,21 +304,27 @@ def _enrol(rows: Sequence[tuple[Order, OrderLine]]) -> None:
 
 def _enrolments_end(orders: Sequence[Order], at: datetime) -> None:
     """Withdraw what these orders gave, unless another paid order of the same learner gives it too."""
+    held = list(
+        Enrolment.objects.filter(order_line__order__in=orders, withdrawn_at=None).values_list(
+            "pk", "user_id", "course_id"
+        )
+    )
+    others: dict[tuple[int | None, int], int] = {}
+    bought = OrderLine.objects.filter(
+        order__state=OrderState.PAID,
+        order__buyer__in={user for _pk, user, _course in held},
+        course__in={course for _pk, _user, course in held},
+    )
+    for user, course, line in bought.order_by("pk").values_list("order__buyer_id", "course_id", "pk"):
+        others.setdefault((user, course), line)
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE courses_enrolment AS held
-            SET order_line_id = coalesce(other.line_id, held.order_line_id),
-                withdrawn_at = CASE WHEN other.line_id IS NULL THEN %s::timestamptz END
-            FROM courses_orderline AS line
-            LEFT JOIN LATERAL (
-                SELECT min(l.id) AS line_id
-                FROM courses_orderline l
-                JOIN courses_order o ON o.id = l.order_id
-                JOIN courses_order mine ON mine.id = line.order_id
-                WHERE o.state = 'paid' AND o.buyer_id = mine.buyer_id AND l.course_id = line.course_id
-            ) AS other ON true
-            WHERE line.order_id = ANY(%s) AND held.order_line_id = line.id AND held.withdrawn_at IS NULL
+            SET order_line_id = coalesce(kept.line, held.order_line_id),
+                withdrawn_at = CASE WHEN kept.line IS NULL THEN %s::timestamptz END
+            FROM unnest(%s::bigint[], %s::bigint[]) AS kept (id, line)
+            WHERE held.id = kept.id
             """,
-            [at, [order.pk for order in orders]],
+            [at, [pk for pk, _u, _c in held], [others.get((user, course)) for _pk, user, course in held]],
         )

@@ -111,7 +111,7 @@ def test_progress_of_many_equals_progress_of_each(django_assert_num_queries: Any
         for i, person in enumerate(people)
         for lesson in lessons
     ]
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(11):
         progress_record_all(progress=rows)
     in_bulk = list(LessonProgress.objects.order_by("enrolment", "lesson").values_list("seconds", "completed_at"))
     assert [row.completed_at for row in Enrolment.objects.order_by("pk")] == [NOON, None] * 3
