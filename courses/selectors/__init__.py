@@ -2,6 +2,7 @@
 
 from courses.selectors.behaviour import Interactions, interactions, seen_courses
 from courses.selectors.catalogue import (
+    SORTS,
     CataloguePage,
     CourseCard,
     CoursePage,
@@ -12,9 +13,9 @@ from courses.selectors.catalogue import (
     catalogue,
     course_cards,
     course_page,
-    currencies_on_sale,
     languages_on_sale,
     on_sale,
+    price_steps,
     topics_on_sale,
     visible_courses,
 )
@@ -39,6 +40,7 @@ from courses.selectors.orders import (
 )
 
 __all__ = [
+    "SORTS",
     "CataloguePage",
     "CourseCard",
     "CoursePage",
@@ -57,7 +59,6 @@ __all__ = [
     "completion_of",
     "course_cards",
     "course_page",
-    "currencies_on_sale",
     "enrolment_of",
     "interactions",
     "languages_on_sale",
@@ -68,6 +69,7 @@ __all__ = [
     "order_of",
     "orders_of",
     "owned_course_ids",
+    "price_steps",
     "purchases_between",
     "seen_courses",
     "topics_on_sale",

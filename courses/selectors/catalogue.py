@@ -195,10 +195,11 @@ def languages_on_sale() -> list[str]:
     return list(on_sale().order_by("language").values_list("language", flat=True).distinct())
 
 
-def currencies_on_sale() -> list[str]:
-    """Currencies in which courses are on sale, the commonest first."""
-    rows = on_sale().order_by().values("currency").annotate(n=Count("pk")).order_by("-n", "currency")
-    return [row["currency"] for row in rows]
+def price_steps(*, currency: str) -> tuple[int, int] | None:
+    """Return two round prices that part the courses of this currency into three; None for too few prices."""
+    prices = sorted(on_sale().filter(currency=currency, price_minor__gt=0).values_list("price_minor", flat=True))
+    steps = {_round(prices[len(prices) * part // 3]) for part in (1, 2)} if prices else set()
+    return (min(steps), max(steps)) if len(steps) == 2 else None
 
 
 def course_page(*, slug: str, visible_to: Reader = None, visitor_key: Any = None) -> CoursePage | None:
@@ -338,3 +339,9 @@ def _own(course: Course, reader: Reader, visitor_key: Any) -> tuple[Enrolment | 
         Favourite.objects.filter(course=course, user=reader).exists(),
         CartItem.objects.filter(course=course, user=reader).exists(),
     )
+
+
+def _round(price: int) -> int:
+    """To one significant figure, or to half of it where that is nearer: 17,320 to 15,000, 4,890 to 5,000."""
+    step = 5 * 10 ** max(len(str(price)) - 2, 0)
+    return max(step, (2 * price + step) // (2 * step) * step)
