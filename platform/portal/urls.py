@@ -18,7 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patterns/", patterns, name="patterns"),
     path("creator/", include("partners.urls")),
     path("marketing/", include("analytics.urls")),
-    path("recommendations/", include("recommender.urls")),
+    path("suggestions/", include("recommender.urls")),
     path("admin/login/", secure_admin_login(admin.site.login)),  # the admin is entered by allauth's door alone
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
