@@ -19,7 +19,7 @@ from accounts.models import ImportBatch, ImportedRow
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadingDesk):
-    """Imports with their receipts. `manage.py import_business` makes and reverses them."""
+    """Imports with their receipts; `manage.py import_business` makes them, `manage.py reverse_import` takes them back."""
 
     list_display = ("display_batch", "display_state", "display_rows", "actor", "created_at", "reversed_at")
     list_filter = (("state", ChoicesDropdownFilter), "source", ("created_at", RangeDateTimeFilter))

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -82,7 +82,7 @@ class PartyAdmin(Desk):
     @display(description=_("state"), label={"open": "success", "closed": ""}, ordering="closed_at")
     def display_state(self, obj: Party) -> tuple[str, str]:
         """Open or closed."""
-        return ("closed", gettext("Closed")) if obj.closed_at else ("open", gettext("Open"))
+        return ("closed", pgettext("party", "Closed")) if obj.closed_at else ("open", pgettext("party", "Open"))
 
     def save_model(self, request: HttpRequest, obj: Party, form: Any, change: bool) -> None:
         """Create through the verb."""

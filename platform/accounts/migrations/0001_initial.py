@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('id', models.CharField(max_length=120, primary_key=True, serialize=False)),
                 ('source', models.CharField(max_length=63, verbose_name='table')),
                 ('number', models.BigIntegerField(verbose_name='number')),
-                ('at', models.DateTimeField(verbose_name='at')),
+                ('at', models.DateTimeField(verbose_name='time')),
                 ('label', models.CharField(max_length=16, verbose_name='change')),
                 ('object_id', models.BigIntegerField(verbose_name='row')),
                 ('url', models.CharField(max_length=500, verbose_name='request')),

@@ -17,7 +17,7 @@ class AuditEntry(models.Model):
     id = models.CharField(primary_key=True, max_length=120)
     source = models.CharField(_("table"), max_length=63)
     number = models.BigIntegerField(_("number"))
-    at = models.DateTimeField(_("at"))
+    at = models.DateTimeField(_("time"))
     label = models.CharField(_("change"), max_length=16)
     object_id = models.BigIntegerField(_("row"))
     actor = models.ForeignKey(
