@@ -27,7 +27,7 @@ class EaseSettings(LinearSettings):
 
     ridge: float = 100.0
     decay: float = 0.7071
-    window: int = 50
+    window: int = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,6 +22,8 @@ class ItemKnnSettings(LinearSettings):
 
     neighbours: int = 100
     shrink: float = 10.0
+    decay: float = 0.8
+    window: int = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
