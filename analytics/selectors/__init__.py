@@ -2,5 +2,38 @@
 
 from analytics.selectors.inputs import ReportInputs, ReportPath, day_start, local_day, report_inputs
 from analytics.selectors.journeys import JourneyTouch, touches_before
+from analytics.selectors.reports import (
+    ChannelLine,
+    Report,
+    Span,
+    currencies,
+    report_finished,
+    report_latest,
+    report_table,
+    span_ready,
+    tenths,
+    whole_units,
+)
+from analytics.selectors.spending import CampaignLine, campaign_lines
 
-__all__ = ["JourneyTouch", "ReportInputs", "ReportPath", "day_start", "local_day", "report_inputs", "touches_before"]
+__all__ = [
+    "CampaignLine",
+    "ChannelLine",
+    "JourneyTouch",
+    "Report",
+    "ReportInputs",
+    "ReportPath",
+    "Span",
+    "campaign_lines",
+    "currencies",
+    "day_start",
+    "local_day",
+    "report_finished",
+    "report_inputs",
+    "report_latest",
+    "report_table",
+    "span_ready",
+    "tenths",
+    "touches_before",
+    "whole_units",
+]

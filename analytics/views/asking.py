@@ -1,0 +1,132 @@
+"""From the address of the overview to what it asks for, and back to addresses."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.rules import Reader
+from analytics.choices import ReportModel
+from analytics.forms import COMPARISONS, WINDOWS, ReportForm
+from analytics.selectors import Span, currencies, span_ready
+
+DEFAULT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader asked for: a span, the model that ratios follow, the span to compare with."""
+
+    span: Span
+    model: str
+    compare: str
+    before: Span | None
+    wrong: list[str]
+    known_currencies: list[str]
+    page: str
+
+    def url(self, **changes: Any) -> str:
+        """The page's address with some keys replaced."""
+        return f"{reverse(self.page)}?{self.query(**changes)}"
+
+    def query(self, **changes: Any) -> str:
+        """The query that says all of it."""
+        return urlencode({**self.keys(), **changes})
+
+    def keys(self) -> dict[str, Any]:
+        """Keys and values of the query."""
+        return {
+            "since": self.span.since.isoformat(),
+            "until": self.span.until.isoformat(),
+            "currency": self.span.currency,
+            "window": self.span.window_days,
+            "model": self.model,
+            "compare": self.compare,
+        }
+
+    def range(self) -> dict[str, Any]:
+        """Context of `components/range.html`."""
+        words = dict(COMPARISONS)
+        return {
+            "compare_text": _("compared with: %(what)s") % {"what": str(words[self.compare]).lower()}
+            if self.before
+            else _("no comparison"),
+            "presets": [
+                {
+                    "label": label,
+                    "url": self.url(since=since.isoformat(), until=until.isoformat()),
+                    "current": (since, until) == (self.span.since, self.span.until),
+                }
+                for label, since, until in _presets(timezone.localdate())
+            ],
+            "compare": [
+                {"label": label, "value": value, "checked": value == self.compare} for value, label in COMPARISONS
+            ],
+            "since": self.span.since,
+            "until": self.span.until,
+            "hidden": [(name, value) for name, value in self.keys().items() if name in {"currency", "window", "model"}],
+            "action": reverse(self.page),
+        }
+
+    def choices(self, key: str) -> list[dict[str, Any]]:
+        """Options of a segmented switch: look-backs or currencies."""
+        values: list[Any] = list(WINDOWS) if key == "window" else self.known_currencies
+        current = self.span.window_days if key == "window" else self.span.currency
+        label = _("%(n)s days") if key == "window" else "%(n)s"
+        return [
+            {"label": label % {"n": value}, "url": self.url(**{key: value}), "current": value == current}
+            for value in values
+        ]
+
+
+def read(request: HttpRequest, *, visible_to: Reader | None, page: str = "analytics:overview") -> Asked:
+    """Read the query; keys that are missing or wrong take their defaults.
+
+    Without a range it is the newest finished one of thirty days, so that the page opens on figures, not on waiting.
+    """
+    today, known = timezone.localdate(), currencies()
+    form = ReportForm(request.GET, known_currencies=known, today=today)
+    wrong = [] if form.is_valid() else [str(error) for errors in form.errors.values() for error in errors]
+    values = form.cleaned_data if not wrong else {}
+    currency = values.get("currency") or settings.CURRENCY
+    window = values.get("window") or 30
+    span = Span(values["since"], values["until"], currency, window) if values.get("since") else None
+    if span is None:
+        ready = span_ready(currency=currency, window_days=window, days=DEFAULT_DAYS, visible_to=visible_to)
+        last = today - timedelta(days=1)
+        span = ready or Span(last - timedelta(days=DEFAULT_DAYS - 1), last, currency, window)
+    compare = values.get("compare") or "none"
+    model = values.get("model") or ReportModel.LINEAR.value
+    return Asked(span, model, compare, _before(span, compare), wrong, known, page)
+
+
+def _before(span: Span, compare: str) -> Span | None:
+    if compare == "before":
+        last = span.since - timedelta(days=1)
+        return Span(last - timedelta(days=span.days - 1), last, span.currency, span.window_days)
+    if compare == "year":
+        return Span(_year_before(span.since), _year_before(span.until), span.currency, span.window_days)
+    return None
+
+
+def _year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
+
+
+def _presets(today: date) -> list[tuple[str, date, date]]:
+    last = today - timedelta(days=1)
+    month = last.replace(day=1)
+    return [
+        (_("Last 7 days"), last - timedelta(days=6), last),
+        (_("Last 30 days"), last - timedelta(days=29), last),
+        (_("Last 90 days"), last - timedelta(days=89), last),
+        (_("Last 12 months"), _year_before(last) + timedelta(days=1), last),
+        (_("This month"), month, last),
+        (_("Last month"), (month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
+    ]

@@ -1,0 +1,48 @@
+"""The frame around the marketer's pages."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.choices import Role
+from accounts.rules import may, may_enter, roles_of
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context of `portal_shell.html`: navigation, room, who reads."""
+    user = request.user
+    entries = [
+        {"label": _("Overview"), "url": reverse("analytics:overview"), "icon": "chart"},
+        {"label": _("Campaigns"), "url": reverse("analytics:campaigns"), "icon": "megaphone"},
+    ]
+    for entry in entries:
+        entry["current"] = request.path == entry["url"]
+    desk = [
+        {"label": label, "url": reverse(f"admin:{name}_changelist"), "icon": icon}
+        for label, name, icon in (
+            (_("Spend"), "analytics_spend", "coins"),
+            (_("Channels"), "partners_channel", "streams"),
+            (_("Touches"), "analytics_touchpoint", "cursor"),
+            (_("Exchange rates"), "ledger_fxrate", "bank"),
+        )
+        if _is_on_desk(name) and may(user, "view", name.replace("_", ".", 1))
+    ]
+    groups = [{"label": "", "entries": entries}]
+    if desk and may_enter(user, "admin"):
+        groups.append({"label": _("Back office"), "entries": desk})
+    roles = sorted(str(Role(role).label) for role in roles_of(user))
+    return {
+        "nav": groups,
+        "tabs": entries,
+        "room": _("Marketing"),
+        "room_url": reverse("analytics:overview"),
+        "user_note": roles[0] if roles else "",
+    }
+
+
+def _is_on_desk(name: str) -> bool:
+    from django.contrib import admin
+
+    return any(f"{model._meta.app_label}_{model._meta.model_name}" == name for model in admin.site._registry)
