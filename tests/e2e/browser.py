@@ -33,22 +33,31 @@ def chrome(path: str) -> Iterator[Browser]:
             browser.close()
 
 
+def session_of(user: User) -> str:
+    """The session cookie of a logged-in person.
+
+    Call it before `chrome`: the driver's event loop would give Django connections of its own, which outlive the test's
+    database.
+    """
+    return Cast().client_of(user).cookies[settings.SESSION_COOKIE_NAME].value
+
+
 @contextmanager
 def page_of(
     browser: Browser,
     base: str,
     *,
-    user: User | None = None,
+    session: str = "",
     language: str = "en",
     theme: str = "light",
     width: int = 1440,
 ) -> Iterator[Page]:
-    """A page of a fresh profile, in a language, theme and width, logged in as `user`; errors on it fail the test."""
+    """A page of a fresh profile, with a session or without, in a language, theme, width; its errors fail the test."""
     context = browser.new_context(viewport={"width": width, "height": 900}, base_url=base, reduced_motion="reduce")
     context.set_default_timeout(15_000)
     values = {settings.LANGUAGE_COOKIE_NAME: language, "theme": theme}
-    if user is not None:
-        values[settings.SESSION_COOKIE_NAME] = Cast().client_of(user).cookies[settings.SESSION_COOKIE_NAME].value
+    if session:
+        values[settings.SESSION_COOKIE_NAME] = session
     context.add_cookies([{"name": name, "value": value, "url": base} for name, value in values.items()])
     page = context.new_page()
     faults: list[str] = []

@@ -4,35 +4,34 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cast import PASSWORD, Cast
-from tests.e2e.browser import chrome, findings, overflow, page_of
+from tests.e2e.browser import chrome, findings, overflow, page_of, session_of
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(autouse=True)
-def _database_beside_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+@pytest.fixture
+def staff(live_portal: str) -> str:
+    """The session of a partner manager, opened before the browser starts."""
+    return session_of(Cast().mei)
 
 
-def test_nobody_is_kept_out_in_any_theme_language_or_width(live_portal: str, chromium: str) -> None:
+def test_nobody_is_kept_out_in_any_theme_language_or_width(live_portal: str, chromium: str, staff: str) -> None:
     faults: list[str] = []
     with chrome(chromium) as browser:
-        staff = Cast().mei
         for language in ("en", "zh-hans"):
-            for theme in ("light", "dark"):
+            with page_of(browser, live_portal, session=staff, language=language) as page:
+                page.goto("/patterns/")
                 for width in (1440, 390, 320):
-                    with page_of(browser, live_portal, user=staff, language=language, theme=theme, width=width) as page:
-                        page.goto("/patterns/")
-                        expect(page.locator("html")).to_have_attribute("data-theme", theme)
-                        where = f"{language} {theme} {width}"
-                        faults += [f"{where}: {line} is too wide" for line in overflow(page)]
-                        if width != 320:
-                            faults += [f"{where}: {line}" for line in findings(page)]
+                    page.set_viewport_size({"width": width, "height": 900})
+                    faults += [f"{language} {width}: {line} is too wide" for line in overflow(page)]
+                    for theme in ("light", "dark") if width != 320 else ():
+                        page.locator("html").evaluate("(root, theme) => { root.dataset.theme = theme }", theme)
+                        faults += [f"{language} {theme} {width}: {line}" for line in findings(page)]
     assert not faults, "\n".join(faults)
 
 
-def test_the_page_answers_to_keys_and_clicks(live_portal: str, chromium: str) -> None:
-    with chrome(chromium) as browser, page_of(browser, live_portal, user=Cast().mei) as page:
+def test_the_page_answers_to_keys_and_clicks(live_portal: str, chromium: str, staff: str) -> None:
+    with chrome(chromium) as browser, page_of(browser, live_portal, session=staff) as page:
         page.goto("/patterns/")
         _switches_theme(page)
         _shows_the_table(page)
@@ -107,8 +106,8 @@ def _knows_its_keys(page: Page) -> None:
     expect(keys).to_be_hidden()
 
 
-def test_the_frame_changes_with_the_width(live_portal: str, chromium: str) -> None:
-    with chrome(chromium) as browser, page_of(browser, live_portal, user=Cast().mei, width=390) as page:
+def test_the_frame_changes_with_the_width(live_portal: str, chromium: str, staff: str) -> None:
+    with chrome(chromium) as browser, page_of(browser, live_portal, session=staff, width=390) as page:
         page.goto("/patterns/")
         expect(page.locator(".side")).to_be_hidden()
         page.get_by_role("button", name="More").last.click()
@@ -122,7 +121,7 @@ def test_the_frame_changes_with_the_width(live_portal: str, chromium: str) -> No
 
 
 def test_a_person_logs_in_and_changes_the_language(live_portal: str, chromium: str) -> None:
-    person = Cast().mei
+    email = Cast().mei.email
     with chrome(chromium) as browser, page_of(browser, live_portal) as page:
         page.goto("/accounts/login/?next=/patterns/")
         assert not findings(page)
@@ -131,7 +130,7 @@ def test_a_person_logs_in_and_changes_the_language(live_portal: str, chromium: s
         page.get_by_role("button", name="Language: EN").click()
         page.get_by_role("menuitemradio", name="简体中文").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("登录")
-        page.locator("input[name=login]").fill(person.email)
+        page.locator("input[name=login]").fill(email)
         page.locator("input[name=password]").fill(PASSWORD)
         page.locator("main form button[type=submit]").first.click()
         page.wait_for_url("**/patterns/")
