@@ -34,9 +34,9 @@ register(
         FROM partners_agreementversion v
         JOIN partners_agreement g ON g.id = v.agreement_id
         CROSS JOIN LATERAL (
-            SELECT DISTINCT p.id, p.code FROM accounts_party p
-            WHERE p.id = g.owner_id OR EXISTS (
-                SELECT 1 FROM jsonb_path_query(v.rule, '$.**.account') AS named WHERE named #>> '{}' = 'party:' || p.code)
+            SELECT p.id, p.code FROM accounts_party p
+            WHERE p.id = g.owner_id OR 'party:' || p.code IN (
+                SELECT named #>> '{}' FROM jsonb_path_query(v.rule, '$.**.account') AS named)
         ) p
         WHERE v.state IN ('in_force', 'superseded') AND v.kind = 'standard' AND NOT EXISTS (
             SELECT 1 FROM partners_acceptance a

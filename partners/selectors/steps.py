@@ -79,10 +79,12 @@ def rows_of(
 ) -> tuple[Row, ...]:
     """Every movement but the money in, in order; those the reader may not see apart are summed by side."""
     steps = {step["clause"]: step for step in trace["steps"]}
-    pool_bears = any(row.account == PROCESSOR_FEES and row.amount > 0 for row in details)
+    # What steps took for the fee less the fee itself; what is missing the platform bears.
+    fee_net = sum(row.amount for row in details if row.account == PROCESSOR_FEES)
+    fee_clause = next((row.clause for row in details if row.account == PROCESSOR_FEES and row.amount > 0), "")
     rows: list[Row] = []
     for row in details:
-        for code, amount in _told(row, pool_bears=pool_bears):
+        for code, amount in _told(row, fee_net):
             side = _side(row, sight)
             known = sight.sides or side in {YOU, ""}
             rows.append(
@@ -90,7 +92,9 @@ def rows_of(
                     code=code,
                     side=side if known else OTHERS,
                     name=names.get(row.account.split(":")[1], "") if _may_name(row, side, sight) else "",
-                    clause=wording.number_of(row.clause) if wording and known else "",
+                    clause=wording.number_of(fee_clause if code == PROCESSING else row.clause)
+                    if wording and known
+                    else "",
                     formula=_formula(row, steps, currency, sight) if known else "",
                     amount=amount,
                 )
@@ -124,14 +128,14 @@ def cents_of(trace: Mapping[str, Any], currency: str, sight: Sight, names: Mappi
     return tuple(found)
 
 
-def _told(row: Detail, *, pool_bears: bool) -> Iterator[tuple[str, int]]:
+def _told(row: Detail, fee_net: int) -> Iterator[tuple[str, int]]:
     """What a movement is called, and the amount that leaves the stream by it."""
     if row.account == CLEARING or (row.account == PROCESSOR_FEES and row.amount > 0):
         return
     if row.account == PROCESSOR_FEES:
         yield PROCESSING, -row.amount
-        if not pool_bears:
-            yield FEE_BORNE, row.amount
+        if fee_net:
+            yield FEE_BORNE, fee_net
     elif row.account == TAX:
         yield TAX_ROW, row.amount
     elif ".discounts[" in row.clause:

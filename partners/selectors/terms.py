@@ -9,7 +9,6 @@ from typing import Any
 from accounts.models import Party
 from ledger.splits.accounts import REVENUE
 from ledger.splits.parse import parse_rule
-from ledger.splits.rule import rule_accounts
 from partners.choices import VersionKind, VersionState
 from partners.models import AgreementVersion
 from partners.selectors.wording import Names
@@ -80,10 +79,17 @@ def in_force_at(versions: Sequence[AgreementVersion], at: datetime) -> Agreement
 
 
 def rule_party_codes(rule: Mapping[str, Any]) -> list[str]:
-    """Codes of the parties that a stored rule pays, in the order of its clauses, and its owner, each once."""
+    """Codes of the parties that a stored rule names, in the order of its clauses, and of its owner, each once.
+
+    Also those of weight zero: who is named accepts, as the database demands.
+    """
     parsed = parse_rule(rule)
-    accounts = [*rule_accounts(parsed), parsed.owner]
-    return list(dict.fromkeys(account.split(":")[1] for account in accounts if account.startswith("party:")))
+    accounts = [
+        account
+        for variant in parsed.variants
+        for account in (*(take.account for take in variant.takes), *(party.account for party in variant.split.parties))
+    ]
+    return list(dict.fromkeys(a.split(":")[1] for a in (*accounts, parsed.owner) if a.startswith("party:")))
 
 
 def party_names(codes: Collection[str]) -> dict[str, Names]:

@@ -143,7 +143,7 @@ class _Speaker:
     def clauses(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
         by_code = {clause["code"]: clause for clause in told}
         yield self._scope(by_code["effective"]["params"], by_code["owner"]["params"])
-        yield WordedClause("2", "sale", *_BASE)
+        yield WordedClause("2", "base", *_BASE)
         yield from self._splits(told)
         yield from self._channels(told)
         yield from self._afterwards(by_code)
