@@ -1,4 +1,4 @@
-"""What the addresses of the marketer's pages may say."""
+"""What the addresses of the marketer's pages may say, and what the desk may write."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -7,6 +7,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from analytics.choices import ReportModel
+from analytics.errors import ReportRefusedError
+from analytics.models import Campaign, ReportRun, Spend
+from analytics.services.reports import report_check
+from ledger.money import MoneyError, decimal_from_minor, exponent, minor_from_decimal
 
 WINDOWS = (7, 30, 90)
 """Look-backs in days that the page offers."""
@@ -48,4 +52,71 @@ class ReportForm(forms.Form):
                 raise forms.ValidationError(_("The range ends in the future."))
             if until - since >= timedelta(days=1100):
                 raise forms.ValidationError(_("A report covers at most three years."))
+        return values
+
+
+class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A campaign; its source and the id there name it."""
+
+    class Meta:
+        model = Campaign
+        fields = ("name", "channel", "source", "external_id")
+
+
+class SpendForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a campaign cost on a day, written in the currency's own decimals."""
+
+    amount = forms.CharField(
+        label=_("Amount"), help_text=_("Before tax, in the currency it was billed in, such as 1250.00."), max_length=24
+    )
+
+    class Meta:
+        model = Spend
+        fields = ("campaign", "day", "currency", "impressions", "clicks")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["amount"].initial = decimal_from_minor(self.instance.amount_minor, self.instance.currency)
+
+    def clean(self) -> dict[str, Any]:
+        """The amount as minor units of the currency; a day that is there already is named."""
+        values: dict[str, Any] = super().clean() or {}
+        currency = str(values.get("currency") or self.instance.currency).upper()
+        try:
+            exponent(currency)
+        except MoneyError:
+            self.add_error("currency" if "currency" in self.fields else None, _("This is no currency of ISO 4217."))
+            return values
+        values["currency"] = self.instance.currency = currency
+        try:
+            values["amount_minor"] = minor_from_decimal(str(values.get("amount", "")).strip(), currency)
+        except MoneyError:
+            self.add_error("amount", _("This is no amount of at least 0 in %(code)s.") % {"code": currency})
+        campaign, day = values.get("campaign"), values.get("day")
+        if (
+            not self.instance.pk
+            and day
+            and Spend.objects.filter(campaign=campaign, day=day, currency=currency, import_batch=None).exists()
+        ):
+            self.add_error("day", _("This day of the campaign is entered already; correct that row."))
+        return values
+
+
+class ReportRunForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A request for a channel report."""
+
+    class Meta:
+        model = ReportRun
+        fields = ("since", "until", "currency", "window_days")
+
+    def clean(self) -> dict[str, Any]:
+        """What the verb would refuse is said here."""
+        values: dict[str, Any] = super().clean() or {}
+        if {"since", "until", "currency", "window_days"} <= values.keys():
+            values["currency"] = self.instance.currency = values["currency"].upper()
+            try:
+                report_check(**values)
+            except ReportRefusedError as error:
+                raise forms.ValidationError(str(error)) from error
         return values

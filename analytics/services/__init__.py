@@ -1,6 +1,13 @@
 """Verbs of analytics."""
 
-from analytics.services.campaigns import NewCampaign, NewSpend, campaigns_record, spend_record
+from analytics.services.campaigns import (
+    NewCampaign,
+    NewSpend,
+    campaign_change,
+    campaigns_record,
+    spend_correct,
+    spend_record,
+)
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
 from analytics.services.visits import (
@@ -18,12 +25,14 @@ __all__ = [
     "NewTouch",
     "NewVisitor",
     "SignUp",
+    "campaign_change",
     "campaigns_record",
     "orders_settle",
     "partitions_ensure",
     "report_request",
     "report_run",
     "sign_ups_settle",
+    "spend_correct",
     "spend_record",
     "touchpoints_record",
     "visitor_merge",

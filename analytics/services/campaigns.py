@@ -73,3 +73,19 @@ def spend_record(*, spend: Sequence[NewSpend]) -> None:
         batch_size=5_000,
         ignore_conflicts=True,
     )
+
+
+@transaction.atomic
+def campaign_change(*, campaign_id: int, name: str, channel_id: int) -> None:
+    """Rename a campaign or move it to another channel; reports computed from now on follow."""
+    campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+    campaign.name, campaign.channel_id = name, channel_id
+    campaign.save(update_fields=["name", "channel"])
+
+
+@transaction.atomic
+def spend_correct(*, spend_id: int, amount_minor: int, impressions: int, clicks: int) -> None:
+    """Correct what was entered by hand; an imported row is corrected in its source and imported anew."""
+    row = Spend.objects.select_for_update(of=("self",)).get(pk=spend_id, import_batch=None)
+    row.amount_minor, row.impressions, row.clicks = amount_minor, impressions, clicks
+    row.save(update_fields=["amount_minor", "impressions", "clicks"])

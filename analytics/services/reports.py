@@ -41,7 +41,7 @@ def report_request(
     Who asks for what is waiting or being computed already gets that run. Raises ReportRefusedError on a range that ends
     before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365 days, and an unknown currency.
     """
-    _check(since, until, currency, window_days)
+    report_check(since=since, until=until, currency=currency, window_days=window_days)
     # Two who ask at once must not both find nothing.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
@@ -51,7 +51,8 @@ def report_request(
     return waiting or ReportRun.objects.create(**asked, requested_by=requested_by)
 
 
-def _check(since: date, until: date, currency: str, window_days: int) -> None:
+def report_check(*, since: date, until: date, currency: str, window_days: int) -> None:
+    """Raise ReportRefusedError where no report could be computed as asked, as `report_request` does."""
     if until < since:
         text = _("The report would end on %(until)s, before it begins on %(since)s.")
         raise ReportRefusedError(text % {"until": until, "since": since})

@@ -13,7 +13,7 @@ from accounts.rules import may, may_enter, roles_of
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context of `portal_shell.html`: navigation, room, who reads."""
     user = request.user
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"label": _("Overview"), "url": reverse("analytics:overview"), "icon": "chart"},
         {"label": _("Campaigns"), "url": reverse("analytics:campaigns"), "icon": "megaphone"},
     ]
@@ -29,7 +29,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         )
         if _is_on_desk(name) and may(user, "view", name.replace("_", ".", 1))
     ]
-    groups = [{"label": "", "entries": entries}]
+    groups: list[dict[str, Any]] = [{"label": "", "entries": entries}]
     if desk and may_enter(user, "admin"):
         groups.append({"label": _("Back office"), "entries": desk})
     roles = sorted(str(Role(role).label) for role in roles_of(user))

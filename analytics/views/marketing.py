@@ -146,7 +146,7 @@ def progress(request: HttpRequest, run_id: int) -> HttpResponse:
 def again(request: HttpRequest) -> HttpResponse:
     """Ask for the report of the address once more, with what has become known since."""
     user = _reader(request)
-    request.GET = request.POST  # type: ignore[assignment]  # the form carries the page's own keys
+    request.GET = request.POST  # the form carries the page's own keys
     asked = asking.read(request, visible_to=user)
     if not may(user, "add", "analytics.reportrun"):
         return HttpResponse(_("Your role reads reports; it does not ask for them."), status=403)
