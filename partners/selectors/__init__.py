@@ -1,5 +1,6 @@
 """Reads of the partner programme."""
 
+from partners.selectors.agreements import agreements_of
 from partners.selectors.earnings import (
     TABS,
     EarningLine,
@@ -27,6 +28,7 @@ __all__ = [
     "Slice",
     "Terms",
     "Waterfall",
+    "agreements_of",
     "earned_minor",
     "earning_by_channel",
     "earning_by_course",
