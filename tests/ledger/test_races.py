@@ -1,8 +1,6 @@
 """Several connections against one committed database; each race is first shown to be one."""
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import connections, transaction
@@ -13,30 +11,9 @@ from ledger.models import BalanceSnapshot, JournalEntry, Posting
 from ledger.selectors import balance_of
 from ledger.services import entries_post, snapshot_take
 from tests.ledger.desk import draft, party
+from tests.ledger.together import together
 
 pytestmark = pytest.mark.race
-
-
-def together(*jobs: Callable[[], Any]) -> list[Any]:
-    """Run jobs at once, each on a connection of its own; returns results or exceptions in order."""
-    results: list[Any] = [None] * len(jobs)
-    gate = threading.Barrier(len(jobs))
-
-    def run(i: int) -> None:
-        gate.wait(10)
-        try:
-            results[i] = jobs[i]()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            results[i] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(jobs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 def book(sources: list[str]) -> list[bool]:
