@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Level(models.TextChoices):
@@ -39,7 +40,7 @@ class OrderState(models.TextChoices):
     """Where an order stands."""
 
     PLACED = "placed", _("Placed")
-    PAID = "paid", _("Paid")
+    PAID = "paid", pgettext_lazy("order", "Paid")
     CANCELLED = "cancelled", _("Cancelled")
     VOIDED = "voided", _("Voided")
 

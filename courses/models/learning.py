@@ -4,6 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.audit import tracked
 from accounts.models import User
@@ -75,7 +76,7 @@ class Rating(models.Model):
 
     class Meta:
         verbose_name = _("rating")
-        verbose_name_plural = _("ratings")
+        verbose_name_plural = pgettext_lazy("stars", "ratings")
         constraints = [
             models.UniqueConstraint(fields=["user", "course"], name="courses_rated_once"),
             models.CheckConstraint(condition=models.Q(stars__gte=1, stars__lte=5), name="courses_rating_range"),

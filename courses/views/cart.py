@@ -108,9 +108,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         if "place" in request.POST:
             return _placed(request, user, code, currency)
     context = {"quote": quote, "form": form, "currency": currency, "is_free": not quote.total_minor, "private": True}
-    return shop(
-        request, "courses/checkout.html", context, place="cart", status=422 if refusal and request.POST else 200
-    )
+    return shop(request, "courses/checkout.html", context, place="cart")
 
 
 @require_safe
