@@ -91,5 +91,5 @@ class Cast:
     def client_of(self, user: User) -> Client:
         """A browser in which the person is logged in."""
         client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user)
         return client

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -180,15 +181,11 @@ def entrance(door: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[
     return decorate
 
 
-class RoleBackend:
-    """Django's permissions by the matrix. It logs nobody in; allauth's backend does that."""
+class RoleBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth ships no types
+    """allauth's log-in by address and password, with Django's permissions answered by the matrix and by nothing else.
 
-    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
-        """Nobody."""
-
-    def get_user(self, user_id: int) -> User | None:
-        """The person, for sessions that name this backend."""
-        return User.objects.filter(pk=user_id).first()
+    Groups and single permissions, which Django would also ask for, grant nothing.
+    """
 
     def has_perm(self, user: Reader, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's names
         """`app.action_model`, as Django's admin asks; models of ours all have a row in the matrix."""
@@ -199,3 +196,20 @@ class RoleBackend:
     def has_module_perms(self, user: Reader, app_label: str) -> bool:
         """Whether any model of the app may be viewed."""
         return any(model.startswith(f"{app_label}.") and may(user, "view", model) for model in MATRIX)
+
+    def get_user_permissions(self, user: Reader, obj: Any = None) -> set[str]:  # noqa: ARG002
+        """None: nothing is granted one by one."""
+        return set()
+
+    def get_group_permissions(self, user: Reader, obj: Any = None) -> set[str]:  # noqa: ARG002
+        """None: there are no groups."""
+        return set()
+
+    def get_all_permissions(self, user: Reader, obj: Any = None) -> set[str]:  # noqa: ARG002
+        """Every action of the matrix that the person may do."""
+        return {
+            f"{model.partition('.')[0]}.{action}_{model.partition('.')[2]}"
+            for model, row in MATRIX.items()
+            for action in {*V, *(action for actions in row.values() for action in actions)}
+            if may(user, action, model)
+        }

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -28,7 +29,9 @@ def you(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     said = consents_now(user=user)
     data = request.POST if request.method == "POST" else None
-    details = YouForm(data, initial={"name": user.name, "name_zh": user.name_zh, "language": user.language})
+    details = YouForm(
+        data, initial={"name": user.name, "name_zh": user.name_zh, "language": user.language or get_language()}
+    )
     consents = ConsentsForm(data, initial=said)
     if data is not None and details.is_valid() and consents.is_valid():
         return _save(request, user, details, consents)

@@ -54,13 +54,9 @@ class DeliveryLines(Reading, TabularInline):
 
     model = Delivery
     extra = 0
-    fields = ("handler", "queue", "display_state", "attempts", "due_at", "done_at", "reason")
+    fields = ("handler", "queue", "state", "attempts", "due_at", "done_at", "reason")
     readonly_fields = fields
-
-    @display(description=_("state"), label=STATE_TONES)
-    def display_state(self, obj: Delivery) -> tuple[str, str]:
-        """Due, done or parked."""
-        return obj.state, str(obj.get_state_display())
+    hide_title = True
 
 
 class StandingFilter(DropdownFilter):
@@ -94,8 +90,8 @@ class OutboxEventAdmin(Reading, ModelAdmin):
     ordering = ("-pk",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("display_event", "key", ("occurred_at", "recorded_at"), "display_payload")
-    readonly_fields = ("display_event", "display_payload")
+    fields = ("name", "key", ("occurred_at", "recorded_at"), "display_payload")
+    readonly_fields = ("display_payload",)
     inlines = (DeliveryLines,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEvent]:
@@ -139,8 +135,7 @@ class DeliveryAdmin(Reading, ModelAdmin):
     ordering = ("-state", "-pk")  # parked, due, done: the alphabet happens to agree
     list_per_page = 50
     show_full_result_count = False
-    fields = ("event", "handler", "queue", "display_state", "attempts", "due_at", "done_at", "reason")
-    readonly_fields = ("display_state",)
+    fields = ("event", "handler", "queue", "state", "attempts", "due_at", "done_at", "reason")
     actions = ("try_again",)
 
     @display(description=_("state"), label=STATE_TONES, ordering="state")

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.choices import Role
-from accounts.rules import DOORS, MATRIX, RoleBackend, allows, is_creator, is_staff, may, may_enter, roles_of, seats_of
+from accounts.models import User
+from accounts.rules import DOORS, MATRIX, allows, is_creator, is_staff, may, may_enter, roles_of, seats_of
 from accounts.services import role_grant
 from tests.cast import Cast
 
@@ -139,16 +140,25 @@ def test_strangers_may_do_nothing(db: None) -> None:
     assert not may_enter(stranger, "creator")
 
 
-def test_the_backend_logs_nobody_in(cast: Cast) -> None:
-    backend = RoleBackend()
-    assert backend.authenticate(None, login=cast.lee.email, password="x") is None  # type: ignore[func-returns-value]
-    assert backend.get_user(cast.lee.pk) == cast.lee
-    assert backend.get_user(0) is None
+def test_groups_and_single_permissions_grant_nothing(cast: Cast) -> None:
+    group = Group.objects.create(name="all")
+    group.permissions.set(Permission.objects.all())
+    cast.lee.groups.add(group)
+    cast.lee.user_permissions.set(Permission.objects.all())
+    lee = User.objects.get(pk=cast.lee.pk)
+    assert not lee.has_perm("accounts.view_user")
+    assert lee.get_all_permissions() == set()
+    assert not lee.has_module_perms("accounts")
+
+
+def test_all_permissions_are_those_of_the_matrix(cast: Cast) -> None:
+    granted = cast.finn.get_all_permissions()
+    assert "partners.approve_agreementversion" in granted
+    assert all(cast.finn.has_perm(perm) for perm in granted)
+    assert "accounts.add_rolegrant" not in granted
 
 
 def test_a_whole_page_of_questions_is_one_query(cast: Cast) -> None:
-    from accounts.models import User
-
     mei = User.objects.get(pk=cast.mei.pk)
     with CaptureQueriesContext(connection) as queries:
         for model in MATRIX:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateTimeFilter
@@ -58,13 +59,13 @@ class LabelFilter(DropdownFilter):
 class AuditEntryAdmin(ReadingDesk):
     """The trail, newest first. It cannot be changed, here or anywhere."""
 
-    list_display = ("at", "display_label", "display_object", "display_actor", "display_request")
-    list_display_links = ("at", "display_object")
+    list_display = ("display_time", "display_label", "display_object", "display_actor", "display_request")
+    list_display_links = ("display_time", "display_object")
     list_filter = (SourceFilter, LabelFilter, ("actor", AutocompleteSelectFilter), ("at", RangeDateTimeFilter))
     search_fields = ("actor__email", "actor__name", "url", "=object_id")
     search_help_text = _("Person who acted, address of the request, number of the row")
     ordering = ("-at", "-number")
-    fields = ("at", "display_label", "display_object", "display_actor", "display_request", "display_changes")
+    fields = ("display_time", "display_change", "display_object", "display_actor", "display_request", "display_changes")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
@@ -78,6 +79,16 @@ class AuditEntryAdmin(ReadingDesk):
         if not number.isdigit():
             return None
         return self.get_queryset(request).filter(source=source, number=int(number)).first()
+
+    @display(description=_("time"), ordering="at")
+    def display_time(self, obj: AuditEntry) -> str:
+        """To the second, in the platform's time zone."""
+        return f"{localtime(obj.at):%Y-%m-%d %H:%M:%S}"
+
+    @display(description=_("change"))
+    def display_change(self, obj: AuditEntry) -> str:
+        """The word alone."""
+        return str(self.display_label(obj)[1])
 
     @display(
         description=_("change"),

@@ -19,7 +19,7 @@ from accounts.models import ImportBatch, ImportedRow
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadingDesk):
-    """Imports with their receipts; `manage.py import_business` makes them, `manage.py reverse_import` takes them back."""
+    """Imports with their receipts; `import_business` makes them, `reverse_import` takes them back."""
 
     list_display = ("display_batch", "display_state", "display_rows", "actor", "created_at", "reversed_at")
     list_filter = (("state", ChoicesDropdownFilter), "source", ("created_at", RangeDateTimeFilter))
@@ -27,10 +27,10 @@ class ImportBatchAdmin(ReadingDesk):
     search_fields = ("source", "=pk")
     ordering = ("-created_at", "-pk")
     fieldsets = (
-        (None, {"fields": (("source", "display_state"), ("actor", "created_at", "reversed_at"), "display_rows")}),
+        (None, {"fields": (("source", "state"), ("actor", "created_at", "reversed_at"), "display_rows")}),
         (_("Receipt"), {"fields": ("display_receipt",)}),
     )
-    readonly_fields = ("display_state", "display_rows", "display_receipt")
+    readonly_fields = ("display_rows", "display_receipt")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportBatch]:
         """With the number of rows."""

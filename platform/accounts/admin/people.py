@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
@@ -16,6 +18,7 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts import services
 from accounts.admin.base import Desk, Lines, ReadingDesk, clerk, refuse
@@ -123,6 +126,17 @@ class UserAdmin(Desk):
     def display_parties(self, obj: Any) -> str:
         """Names of their parties."""
         return ", ".join(str(seat.party) for seat in obj.live_seats) or "–"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Languages are chosen, not typed."""
+        if db_field.name == "language":
+            return forms.ChoiceField(
+                label=db_field.verbose_name.capitalize(),
+                choices=[("", _("As the browser asks")), *settings.LANGUAGES],
+                required=False,
+                widget=UnfoldAdminSelectWidget,
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> tuple[type[Lines], ...]:
         """Roles and seats wait until the person exists."""

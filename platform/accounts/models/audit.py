@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.user import User
@@ -36,4 +37,5 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit trail")
 
     def __str__(self) -> str:
-        return self.id
+        kind = self.source.partition("_")[2].removesuffix("event")
+        return f"{kind} {self.object_id} · {timezone.localtime(self.at):%Y-%m-%d %H:%M:%S}"

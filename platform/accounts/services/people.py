@@ -79,7 +79,7 @@ def persons_create(*, persons: Sequence[NewPerson], by: User | None = None) -> l
                 name=person.name,
                 name_zh=person.name_zh,
                 password=make_password(person.password),
-                language=person.language or settings.LANGUAGE_CODE,
+                language=person.language,
                 date_joined=person.joined_at or now,
                 import_batch_id=person.import_batch_id,
             )
