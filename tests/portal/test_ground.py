@@ -88,11 +88,13 @@ def portal(data: Path, user: str) -> Runner:
 
 
 @pytest.fixture(scope="session")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _made() -> Iterator[Path]:
     """PostgreSQL's data after a first start, to be copied: making it takes longer than most tests."""
-    made = tmp_path_factory.mktemp("ground") / "data"
-    Runner(made, USERS[0]).run(START)
-    return made
+    # Not under pytest's own folder: every pytest that starts closes that folder to all but its user.
+    home = Path(tempfile.mkdtemp(prefix="ground-", dir="/tmp"))
+    Runner(home / "data", USERS[0]).run(START)
+    yield home / "data"
+    shutil.rmtree(home)
 
 
 @pytest.fixture
