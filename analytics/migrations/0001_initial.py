@@ -40,12 +40,11 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('analytics_touchpoint_partition'));
-    IF to_regclass(name) IS NULL THEN
-        EXECUTE format(
-            'CREATE TABLE %I PARTITION OF analytics_touchpoint FOR VALUES FROM (%L) TO (%L)',
-            name, first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month')::timestamp AT TIME ZONE 'UTC'
-        );
-    END IF;
+    -- IF NOT EXISTS looks again with a lock held; to_regclass may answer from a cache that waiting did not refresh.
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS %I PARTITION OF analytics_touchpoint FOR VALUES FROM (%L) TO (%L)',
+        name, first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month')::timestamp AT TIME ZONE 'UTC'
+    );
 END $$;
 """
 

@@ -1,0 +1,191 @@
+"""The desk for evidence: who may open which page, what it costs, and that it writes by the verbs."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.services import batch_open
+from analytics import tasks
+from analytics.models import Campaign, Conversion, ReportRun, Spend, Touchpoint, Visitor
+from analytics.services import orders_settle, report_request, report_run
+from tests.cast import Cast
+from tests.factories import evidence
+from tests.factories.courses import course, learner
+
+pytestmark = pytest.mark.usefixtures("everything")
+NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)
+ROOT = "/admin/analytics"
+PAGES = {
+    f"{ROOT}/visitor/": "mk",
+    f"{ROOT}/touchpoint/": "mk",
+    f"{ROOT}/conversion/": "mfk",
+    f"{ROOT}/campaign/": "mfk",
+    f"{ROOT}/campaign/add/": "k",
+    f"{ROOT}/spend/": "mfk",
+    f"{ROOT}/spend/add/": "k",
+    f"{ROOT}/reportrun/": "mfk",
+    f"{ROOT}/reportrun/add/": "mfk",
+}
+"""Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
+PEOPLE = {"m": "mei", "f": "finn", "k": "marco", "o": "olga"}
+
+
+def rows(number: int) -> None:
+    """Evidence for every list."""
+    of, mail, ids = course(), evidence.channel("mail"), []
+    for _ in range(number):
+        person = learner()
+        key = evidence.visitor(NOON, person)
+        evidence.touches(key, (mail, NOON))
+        evidence.spend(mail, NOON, 1_250)
+        ids.append(evidence.order(of, at=NOON, buyer=person, key=key).pk)
+    orders_settle(order_ids=ids)
+    report_run(run_id=report_request(since=date(2026, 3, 1), until=date(2026, 3, 31), currency="CNY").pk)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_open_for_the_roles_of_the_matrix_alone(cast: Cast, path: str) -> None:
+    rows(1)
+    for letter, name in PEOPLE.items():
+        expected = 200 if letter in PAGES[path] else 403
+        assert cast.client_of(getattr(cast, name)).get(path).status_code == expected, name
+    reads = 403 if path.endswith("/add/") else 200
+    assert cast.client_of(cast.ada).get(path).status_code == reads
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if not path.endswith("/add/")])
+def test_lists_cost_the_same_for_many_rows(cast: Cast, path: str) -> None:
+    client, counts = cast.client_of(cast.marco), []
+    for number in (2, 7):
+        rows(number)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(path).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert counts[1] <= 20
+
+
+@pytest.mark.parametrize("model", [Visitor, Touchpoint, Conversion, ReportRun, Campaign, Spend])
+def test_every_row_has_a_page(cast: Cast, model: Any) -> None:
+    rows(2)
+    pk = model.objects.order_by("pk").values_list("pk", flat=True)[0]
+    address = f"{ROOT}/{model._meta.model_name}/{pk}/change/"
+    answer = cast.client_of(cast.marco).get(address)
+    assert answer.status_code == 200
+    if model in (Conversion, ReportRun):
+        assert "Mail" in answer.content.decode()
+
+
+def test_searches_find_by_the_whole_key(cast: Cast) -> None:
+    rows(2)
+    client = cast.client_of(cast.marco)
+    visitor = Visitor.objects.order_by("pk")[0]
+    for page in ("visitor", "touchpoint", "conversion"):
+        text = client.get(f"{ROOT}/{page}/", {"q": str(visitor.key)}).content.decode()
+        assert text.count('name="_selected_action"') + text.count("data-row") >= 0
+        assert "0 results" not in text
+
+
+def test_evidence_is_not_written_by_hand(cast: Cast) -> None:
+    rows(1)
+    touch = Touchpoint.objects.get()
+    for name in ("marco", "mei", "ada"):
+        client = cast.client_of(getattr(cast, name))
+        assert client.post(f"{ROOT}/touchpoint/{touch.pk}/change/", {"landing": "/x"}).status_code == 403
+        assert client.post(f"{ROOT}/touchpoint/{touch.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert client.get(f"{ROOT}/visitor/add/").status_code == 403
+
+
+def test_spend_is_entered_in_the_currencys_own_decimals_and_can_be_corrected(cast: Cast) -> None:
+    evidence.spend(evidence.channel("mail"), NOON, 1)
+    campaign = Campaign.objects.get()
+    client = cast.client_of(cast.marco)
+    form = {
+        "campaign": campaign.pk,
+        "day": "2026-03-16",
+        "amount": "1250.05",
+        "currency": "usd",
+        "impressions": 9,
+        "clicks": 3,
+    }
+    assert client.post(f"{ROOT}/spend/add/", form).status_code == 302
+    row = Spend.objects.get(day=date(2026, 3, 16))
+    assert (row.amount_minor, row.currency, row.clicks) == (125_005, "USD", 3)
+    assert client.post(f"{ROOT}/spend/{row.pk}/change/", {**form, "amount": "1000.00"}).status_code == 302
+    row.refresh_from_db()
+    assert row.amount_minor == 100_000
+    assert "1,000.00 USD" in client.get(f"{ROOT}/spend/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"amount": "12.345"}, "This is no amount"),
+        ({"amount": "-1"}, "This is no amount"),
+        ({"amount": "=1+1"}, "This is no amount"),
+        ({"currency": "QQQ"}, "no currency"),
+        ({"day": "2026-03-15"}, "entered already"),
+    ],
+)
+def test_wrong_spend_is_refused_with_the_field_named(cast: Cast, change: dict[str, str], words: str) -> None:
+    evidence.spend(evidence.channel("mail"), NOON, 1)
+    form = {
+        "campaign": Campaign.objects.get().pk,
+        "day": "2026-03-16",
+        "amount": "1.00",
+        "currency": "CNY",
+        "impressions": 0,
+        "clicks": 0,
+    }
+    answer = cast.client_of(cast.marco).post(f"{ROOT}/spend/add/", {**form, **change})
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Spend.objects.count() == 1
+
+
+def test_imported_spend_stays_as_its_file_says(cast: Cast) -> None:
+    batch = batch_open(source="shop", actor=None)
+    evidence.spend(evidence.channel("mail"), NOON, 777, batch_id=batch.pk)
+    row, client = Spend.objects.get(), cast.client_of(cast.marco)
+    address = f"{ROOT}/spend/{row.pk}/change/"
+    assert "7.77 CNY" in client.get(address).content.decode()
+    assert client.post(address, {"amount": "1.00", "impressions": 0, "clicks": 0}).status_code == 403
+    assert client.post(f"{ROOT}/spend/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_campaign_is_entered_and_moved_to_another_channel(cast: Cast) -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    client = cast.client_of(cast.marco)
+    form = {"name": "Spring", "channel": mail, "source": "google", "external_id": "77"}
+    assert client.post(f"{ROOT}/campaign/add/", form).status_code == 302
+    campaign = Campaign.objects.get()
+    changed = {**form, "name": "Spring again", "channel": ads, "source": "forged"}
+    assert client.post(f"{ROOT}/campaign/{campaign.pk}/change/", changed).status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.channel_id, campaign.source) == ("Spring again", ads, "google")
+
+
+def test_reports_are_asked_for_and_asked_for_again(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    woken: list[int] = []
+    monkeypatch.setattr(tasks.report, "apply_async", lambda args, **options: woken.append(args[0]))
+    client = cast.client_of(cast.finn)
+    form = {"since": "2026-03-01", "until": "2026-03-31", "currency": "cny", "window_days": 30}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(f"{ROOT}/reportrun/add/", form).status_code == 302
+    run = ReportRun.objects.get()
+    assert (run.currency, run.requested_by, woken) == ("CNY", cast.finn, [run.pk])
+    report_run(run_id=run.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"{ROOT}/reportrun/", {"action": "compute_again", "_selected_action": [run.pk]})
+    assert len(woken) == 2
+    again = ReportRun.objects.order_by("-pk")[0]
+    assert (again.since, again.until, again.state) == (run.since, run.until, "queued")
+    refused = client.post(f"{ROOT}/reportrun/add/", {**form, "until": "2026-02-01"}).content.decode()
+    assert "before it begins" in refused
+    cast.client_of(cast.ada).post(f"{ROOT}/reportrun/", {"action": "compute_again", "_selected_action": [run.pk]})
+    assert ReportRun.objects.count() == 2

@@ -1,0 +1,232 @@
+"""How a page that somebody opens becomes a touch: the rules' table, the middleware, tracking links."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+from django.test import Client
+
+from analytics.models import Touchpoint, Visitor
+from analytics.rules import KIND_RULES, ArrivalRule, ChannelMap, classify
+from analytics.services.arrivals import is_robot
+from courses.models import Order
+from ledger.models import JournalEntry
+from partners.services import link_create
+from tests.cast import Cast
+from tests.factories import evidence
+from tests.factories.courses import course
+from tests.partners import desk
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0"
+SHOP = ChannelMap(rules=KIND_RULES, own=["https://shop.example/"])
+SHARED = "https://shop.example/courses/a/"
+
+
+@pytest.mark.parametrize(
+    ("query", "referrer", "expected"),
+    [
+        ("", "", "direct"),
+        ("", "https://shop.example/courses/", "direct"),
+        ("?gclid=x&utm_source=facebook&utm_medium=social", "", "paid_search"),
+        ("?fbclid=x", "https://l.facebook.com/", "paid_social"),
+        ("?utm_source=google&utm_medium=cpc", "https://m.facebook.com/", "paid_search"),
+        ("?UTM_SOURCE=Newsletter&utm_medium=Email", "", "email"),
+        ("?utm_source=reef&utm_medium=affiliate", "", "partner"),
+        ("?utm_source=unknown&utm_medium=strange", "https://www.google.com/", "organic_search"),
+        ("", "https://www.google.com.ua/", "organic_search"),
+        ("", "https://www.baidu.com/s?wd=x", "organic_search"),
+        ("", "https://t.co/abc", "organic_social"),
+        ("", "https://www.microsoft.com/", "referral"),
+        ("", "https://netflix.com/", "referral"),
+        ("", "https://shop.example.evil.test/", "referral"),
+        ("", "https://www.youtube.com/watch", "video"),
+        ("", "android-app://com.example", "referral"),
+        ("", "http://[broken", "direct"),
+        ("?utm_source=", "", "direct"),
+    ],
+)
+def test_an_arrival_belongs_to_the_first_mark_that_it_bears(query: str, referrer: str, expected: str) -> None:
+    assert classify(landing=SHARED + query, referrer=referrer, channels=SHOP).channel == expected
+
+
+def test_an_arrival_keeps_the_marks_it_was_read_from() -> None:
+    arrival = classify(
+        landing=SHARED + "?gclid=abc&campaignid=77&utm_source=google&utm_medium=cpc&secret=1",
+        referrer="https://WWW.Google.com/search?q=private",
+        channels=SHOP,
+    )
+    assert arrival.utm == {"utm_source": "google", "utm_medium": "cpc"}
+    assert (arrival.click_id, arrival.campaign_id, arrival.referrer_host) == ("gclid=abc", "77", "www.google.com")
+
+
+def test_rules_are_met_in_their_order() -> None:
+    rules = [ArrivalRule("first", utm=("x", "")), ArrivalRule("second", utm=("x", "y"))]
+    found = classify(landing="/?utm_source=x&utm_medium=y", referrer="", channels=ChannelMap(rules=rules, own=[]))
+    assert found.channel == "first"
+
+
+@pytest.mark.parametrize("agent", ["", "Googlebot/2.1", "curl/8", "Slackbot-LinkExpanding 1.0", "HeadlessChrome"])
+def test_robots_are_known(agent: str) -> None:
+    assert is_robot(agent)
+    assert not is_robot(BROWSER)
+
+
+def visit(client: Client, path: str = "/accounts/login/", **extra: Any) -> Any:
+    return client.get(path, headers={"User-Agent": BROWSER, **extra.pop("headers", {})}, **extra)
+
+
+@pytest.fixture
+def landing(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The log-in page stands for a storefront page: a page without rows of its own."""
+    from analytics import middleware
+
+    doors = tuple(door for door in middleware.BACK_OFFICE if door != "/accounts/")
+    monkeypatch.setattr(middleware, "BACK_OFFICE", doors)
+    return "/accounts/login/"
+
+
+@pytest.mark.usefixtures("everything")
+class TestMiddleware:
+    """What a page leaves behind."""
+
+    def test_a_first_visit_is_one_direct_touch_and_the_next_page_is_none(self, landing: str) -> None:
+        client = Client()
+        visit(client, landing)
+        visit(client, landing)
+        visit(client, landing, headers={"Referer": "http://testserver/accounts/signup/"})
+        (touch,) = Touchpoint.objects.select_related("channel", "visitor")
+        assert (touch.channel.kind, touch.landing, touch.owner_id) == ("direct", landing, None)
+        assert str(touch.visitor.key) == client.cookies["tv"].value
+        cookie = client.cookies["tv"]
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+    def test_a_campaign_is_a_touch_each_time(self, landing: str) -> None:
+        client = Client()
+        for _ in range(2):
+            visit(client, landing + "?utm_source=news&utm_medium=email&utm_campaign=may")
+        assert list(Touchpoint.objects.values_list("channel__kind", "utm__utm_campaign")) == [("email", "may")] * 2
+        assert Visitor.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"User-Agent": "Googlebot/2.1"},
+            {"Sec-Purpose": "prefetch;prerender"},
+            {"Purpose": "prefetch"},
+            {"HX-Request": "true"},
+        ],
+    )
+    def test_robots_prefetches_and_fragments_leave_none(self, landing: str, headers: dict[str, str]) -> None:
+        visit(Client(), landing, headers=headers)
+        assert not Touchpoint.objects.exists()
+
+    @pytest.mark.parametrize("header", ["DNT", "Sec-GPC"])
+    def test_who_declines_gets_no_cookie_and_cannot_be_followed(self, landing: str, header: str) -> None:
+        client = Client()
+        for _ in range(2):
+            visit(client, landing + "?gclid=1", headers={header: "1"})
+        assert "tv" not in client.cookies
+        assert list(Touchpoint.objects.values_list("consent", flat=True)) == [False, False]
+        assert Visitor.objects.count() == 2
+
+    def test_staff_pages_and_errors_record_nothing(self, cast: Cast) -> None:
+        client = cast.client_of(cast.marco)
+        for path in ("/marketing/?utm_source=a&utm_medium=email", "/admin/", "/no-such-page/?gclid=1", "/healthz"):
+            visit(client, path)
+        assert not Touchpoint.objects.exists()
+
+    def test_a_page_does_not_fail_when_its_arrival_does(self, landing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        from analytics import middleware
+
+        def broken(**facts: Any) -> None:
+            raise DatabaseError("disk full")
+
+        monkeypatch.setattr(middleware, "arrival_record", broken)
+        assert visit(Client(), landing).status_code == 200
+
+    def test_a_forged_cookie_is_replaced(self, landing: str) -> None:
+        client = Client()
+        client.cookies["tv"] = "'; DROP TABLE"
+        visit(client, landing)
+        assert UUID(client.cookies["tv"].value)
+
+    def test_a_browser_is_its_persons_from_the_first_page_after_the_login(self, cast: Cast, landing: str) -> None:
+        client = Client()
+        visit(client, landing + "?gclid=1")
+        client.force_login(cast.lee, backend="allauth.account.auth_backends.AuthenticationBackend")
+        visit(client, "/accounts/email/")
+        assert Visitor.objects.get().user == cast.lee
+        client.force_login(cast.bob, backend="allauth.account.auth_backends.AuthenticationBackend")
+        visit(client, "/accounts/email/")
+        assert Visitor.objects.get().user == cast.lee
+
+
+@pytest.mark.usefixtures("everything")
+class TestLinks:
+    """`/go/CODE`."""
+
+    @pytest.fixture
+    def link(self, cast: Cast) -> Any:
+        reef = desk.party("reef")
+        way = desk.channel("reef", reef)
+        return link_create(code="reef-1", channel=way, owner=reef, destination="/accounts/login/?a=1", campaign="may")
+
+    def test_following_a_link_is_one_touch_of_its_owner(self, link: Any) -> None:
+        client = Client()
+        answer = visit(client, "/go/reef-1", headers={"Referer": "https://blog.example/post?private=1"})
+        assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?a=1")
+        assert "no-store" in answer["Cache-Control"]
+        (touch,) = Touchpoint.objects.all()
+        assert (touch.link_id, touch.owner_id, touch.channel_id) == (link.pk, link.owner_id, link.channel_id)
+        assert (touch.referrer_host, touch.utm) == ("blog.example", {"utm_campaign": "may"})
+        assert str(touch.visitor.key) == client.cookies["tv"].value
+
+    def test_a_click_moves_no_money(self, link: Any) -> None:
+        for _ in range(3):
+            visit(Client(), "/go/reef-1")
+        assert Touchpoint.objects.count() == 3
+        assert not JournalEntry.objects.exists()
+        assert not Order.objects.exists()
+
+    @pytest.mark.parametrize("headers", [{"User-Agent": "Twitterbot/1.0"}, {"Sec-Purpose": "prefetch"}])
+    def test_robots_and_prefetches_are_sent_on_and_leave_none(self, link: Any, headers: dict[str, str]) -> None:
+        assert visit(Client(), "/go/reef-1", headers=headers).status_code == 302
+        assert Client().head("/go/reef-1", headers={"User-Agent": BROWSER}).status_code == 302
+        assert not Touchpoint.objects.exists()
+
+    def test_unknown_and_retired_links_are_not_found_and_nothing_may_be_posted(self, link: Any) -> None:
+        assert visit(Client(), "/go/nowhere").status_code == 404
+        assert Client().post("/go/reef-1").status_code == 405
+        type(link).objects.filter(pk=link.pk).update(is_active=False)
+        assert visit(Client(), "/go/reef-1").status_code == 404
+        assert not Touchpoint.objects.exists()
+
+    @pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)"])
+    def test_nobody_is_sent_off_the_site(self, link: Any, away: str) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            type(link).objects.filter(pk=link.pk).update(destination=away)
+        answer = visit(Client(), f"/go/reef-1?next={away}")
+        assert answer["Location"] == "/accounts/login/?a=1"
+
+    def test_the_visitor_goes_on_when_the_touch_fails(self, link: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        from analytics.views import go
+
+        def broken(**facts: Any) -> None:
+            raise DatabaseError("disk full")
+
+        monkeypatch.setattr(go, "link_follow", broken)
+        assert visit(Client(), "/go/reef-1").status_code == 302
+
+
+@pytest.mark.usefixtures("everything")
+def test_the_link_of_the_journey_is_what_settlement_sees() -> None:
+    from analytics.selectors import touches_before
+    from tests.factories.courses import NOON
+
+    reef = desk.party("reef")
+    key = uuid4()
+    evidence.touches(key, (evidence.channel("reef", owner_id=reef.pk), NOON), owner_id=reef.pk)
+    course()
+    (touch,) = touches_before(user_ids=[], visitor_keys=[key], since=NOON, until=NOON)
+    assert (touch.owner_id, touch.visitor_key, touch.user_id) == (reef.pk, key, None)

@@ -1,0 +1,243 @@
+"""The marketer's pages: who may enter, figures that sum, waiting, failing, CSV."""
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from analytics import tasks
+from analytics.models import ReportRun
+from analytics.services import orders_settle, report_request, report_run
+from partners.models import Channel
+from tests.cast import Cast
+from tests.factories import evidence
+from tests.factories.courses import course, learner
+
+pytestmark = pytest.mark.usefixtures("everything")
+NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)
+MARCH = {"since": "2026-03-01", "until": "2026-03-31", "currency": "CNY", "window": "30"}
+PAGES = ["/marketing/", "/marketing/campaigns/"]
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[int]:
+    """The runs that were handed to a worker."""
+    found: list[int] = []
+    monkeypatch.setattr(tasks.report, "apply_async", lambda args, **options: found.append(args[0]))
+    return found
+
+
+def business(channels: int = 3) -> None:
+    """Some orders through some channels, one without any touch."""
+    of, ids = course(), []
+    for number in range(channels):
+        way = evidence.channel(f"way{number}")
+        for size in range(number + 1):
+            person = learner()
+            key = evidence.visitor(NOON, person)
+            evidence.touches(key, (evidence.channel("way0"), NOON - timedelta(days=1)), (way, NOON))
+            ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=9_999 + size).pk)
+        evidence.spend(way, NOON, 3_333)
+    ids.append(evidence.order(of, at=NOON, minor=7_777).pk)
+    orders_settle(order_ids=ids)
+
+
+def computed() -> ReportRun:
+    """The report of March, done."""
+    return report_run(run_id=report_request(since=date(2026, 3, 1), until=date(2026, 3, 31), currency="CNY").pk)
+
+
+def page(client: Client, path: str = "/marketing/", **query: str) -> str:
+    """The page of March."""
+    answer = client.get(f"{path}?{urlencode({**MARCH, **query})}")
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def table(html: str, name: str) -> list[list[str]]:
+    """The texts of the cells of a section's table, row by row, heads left out."""
+    body = html.partition(f'id="{name}"')[2].partition("</table>")[0].partition("<tbody>")[2]
+    rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
+    return [
+        [
+            " ".join(re.sub(r"<small.*?</small>|<[^>]+>", " ", cell).split())
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/marketing/report.csv"])
+def test_only_people_whose_role_opens_the_door_may_enter(cast: Cast, path: str, woken: list[int]) -> None:
+    computed()
+    where = f"{path}?{urlencode(MARCH)}"
+    for name, status in {
+        "marco": 200,
+        "mei": 200,
+        "finn": 200,
+        "ada": 200,
+        "olga": 403,
+        "alice": 403,
+        "lee": 403,
+    }.items():
+        assert cast.client_of(getattr(cast, name)).get(where).status_code == status, name
+    assert Client().get(where)["Location"].startswith("/accounts/login/")
+
+
+def test_every_column_of_the_table_sums_to_the_total_and_unattributed_is_a_row(cast: Cast) -> None:
+    business()
+    computed()
+    rows = table(page(cast.client_of(cast.marco)), "channels")
+    *channels, unattributed, total = rows
+    assert unattributed[0] == "Unattributed"
+    assert [row[0] for row in channels] == ["Way0", "Way2", "Way1"]
+    for place in range(1, 9):
+        figures = [int(row[place].replace(",", "")) if row[place] != "–" else 0 for row in rows]
+        assert sum(figures[:-1]) == figures[-1], place
+    # 6 orders of 99.99 to 100.01 and one of 77.77: 677.74
+    assert total[2] == "678"
+    assert unattributed[2:9] == ["78"] * 7
+
+
+def test_the_second_table_sums_too(cast: Cast) -> None:
+    business()
+    computed()
+    rows = table(page(cast.client_of(cast.marco), model="first_touch"), "people")
+    for place in range(1, 6):
+        figures = [float(re.sub(r"[^0-9.]", "", row[place])) for row in rows]
+        assert round(sum(figures[:-1]), 1) == figures[-1], place
+    assert rows[-1][1:6] == ["12", "6 visitors", "0.0", "7.0 orders", "7.0"]
+
+
+def test_choosing_a_range_without_a_run_asks_for_one_once(
+    cast: Cast, woken: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    client = cast.client_of(cast.marco)
+    with django_capture_on_commit_callbacks(execute=True):
+        text = page(client)
+        page(client)
+    run = ReportRun.objects.get()
+    assert woken == [run.pk]
+    assert (run.requested_by, run.state) == (cast.marco, "queued")
+    assert f'hx-get="/marketing/runs/{run.pk}/"' in text
+    assert "appear here as soon as the range is computed" in text
+    assert "waits for a worker" in client.get(f"/marketing/runs/{run.pk}/").content.decode()
+    report_run(run_id=run.pk)
+    assert client.get(f"/marketing/runs/{run.pk}/")["HX-Refresh"] == "true"
+    assert "Nothing counted" not in page(client)
+
+
+def test_the_auditor_reads_and_asks_for_nothing(cast: Cast, woken: list[int]) -> None:
+    client = cast.client_of(cast.ada)
+    assert "Nobody has computed this range yet" in page(client)
+    assert client.post("/marketing/runs/again/", MARCH).status_code == 403
+    assert not ReportRun.objects.exists()
+
+
+def test_a_missing_rate_is_one_sentence_with_what_to_do(cast: Cast, woken: list[int]) -> None:
+    evidence.spend(evidence.channel("mail"), NOON, 10, "USD")
+    run = report_request(since=date(2026, 3, 1), until=date(2026, 3, 31), currency="CNY")
+    with pytest.raises(Exception, match="No rate"):
+        report_run(run_id=run.pk)
+    text = page(cast.client_of(cast.marco))
+    assert "No rate between USD and CNY is known for 2026-03-15 or before." in text
+    assert "Compute again" in text
+    answer = cast.client_of(cast.marco).post("/marketing/runs/again/", MARCH)
+    assert answer["Location"].startswith("/marketing/?since=2026-03-01")
+    assert ReportRun.objects.count() == 2
+
+
+def test_the_page_opens_on_the_newest_finished_month(cast: Cast, woken: list[int]) -> None:
+    business()
+    done = report_run(run_id=report_request(since=date(2026, 3, 2), until=date(2026, 3, 31), currency="CNY").pk)
+    text = cast.client_of(cast.marco).get("/marketing/").content.decode()
+    assert f"Run {done.pk}, data to" in text
+    assert ReportRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "yesterday"},
+        {"since": "2026-03-01", "until": "2026-02-01"},
+        {"since": "2026-03-01", "until": "2999-01-01"},
+        {"since": "2026-03-01"},
+        {"currency": "XXX"},
+        {"model": "magic"},
+        {"window": "-1"},
+    ],
+)
+def test_a_wrong_address_is_said_and_the_default_shown(cast: Cast, woken: list[int], query: dict[str, str]) -> None:
+    answer = cast.client_of(cast.marco).get("/marketing/", query)
+    assert answer.status_code == 200
+    assert "Shown instead is the newest finished range." in answer.content.decode()
+
+
+def test_comparison_shows_changes_against_the_days_before(cast: Cast, woken: list[int]) -> None:
+    business()
+    computed()
+    before = report_request(since=date(2026, 1, 29), until=date(2026, 2, 28), currency="CNY")
+    report_run(run_id=before.pk)
+    assert "delta" in page(cast.client_of(cast.marco), compare="before")
+    assert ReportRun.objects.count() == 2
+
+
+def test_the_csv_holds_exact_amounts_that_sum_and_no_formula(cast: Cast) -> None:
+    business()
+    Channel.objects.filter(code="way1").update(name='=HYPERLINK("https://evil.test")')
+    computed()
+    answer = cast.client_of(cast.marco).get("/marketing/report.csv", MARCH)
+    assert answer["Content-Disposition"] == 'attachment; filename="channels-2026-03-01-2026-03-31-CNY.csv"'
+    head, *rows, total = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert head[:5] == ["Channel", "Currency", "Touches", "Visitors", "Spend"]
+    assert {row[0] for row in rows} == {"Way0", "Way2", '\'=HYPERLINK("https://evil.test")', "Unattributed"}
+    for place in range(2, 15):
+        assert sum(round(float(row[place]) * 10**6) for row in rows) == round(float(total[place]) * 10**6), head[place]
+    assert total[5:12] == ["677.74"] * 7
+    assert (
+        cast.client_of(cast.marco).get("/marketing/report.csv", {**MARCH, "currency": "CNY", "window": "7"}).status_code
+        == 404
+    )
+
+
+def test_campaigns_sum_by_currency(cast: Cast) -> None:
+    mail = evidence.channel("mail")
+    for currency, minor in (("USD", 100), ("USD", 250), ("CNY", 70)):
+        evidence.spend(mail, NOON, minor, currency)
+    evidence.spend(mail, NOON + timedelta(days=40), 999, "USD")
+    rows = table(page(cast.client_of(cast.marco), "/marketing/campaigns/"), '" aria-label="Main')
+    text = page(cast.client_of(cast.marco), "/marketing/campaigns/")
+    assert "Total, USD" in text
+    assert "3.50" in text
+    assert "9.99" not in text
+    del rows
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_more_channels_cost_no_more_queries(cast: Cast, path: str) -> None:
+    client, counts = cast.client_of(cast.marco), []
+    for number in (2, 6):
+        business(number)
+        computed()
+        with CaptureQueriesContext(connection) as queries:
+            page(client, path)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert counts[1] <= 20
+
+
+def test_the_pages_speak_chinese(cast: Cast) -> None:
+    business()
+    computed()
+    client = cast.client_of(cast.marco)
+    client.cookies["django_language"] = "zh-hans"
+    text = page(client)
+    assert "未归因" in text
+    assert "各渠道收入" in text

@@ -1,0 +1,204 @@
+"""Orders become conversions, credits and earnings: once each, by the touches that count."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
+
+from accounts.services import batch_open, batch_reverse_mark
+from analytics.choices import ConversionKind
+from analytics.models import Conversion, Credit, Touchpoint, Visitor
+from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
+from analytics.services.visits import NewTouch
+from courses.models import Course, Order
+from ledger.models import JournalEntry
+from partners.models import EarningDecision
+from tests.factories import evidence
+from tests.factories.courses import course, learner
+from tests.partners import desk
+
+pytestmark = pytest.mark.usefixtures("everything")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def selling(model: str = "linear", window: int = 30) -> Course:
+    """A course whose agreement pays channels a tenth by a model."""
+    alice = desk.party(f"alice{uuid4().hex[:6]}")
+    made = course(creators=[alice])
+    steps = [desk.percent("channel", 1000, "base"), desk.split((f"party:{alice.code}", 10_000))]
+    desk.agreement(scope_id=str(made.pk), steps=steps, parties=[alice], paying_model=model, window_days=window)
+    return made
+
+
+def credits_of(order: Order) -> dict[str, dict[str, int]]:
+    """Model -> channel's code -> ppm."""
+    found: dict[str, dict[str, int]] = {}
+    for row in Credit.objects.filter(conversion__order=order).select_related("channel"):
+        found.setdefault(row.model, {})[row.channel.code if row.channel else "unattributed"] = row.ppm
+    return found
+
+
+def test_touches_of_the_window_share_the_order_by_the_agreements_model() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (mail, NOON - timedelta(days=3)), (ads, NOON - timedelta(days=1)), (mail, NOON))
+    order = evidence.order(selling(), at=NOON, key=key)
+    assert orders_settle(order_ids=[order.pk]) == [order.pk]
+    assert credits_of(order) == {"linear": {"mail": 666_667, "ads": 333_333}}
+    conversion = Conversion.objects.get(order=order)
+    assert (conversion.kind, conversion.value_minor, conversion.currency) == (ConversionKind.ORDER, 19_900, "CNY")
+
+
+def test_the_window_includes_its_first_instant_and_nothing_before_it_or_after_the_order() -> None:
+    mail, ads, late = (evidence.channel(code) for code in ("mail", "ads", "late"))
+    key = evidence.visitor(NOON)
+    edge = NOON - timedelta(days=30)
+    evidence.touches(
+        key, (ads, edge - timedelta(microseconds=1)), (mail, edge), (late, NOON + timedelta(microseconds=1))
+    )
+    order = evidence.order(selling(), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order) == {"linear": {"mail": 1_000_000}}
+
+
+def test_without_a_touch_in_the_window_all_of_it_is_unattributed() -> None:
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (evidence.channel("mail"), NOON - timedelta(days=31)))
+    order = evidence.order(selling(), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order) == {"linear": {"unattributed": 1_000_000}}
+
+
+def test_browsers_of_one_person_make_one_journey_and_a_strangers_browser_does_not_join_it() -> None:
+    mail, ads, other = (evidence.channel(code) for code in ("mail", "ads", "other"))
+    buyer, stranger = learner(), learner()
+    phone, desktop, foreign = evidence.visitor(NOON), evidence.visitor(NOON), evidence.visitor(NOON, stranger)
+    for place, (key, channel) in enumerate([(phone, mail), (desktop, ads), (foreign, other)]):
+        evidence.touches(key, (channel, NOON - timedelta(hours=9 - place)))
+    visitor_merge(user_id=buyer.pk, visitor_key=phone, at=NOON)
+    visitor_merge(user_id=buyer.pk, visitor_key=foreign, at=NOON)
+    order = evidence.order(selling(), at=NOON, buyer=buyer, key=desktop)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order) == {"linear": {"mail": 500_000, "ads": 500_000}}
+    assert Visitor.objects.get(key=foreign).user == stranger
+
+
+def test_a_browser_that_was_never_seen_is_remembered_as_the_persons() -> None:
+    buyer, key = learner(), uuid4()
+    visitor_merge(user_id=buyer.pk, visitor_key=key, at=NOON)
+    visitor_merge(user_id=learner().pk, visitor_key=key, at=NOON)
+    assert Visitor.objects.get(key=key).user == buyer
+
+
+def test_touches_of_a_withdrawn_import_count_nowhere() -> None:
+    batch = batch_open(source="shop", actor=None)
+    key = evidence.visitor(NOON)
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    evidence.touches(key, (ads, NOON - timedelta(days=1)), batch_id=batch.pk)
+    evidence.touches(key, (mail, NOON - timedelta(days=2)))
+    batch_reverse_mark(batch=batch, actor=None, at=NOON)
+    order = evidence.order(selling("last_touch"), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order) == {"last_touch": {"mail": 1_000_000}}
+
+
+def test_settling_again_changes_nothing() -> None:
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (evidence.channel("mail"), NOON))
+    order = evidence.order(selling(), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    before = [model.objects.count() for model in (Conversion, Credit, JournalEntry, EarningDecision)]
+    assert orders_settle(order_ids=[order.pk, order.pk]) == []
+    assert [model.objects.count() for model in (Conversion, Credit, JournalEntry, EarningDecision)] == before
+    assert before[2] == 1
+
+
+def test_the_owner_of_a_channel_is_paid_and_one_who_came_too_early_is_told_so() -> None:
+    reef, pier = desk.party("reef"), desk.party("pier")
+    mine, theirs = evidence.channel("reef", owner_id=reef.pk), evidence.channel("pier", owner_id=pier.pk)
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (theirs, NOON - timedelta(days=40)), owner_id=pier.pk)
+    evidence.touches(key, (mine, NOON - timedelta(days=1)), owner_id=reef.pk)
+    order = evidence.order(selling("last_touch"), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    found = {row.party.code: (row.reason, row.amount_minor) for row in EarningDecision.objects.select_related("party")}
+    assert found["reef"] == ("earned", 1_990)
+    assert found["pier"] == ("window_closed", 0)
+
+
+@pytest.mark.parametrize("sizes", [(1,), (3, 1), (2, 2, 1)])
+def test_credits_of_every_settled_order_sum_to_a_million(sizes: tuple[int, ...]) -> None:
+    of = selling("time_decay")
+    ids = []
+    for place, size in enumerate(sizes):
+        key = evidence.visitor(NOON)
+        ways = [evidence.channel(f"way{place}{step}") for step in range(size)]
+        evidence.touches(key, *((way, NOON - timedelta(days=step)) for step, way in enumerate(ways)))
+        ids.append(evidence.order(of, at=NOON, key=key).pk)
+    orders_settle(order_ids=ids)
+    sums = Credit.objects.values("conversion", "model").annotate(total=Sum("ppm")).values_list("total", flat=True)
+    assert list(sums) == [1_000_000] * len(sizes)
+
+
+def test_the_database_refuses_credits_that_do_not_sum() -> None:
+    order = evidence.order(selling(), at=NOON)
+    conversion = Conversion.objects.create(kind="order", order=order, occurred_at=NOON, value_minor=1, currency="CNY")
+    with pytest.raises(IntegrityError, match="sum to 999999 ppm"), transaction.atomic():
+        Credit.objects.create(conversion=conversion, model="linear", channel_id=evidence.channel("mail"), ppm=999_999)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_evidence_cannot_be_changed_or_removed() -> None:
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (evidence.channel("mail"), NOON))
+    order = evidence.order(selling(), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    for table in ("analytics_touchpoint", "analytics_conversion", "analytics_credit"):
+        for verb in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id"):
+            refused = pytest.raises(DatabaseError, match=r"append-only|permission denied")
+            with refused, transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(verb)
+    assert Touchpoint.objects.count() == 1
+
+
+def test_partitions_are_made_when_a_touch_needs_them_and_hold_it() -> None:
+    key, channel = evidence.visitor(NOON), evidence.channel("mail")
+    ends = [datetime(2019, 2, 28, 23, 59, 59, 999_999, UTC), datetime(2019, 3, 1, tzinfo=UTC)]
+    stored = touchpoints_record(touches=[NewTouch(key, channel, at) for at in ends])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM analytics_touchpoint ORDER BY occurred_at")
+        tables = [row[0] for row in cursor.fetchall()]
+    assert (stored, tables) == (2, ["analytics_touchpoint_2019_02", "analytics_touchpoint_2019_03"])
+
+
+def test_sign_ups_count_once_and_claim_their_browser() -> None:
+    person, key = learner(), evidence.visitor(NOON)
+    for _again in range(2):
+        sign_ups_settle(sign_ups=[SignUp(person.pk, key, NOON), SignUp(learner().pk, None, NOON)])
+    assert Conversion.objects.filter(kind="sign_up", user=person).count() == 1
+    assert Visitor.objects.get(key=key).user == person
+
+
+def test_settling_costs_the_same_number_of_queries_for_one_order_and_for_many() -> None:
+    of, mail = selling(), evidence.channel("mail")
+
+    def orders(number: int) -> list[int]:
+        made = []
+        for _ in range(number):
+            key = evidence.visitor(NOON)
+            evidence.touches(key, (mail, NOON))
+            made.append(evidence.order(of, at=NOON, key=key).pk)
+        return made
+
+    counts = []
+    orders_settle(order_ids=orders(1))
+    for number in (1, 12):
+        ids = orders(number)
+        with CaptureQueriesContext(connection) as queries:
+            orders_settle(order_ids=ids)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
