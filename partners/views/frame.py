@@ -59,7 +59,7 @@ class Desk:
     def range(self) -> dict[str, Any]:
         """Context of `components/range.html`."""
         return {
-            "compare_text": _("compared with the days before"),
+            "compare_text": _("vs the days before"),
             "presets": [
                 {
                     "label": label,

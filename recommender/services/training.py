@@ -120,7 +120,7 @@ def _heartbeat(run: TrainingRun) -> Any:
     """Progress of the engine, written at most once a second so that the admin can show it."""
     told = 0.0
 
-    def progress(step: str, done: int, total: int) -> None:
+    def progress(_step: str, done: int, total: int) -> None:
         nonlocal told
         if time.monotonic() - told < 1:
             return

@@ -1,0 +1,147 @@
+"""Training in Django: from behaviour to a model that serves."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from courses.choices import EventKind
+from courses.services import NewBehaviour, NewCourse, behaviours_record, courses_create, enrolment_give, topic_ensure
+from recommender.choices import Slot, Stage, TrainingState
+from recommender.engine.models import MODELS
+from recommender.engine.names import MODEL_NAMES
+from recommender.errors import TrainingRefusedError
+from recommender.models import ServedList, TrainingRun
+from recommender.services import course_dismiss, model_promote, suggest, training_request, training_run
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.DEVICE = "cpu"
+
+
+@pytest.fixture
+def courses() -> list[int]:
+    topic = topic_ensure(code="t", name="Topic")
+    return courses_create(
+        courses=[
+            NewCourse(
+                slug=f"c{n}", title=f"Course {n}", topic_id=topic, price_minor=1000, currency="CNY", published_at=START
+            )
+            for n in range(6)
+        ]
+    )
+
+
+@pytest.fixture
+def learners() -> list[User]:
+    return [User.objects.create_user(f"l{n}@people.test") for n in range(24)]
+
+
+@pytest.fixture
+def behaviour(courses: list[int], learners: list[User]) -> None:
+    """Two tastes: even learners look at the first three courses, odd ones at the last three."""
+    behaviours_record(
+        events=[
+            NewBehaviour(
+                kind=EventKind.VIEW,
+                user_id=learner.pk,
+                course_id=courses[3 * (index % 2) + step],
+                occurred_at=START + timedelta(days=index, hours=step),
+            )
+            for index, learner in enumerate(learners)
+            for step in range(3 if index > 1 else 2)
+        ]
+    )
+
+
+def trained(model: str = "ease") -> TrainingRun:
+    return training_run(run_id=training_request(model=model).pk)
+
+
+def test_without_behaviour_a_training_is_refused_and_says_why(courses: list[int]) -> None:
+    run = training_request(model="popularity")
+    with pytest.raises(TrainingRefusedError, match="nothing to learn from"):
+        training_run(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.state == TrainingState.FAILED
+    assert "nothing to learn from" in run.failure
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_a_finished_training_serves_and_keeps_its_figures() -> None:
+    run = trained()
+    assert (run.state, TrainingRun.objects.get(pk=run.pk).stage) == (TrainingState.DONE, Stage.LIVE)
+    assert run.device == "cpu"
+    assert len(run.artefact_sha256) == 64
+    assert set(run.metrics) >= {"valid", "test", "split", "cpu_seconds"}
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_training_a_finished_run_again_changes_nothing() -> None:
+    run = trained()
+    before = run.artefact_sha256
+    assert training_run(run_id=run.pk).artefact_sha256 == before
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_a_run_that_another_worker_is_alive_on_is_left_alone() -> None:
+    run = training_request(model="popularity")
+    TrainingRun.objects.filter(pk=run.pk).update(state=TrainingState.RUNNING, heartbeat_at=datetime.now(UTC))
+    assert training_run(run_id=run.pk).state == TrainingState.RUNNING
+    TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=datetime.now(UTC) - timedelta(hours=1))
+    assert training_run(run_id=run.pk).state == TrainingState.DONE
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_what_somebody_just_looked_at_decides_the_next_suggestion(courses: list[int], learners: list[User]) -> None:
+    trained()
+    found = suggest(user=learners[0], visitor_key=None, slot=Slot.HOME, limit=1)
+    assert [item.card.course.pk for item in found] == [courses[2]]
+    assert {course.pk for course in found[0].because} <= set(courses[:2])
+    assert ServedList.objects.get().items[0]["course"] == courses[2]
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_owned_and_dismissed_courses_are_not_suggested(courses: list[int], learners: list[User]) -> None:
+    trained()
+    enrolment_give(user=learners[0], course_id=courses[2])
+    course_dismiss(user=learners[0], course_id=courses[3])
+    shown = {item.card.course.pk for item in suggest(user=learners[0], visitor_key=None, slot=Slot.HOME, limit=6)}
+    assert shown
+    assert not shown & {courses[0], courses[1], courses[2], courses[3]}
+
+
+def test_without_a_model_nothing_is_suggested(learners: list[User]) -> None:
+    assert suggest(user=learners[0], visitor_key=None, slot=Slot.HOME) == []
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_a_lost_model_file_takes_no_page_down(learners: list[User], settings: Any) -> None:
+    run = trained("popularity")
+    (Path(settings.DATA_DIR) / "models" / run.artefact).unlink()
+    assert suggest(user=learners[0], visitor_key=None, slot=Slot.HOME) == []
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_promoting_an_older_run_is_the_way_back(learners: list[User]) -> None:
+    first, second = trained("popularity"), trained("popularity")
+    model_promote(run_id=second.pk)
+    model_promote(run_id=first.pk)
+    assert list(TrainingRun.objects.filter(stage=Stage.LIVE).values_list("pk", flat=True)) == [first.pk]
+
+
+def test_an_unfinished_run_cannot_serve() -> None:
+    run = training_request(model="popularity")
+    with pytest.raises(TrainingRefusedError, match="train again"):
+        model_promote(run_id=run.pk)
+
+
+def test_the_names_for_pages_are_those_of_the_registry() -> None:
+    assert set(MODEL_NAMES) == set(MODELS)
