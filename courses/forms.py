@@ -1,12 +1,16 @@
 """Forms of the storefront."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from courses.choices import Level
-from courses.models import Rating
+from courses.models import Course, Rating
 from courses.selectors import SORTS, Filters
 from courses.services.learning import LONGEST_COMMENT
+from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 
 
 class CatalogueForm(forms.Form):
@@ -67,3 +71,53 @@ class RatingForm(forms.Form):
 def rating_form(rated: Rating | None) -> RatingForm:
     """An empty form, or one that holds what the learner said before."""
     return RatingForm(initial={"stars": rated.stars, "comment": rated.comment} if rated else None)
+
+
+class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only in the stubs
+    """A course at the desk: the price as people write it, outcomes one a line."""
+
+    price = forms.CharField(label=_("Price"), max_length=20, help_text=_("With a point: 199.00"))
+    outcome_lines = forms.CharField(
+        label=_("What you will be able to do"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
+        help_text=_("One outcome a line."),
+    )
+    outcome_lines_zh = forms.CharField(
+        label=_("What you will be able to do, in Chinese"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
+        help_text=_("One outcome a line."),
+    )
+
+    class Meta:
+        model = Course
+        fields = (
+            "title", "title_zh", "slug", "topic", "level", "language", "currency", "summary", "summary_zh",
+            "description", "description_zh",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        course = self.instance
+        self.fields["price"].widget = UnfoldAdminTextInputWidget()
+        if course.pk:
+            self.fields["price"].initial = decimal_from_minor(course.price_minor, course.currency)
+            self.fields["outcome_lines"].initial = "\n".join(course.outcomes)
+            self.fields["outcome_lines_zh"].initial = "\n".join(course.outcomes_zh)
+
+    def clean(self) -> dict[str, Any]:
+        """The price must fit the currency."""
+        cleaned = super().clean() or {}
+        currency = cleaned.get("currency") or self.instance.currency
+        try:
+            self.instance.price_minor = minor_from_decimal(cleaned.get("price", ""), currency)
+        except MoneyError as fault:
+            self.add_error("price", _("The price is not an amount of this currency: %(fault)s.") % {"fault": fault})
+        self.instance.outcomes = _lines(cleaned.get("outcome_lines", ""))
+        self.instance.outcomes_zh = _lines(cleaned.get("outcome_lines_zh", ""))
+        return cleaned
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

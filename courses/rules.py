@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AnonymousUser
 
 from accounts.models import User
+from accounts.rules import is_staff
 from courses.models import Enrolment, Lesson
 
 
@@ -10,4 +11,4 @@ def may_open(*, lesson: Lesson, enrolment: Enrolment | None, reader: User | Anon
     """Previews open for everyone, the rest for enrolled learners and for staff."""
     if lesson.is_preview or (enrolment is not None and enrolment.withdrawn_at is None):
         return True
-    return reader is not None and reader.is_authenticated and reader.is_staff
+    return reader is not None and is_staff(reader)

@@ -1,7 +1,7 @@
 """Reads of the storefront: the catalogue with filters and search, and one course with all that its page tells."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -11,6 +11,7 @@ from django.db.models import Avg, Count, F, FloatField, IntegerField, OuterRef, 
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
+from accounts.rules import is_staff
 from courses.choices import CourseState
 from courses.models import CartItem, Course, CourseCreator, Enrolment, Favourite, Lesson, Rating, Section, Topic
 from courses.selectors import search
@@ -109,7 +110,8 @@ class CoursePage:
     own_rating: Rating | None
     is_favourite: bool
     in_cart: bool
-    first_preview: Lesson | None = field(default=None)
+    first_preview: Lesson | None = None
+    next_lesson: Lesson | None = None
 
     @property
     def lead(self) -> CourseCreator | None:
@@ -126,7 +128,7 @@ def on_sale() -> QuerySet[Course]:
 
 def visible_courses(visible_to: Reader) -> QuerySet[Course]:
     """Courses that this reader may see: all for staff, else those on sale and those that the reader is enrolled in."""
-    if visible_to is not None and visible_to.is_staff:
+    if visible_to is not None and is_staff(visible_to):
         return Course.objects.select_related("topic")
     if visible_to is None or not visible_to.is_authenticated:
         return on_sale()
@@ -233,7 +235,14 @@ def course_page(*, slug: str, visible_to: Reader = None, visitor_key: Any = None
         is_favourite=favourite,
         in_cart=in_cart,
         first_preview=next((lesson for lesson in lessons if lesson.is_preview), None),
+        next_lesson=_next(lessons, enrolment) if enrolment else None,
     )
+
+
+def _next(lessons: Sequence[Lesson], enrolment: Enrolment) -> Lesson | None:
+    """The first lesson that the learner has not finished, else the first of all."""
+    done = set(enrolment.progress.filter(completed_at__isnull=False).values_list("lesson", flat=True))
+    return next((lesson for lesson in lessons if lesson.pk not in done), lessons[0] if lessons else None)
 
 
 def _searched(courses: QuerySet[Course], typed: str) -> tuple[QuerySet[Course], bool]:

@@ -25,7 +25,7 @@ from courses.services import (
     ratings_record,
     ratings_show,
 )
-from tests.factories.courses import NOON, course, learner, lessons_of
+from tests.factories.courses import NOON, course, learner, lessons_of, staff_member
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_a_lesson_is_closed_to_strangers(who: str) -> None:
 
 
 def test_an_enrolled_learner_and_staff_open_every_lesson() -> None:
-    one, reader, staff = course(), learner(), learner(is_staff=True)
+    one, reader, staff = course(), learner(), staff_member()
     enrolment_give(user=reader, course_id=one.pk)
     for lesson in lessons_of(one):
         assert lesson_open(lesson_id=lesson.pk, user=reader) is not None
@@ -156,7 +156,7 @@ def test_ratings_of_one_stranger_refuse_the_whole_batch() -> None:
 
 
 def test_a_hidden_comment_is_shown_to_nobody_and_its_stars_count() -> None:
-    one, reader, staff = course(), learner(), learner(is_staff=True)
+    one, reader, staff = course(), learner(), staff_member()
     enrolment_give(user=reader, course_id=one.pk)
     rating = rating_give(user=reader, course_id=one.pk, stars=1, comment="An insult")
     assert ratings_hide(ids=[rating.pk], by=staff) == 1

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts.choices import PartyKind
+from accounts.choices import PartyKind, Role
 from accounts.models import Party, User
+from accounts.services import role_grant
 from courses.models import Course, Lesson
 from courses.services import NewCourse, NewLesson, NewSection, course_create, course_publish, topic_ensure
 
@@ -64,3 +65,11 @@ def course(
 def lessons_of(of: Course) -> list[Lesson]:
     """Its lessons in order."""
     return list(Lesson.objects.filter(section__course=of).order_by("section__position", "position"))
+
+
+def staff_member(role: str = Role.MANAGER) -> User:
+    """A person with a staff role."""
+    person = learner("Mei")
+    role_grant(user=person, role=role)
+    person.refresh_from_db()
+    return person

@@ -1,0 +1,230 @@
+"""Orders with their lines and payments. Sold is sold: finance may void an order, nobody edits one."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+    RangeNumericFilter,
+)
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.admin.base import Lines, ReadingDesk, clerk
+from courses import services
+from courses.admin.catalogue import to_page
+from courses.admin.words import money
+from courses.errors import CoursesError
+from courses.models import Order, OrderLine, Payment
+
+STATE_TONES = {"placed": "info", "paid": "success", "cancelled": "", "voided": "danger"}
+
+
+class ReadingLines(Lines):
+    """Rows that nobody writes by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+
+class OrderLines(ReadingLines):
+    """What was bought."""
+
+    model = OrderLine
+    verbose_name_plural = _("order lines")
+    fields = ("position", "course", "display_list", "display_discount", "display_tax", "display_payable")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
+        """With courses and the order's currency."""
+        queryset: QuerySet[OrderLine] = super().get_queryset(request)
+        return queryset.select_related("course", "order")
+
+    @admin.display(description=_("list price"))
+    def display_list(self, obj: OrderLine) -> str:
+        """List price."""
+        return money(obj.list_minor, obj.order.currency)
+
+    @admin.display(description=_("discount"))
+    def display_discount(self, obj: OrderLine) -> str:
+        """Its part of the discount."""
+        return money(obj.discount_minor, obj.order.currency)
+
+    @admin.display(description=_("tax"))
+    def display_tax(self, obj: OrderLine) -> str:
+        """Its part of the tax."""
+        return money(obj.tax_minor, obj.order.currency)
+
+    @admin.display(description=_("paid by the learner"))
+    def display_payable(self, obj: OrderLine) -> str:
+        """What the learner paid for it."""
+        return money(obj.payable_minor, obj.order.currency)
+
+
+class PaymentLines(ReadingLines):
+    """Money that arrived."""
+
+    model = Payment
+    verbose_name_plural = _("payments")
+    fields = ("provider", "external_id", "display_amount", "display_fee", "paid_at")
+    readonly_fields = fields
+
+    @admin.display(description=_("amount"))
+    def display_amount(self, obj: Payment) -> str:
+        """The amount."""
+        return money(obj.amount_minor, obj.currency)
+
+    @admin.display(description=_("fee"))
+    def display_fee(self, obj: Payment) -> str:
+        """The provider's fee."""
+        return money(obj.fee_minor, obj.currency)
+
+
+class VoidForm(BaseDialogForm):
+    """Why an order is voided."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget())
+
+
+@admin.register(Order)
+class OrderAdmin(ReadingDesk):
+    """Orders, the latest first."""
+
+    list_display = (
+        "code",
+        "buyer",
+        "display_state",
+        "display_total",
+        "display_discount",
+        "coupon",
+        "placed_at",
+        "paid_at",
+    )
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        "currency",
+        ("buyer", AutocompleteSelectFilter),
+        ("coupon", AutocompleteSelectFilter),
+        ("total_minor", RangeNumericFilter),
+        ("placed_at", RangeDateTimeFilter),
+    )
+    list_select_related = ("buyer", "coupon")
+    search_fields = ("code", "buyer__email", "buyer__name", "buyer__name_zh", "payments__external_id")
+    search_help_text = _("Order, buyer, or the payment's id at the provider")
+    ordering = ("-placed_at", "-pk")
+    fields = (
+        ("code", "display_state", "buyer"),
+        ("display_list", "display_discount", "display_tax", "display_total"),
+        ("coupon", "discount_bearer", "display_fee"),
+        ("placed_at", "paid_at", "import_batch"),
+        ("voided_at", "voided_by", "void_reason"),
+    )
+    readonly_fields = (
+        "code", "display_state", "buyer", "display_list", "display_discount", "display_tax", "display_total", "coupon",
+        "discount_bearer", "display_fee", "placed_at", "paid_at", "import_batch", "voided_at", "voided_by",
+        "void_reason",
+    )  # fmt: skip
+    inlines = (OrderLines, PaymentLines)
+    actions_detail: ClassVar[list[str]] = ["void"]
+
+    def has_void_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """By the matrix."""
+        return request.user.has_perm("courses.void_order")
+
+    @display(description=_("state"), label=STATE_TONES, ordering="state")
+    def display_state(self, obj: Order) -> tuple[str, str]:
+        """Where it stands."""
+        return obj.state, obj.get_state_display()
+
+    @display(description=_("paid by the learner"), ordering="total_minor")
+    def display_total(self, obj: Order) -> str:
+        """Total."""
+        return money(obj.total_minor, obj.currency)
+
+    @display(description=_("list price"))
+    def display_list(self, obj: Order) -> str:
+        """List price."""
+        return money(obj.list_minor, obj.currency)
+
+    @display(description=_("discount"), ordering="discount_minor")
+    def display_discount(self, obj: Order) -> str:
+        """Discount, a dash where there is none."""
+        return money(obj.discount_minor, obj.currency) if obj.discount_minor else "–"
+
+    @display(description=_("tax"))
+    def display_tax(self, obj: Order) -> str:
+        """Tax, and where it lies."""
+        where = gettext("inside the price") if obj.tax_inclusive else gettext("on top")
+        return f"{money(obj.tax_minor, obj.currency)} ({where})"
+
+    @display(description=_("processor's fee"))
+    def display_fee(self, obj: Order) -> str:
+        """The provider's fee."""
+        return money(obj.processor_fee_minor, obj.currency)
+
+    @action(
+        description=_("Void"),
+        url_path="void",
+        permissions=["void"],
+        icon="undo",
+        dialog={
+            "title": _("Void this order"),
+            "description": _(
+                "Its earnings are booked back and the learner loses the courses. The order stays on record."
+            ),
+            "form_class": VoidForm,
+            "form_submit_text": _("Void the order"),
+        },
+    )
+    def void(self, request: HttpRequest, form: VoidForm, object_id: int) -> HttpResponse:
+        """Void the order with a reason."""
+        code = Order.objects.values_list("code", flat=True).get(pk=object_id)
+        try:
+            done = services.orders_void(codes=[code], reason=form.cleaned_data["reason"], actor_id=clerk(request).pk)
+        except CoursesError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            words = gettext("Order %(code)s is voided.") if done else gettext("Order %(code)s was voided before.")
+            messages.success(request, words % {"code": code})
+        return to_page("courses_order", object_id)
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadingDesk):
+    """Payments as the providers told of them."""
+
+    list_display = ("external_id", "provider", "order", "display_amount", "display_fee", "paid_at")
+    list_filter = ("provider", "currency", ("paid_at", RangeDateTimeFilter))
+    list_select_related = ("order",)
+    search_fields = ("external_id", "order__code", "order__buyer__email")
+    search_help_text = _("Id at the provider, order or buyer")
+    ordering = ("-paid_at", "-pk")
+    fields = (("provider", "external_id"), "order", ("display_amount", "display_fee"), "paid_at")
+    readonly_fields = ("provider", "external_id", "order", "display_amount", "display_fee", "paid_at")
+
+    @display(description=_("amount"), ordering="amount_minor")
+    def display_amount(self, obj: Payment) -> str:
+        """The amount."""
+        return money(obj.amount_minor, obj.currency)
+
+    @display(description=_("fee"), ordering="fee_minor")
+    def display_fee(self, obj: Payment) -> str:
+        """The provider's fee."""
+        return money(obj.fee_minor, obj.currency)
