@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from portal.charts.scale import number
 
@@ -45,7 +46,7 @@ class Flow:
 
 
 def flow(
-    links: Sequence[Mapping[tuple[Hashable, Hashable], float]],
+    links: Sequence[Mapping[tuple[Any, Any], float]],
     *,
     chosen: Hashable = None,
     width: float = 1000.0,
@@ -78,7 +79,7 @@ def flow(
     return Flow(columns, tuple(ribbons), width, height)
 
 
-def _sums(step: Mapping[tuple[Hashable, Hashable], float], side: int) -> dict[Hashable, float]:
+def _sums(step: Mapping[tuple[Any, Any], float], side: int) -> dict[Hashable, float]:
     sums: dict[Hashable, float] = {}
     for key, amount in step.items():
         sums[key[side]] = sums.get(key[side], 0.0) + amount
@@ -96,7 +97,7 @@ def _column(totals: Mapping[Hashable, float], *, x: float, scale: float, gap: fl
 
 
 def _ribbons(
-    step: Mapping[tuple[Hashable, Hashable], float],
+    step: Mapping[tuple[Any, Any], float],
     columns: Sequence[Sequence[Node]],
     place: int,
     scale: float,
