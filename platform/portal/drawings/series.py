@@ -48,6 +48,7 @@ def line_context(
         "ticks": []
         if main is None
         else [{"y": y, "text": figures.compact_text(v, currency or None)} for v, y in main.ticks],
+        **_scale_width([] if main is None else [figures.compact_text(v, currency or None) for v, _y in main.ticks]),
         "axis": [{"x": at[points[place]["day"]], "day": points[place]["day"], "place": place} for place in axis],
         "final": count - 1,
         "marks": [{**mark, "x": at[mark["day"]]} for mark in marks if mark["day"] in at],
@@ -94,6 +95,7 @@ def columns_context(
         ],
         "table": [{**stack, "sum": sum(stack["values"])} for stack in stacks],
         "ticks": [{"y": y, "text": figures.compact_text(tick, currency or None)} for tick, y in drawn.ticks],
+        **_scale_width([figures.compact_text(tick, currency or None) for tick, _y in drawn.ticks]),
         "keys": list(zip(names, colours, strict=True)),
         "ends": _spaced(ends),
         "names": names,
@@ -102,6 +104,12 @@ def columns_context(
         "note": note,
         "summary": summary,
     }
+
+
+def _scale_width(texts: Sequence[str]) -> dict[str, int]:
+    """Return how wide the axis is for these labels: 7 px a sign of 12 px type, 12 for a Han one, and a gap of 8."""
+    widest = max((sum(12 if ord(sign) > 0x2E7F else 7 for sign in text) for text in texts), default=0)
+    return {"scale": max(widest + 8, 32), "scale_end": max(widest + 2, 26)}
 
 
 def _spaced(ends: list[dict[str, Any]]) -> list[dict[str, Any]]:
