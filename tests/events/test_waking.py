@@ -1,7 +1,11 @@
 """Waking workers on commit, and a business that does not care whether the broker lives."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,8 @@ from events import tasks
 from events.models import Delivery, OutboxEvent
 from events.services import EventData, event_record, handles, registry, waking
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 class Post:
     """The message that would go to the broker: what was sent, or what the broker answers."""
@@ -21,9 +27,10 @@ class Post:
         self.sent: list[str] = []
         self.fault: Exception | None = None
 
-    def apply_async(self, **options: Any) -> None:
+    def send_task(self, name: str, **options: Any) -> None:
         if self.fault:
             raise self.fault
+        assert name == "events.relay"
         assert options["kwargs"] == {"queue": options["queue"]}
         assert options["retry"] is False
         self.sent.append(options["queue"])
@@ -39,7 +46,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     def note(events: list[EventData]) -> None:
         """Anyone's."""
 
-    monkeypatch.setattr(current_app.tasks["events.relay"], "apply_async", post.apply_async)
+    monkeypatch.setattr(current_app, "send_task", post.send_task)
     monkeypatch.setattr(waking, "_silent_until", 0.0)
     with registry.only():
         handles("order.paid", queue="money")(book)
@@ -88,6 +95,31 @@ def test_after_a_failure_the_broker_is_left_alone_for_a_while(
     monkeypatch.setattr(waking, "_silent_until", time.monotonic() - 1)
     assert waking.wake("money")
     assert post.sent == ["money"]
+
+
+def test_a_wake_reaches_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker of tests keeps messages in memory; this one is taken out again and read."""
+    monkeypatch.setattr(waking, "_silent_until", 0.0)
+    with current_app.connection_for_read() as link, link.SimpleQueue("training") as queue:
+        queue.clear()
+        assert waking.wake("training")
+        message = queue.get(block=False)
+        message.ack()
+    assert message.headers["task"] == tasks.relay.name == "events.relay"
+    assert message.payload[1] == {"queue": "training"}
+
+
+def test_a_web_process_that_loaded_no_tasks_wakes_too() -> None:
+    """Workers load the tasks, the web does not; a wake must not need them."""
+    code = (
+        "import django, sys; django.setup()\n"
+        "from events.services import wake\n"
+        "assert wake('money')\n"
+        "assert 'events.tasks' not in sys.modules\n"
+    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
+    environment = {**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 def test_the_tasks_are_doors_to_the_services(committed_db: str, post: Post) -> None:

@@ -24,7 +24,8 @@ def wake(queue: str) -> bool:
         return False
     try:
         # A wake that nobody took within a minute is replaced by the sweep's; they must not pile up while workers rest.
-        current_app.tasks["events.relay"].apply_async(kwargs={"queue": queue}, queue=queue, retry=False, expires=60)
+        # By name: a web process has not loaded the tasks.
+        current_app.send_task("events.relay", kwargs={"queue": queue}, queue=queue, retry=False, expires=60)
     except Exception as fault:  # noqa: BLE001 - whatever ails the broker, the sweep sends the wake again
         _silent_until = time.monotonic() + PAUSE
         log.warning("The broker does not answer (%s); the sweep will wake queue %s.", fault, queue)
