@@ -25,8 +25,8 @@ def read_tokens() -> dict[str, Any]:
 
 
 def pair(value: dict[str, str]) -> str:
-    """Return the CSS value of a light and dark pair: ``light-dark(L, D)``."""
-    return f"light-dark({value['light']}, {value['dark']})"
+    """Return the CSS value of a light and dark pair: ``light-dark(L,D)``."""
+    return f"light-dark({value['light']},{value['dark']})"
 
 
 def shadow(value: dict[str, str]) -> str:
@@ -37,7 +37,7 @@ def shadow(value: dict[str, str]) -> str:
     if _HEX.sub("#", value["light"]) != _HEX.sub("#", value["dark"]):
         raise ValueError("a shadow's geometry must be the same in both themes")
     dark = iter(_HEX.findall(value["dark"]))
-    return _HEX.sub(lambda light: f"light-dark({light[0]}, {next(dark)})", value["light"])
+    return _HEX.sub(lambda light: f"light-dark({light[0]},{next(dark)})", value["light"])
 
 
 def _colours(tokens: dict[str, Any]) -> list[tuple[str, str]]:
@@ -53,13 +53,13 @@ def _colours(tokens: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("cat-other", pair(chart["other"])))
     for key, short in (("sequence", "seq"), ("diverging", "div")):
         both = zip(chart[key]["light"], chart[key]["dark"], strict=True)
-        rows += [(f"{short}-{step}", f"light-dark({a}, {b})") for step, (a, b) in enumerate(both, start=1)]
+        rows += [(f"{short}-{step}", f"light-dark({a},{b})") for step, (a, b) in enumerate(both, start=1)]
     for step, (light, dark) in enumerate(
         zip(chart["sequence"]["text"]["light"], chart["sequence"]["text"]["dark"], strict=True), start=1
     ):
         if light and dark:
             first, second = tokens["color"][light]["light"], tokens["color"][dark]["dark"]
-            rows.append((f"seq-{step}-text", f"light-dark({first}, {second})"))
+            rows.append((f"seq-{step}-text", f"light-dark({first},{second})"))
     return rows
 
 
@@ -91,7 +91,7 @@ def tokens_css(tokens: dict[str, Any]) -> str:
         '@font-face { font-family: "Han Marks"; src: ' + names + "; unicode-range: " + marks["unicode-range"] + "; }",
         ":root {",
         "  color-scheme: light dark;",
-        *(f"  --{name}: {value};" for name, value in [*_colours(tokens), *_sizes(tokens)]),
+        *(f"--{name}:{value};" for name, value in [*_colours(tokens), *_sizes(tokens)]),
         "}",
         ':root[data-theme="light"] { color-scheme: light; }',
         ':root[data-theme="dark"] { color-scheme: dark; }',
