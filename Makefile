@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev system demo run test lint format bench faults doctor docs shots clean
+.PHONY: help install install-dev system demo run test lint format bench doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -87,11 +87,8 @@ format: install-dev ## put source and templates into their one form
 	$(BIN)/ruff format .
 	git ls-files -z 'templates/*.html' '*/templates/*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
 
-bench: install-dev ## benchmarks, as JSON lines
-	@$(PY) -m bench $(ARGS)
-
-faults: install-dev ## long fault tests
-	@$(PY) -m pytest tests/faults $(ARGS)
+bench: install-dev ## every benchmark in bench/, as JSON lines; ARGS=recommender runs that one
+	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard bench/*.py)))); do OMP_NUM_THREADS=1 $(PY) "bench/$$name.py"; done
 
 doctor: install ## look this installation over
 	@$(PY) manage.py doctor
