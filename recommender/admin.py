@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
@@ -89,14 +89,14 @@ class TrainingRunAdmin(Desk):
     def promote(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         """Promote the chosen run; an older one is a rollback."""
         if queryset.count() != 1:
-            messages.error(request, _t("Choose exactly one run."))
+            messages.error(request, gettext("Choose exactly one run."))
             return
         try:
             run = services.model_promote(run_id=queryset.get().pk)
         except TrainingRefusedError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _t("%(run)s serves now.") % {"run": run})
+            messages.success(request, gettext("%(run)s serves now.") % {"run": run})
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
         """Who may, by the role matrix."""
