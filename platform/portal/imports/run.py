@@ -65,7 +65,8 @@ def _custodians(source: str) -> Actors:
 
 def _first(role: Role, *, but: User | None = None) -> User | None:
     people = User.objects.filter(role_grants__role=role, role_grants__revoked_at=None, is_active=True)
-    return people.exclude(pk=but.pk if but else None).order_by("pk").first()
+    others = people.exclude(pk=but.pk) if but else people
+    return others.order_by("pk").first()
 
 
 def _custodian(email: str, name: str) -> User:
