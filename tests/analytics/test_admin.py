@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -30,6 +31,7 @@ PAGES = {
     f"{ROOT}/reportrun/add/": "mfk",
 }
 """Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
+SPEND = {"day": "2026-03-16", "amount": "1.00", "currency": "CNY", "impressions": 0, "clicks": 0}
 PEOPLE = {"m": "mei", "f": "finn", "k": "marco", "o": "olga"}
 
 
@@ -61,6 +63,8 @@ def test_lists_cost_the_same_for_many_rows(cast: Cast, path: str) -> None:
     client, counts = cast.client_of(cast.marco), []
     for number in (2, 7):
         rows(number)
+        client.get(path)
+        client.get(path)  # the browser is recognised once after a login
         with CaptureQueriesContext(connection) as queries:
             assert client.get(path).status_code == 200
         counts.append(len(queries))
@@ -85,8 +89,9 @@ def test_searches_find_by_the_whole_key(cast: Cast) -> None:
     visitor = Visitor.objects.order_by("pk")[0]
     for page in ("visitor", "touchpoint", "conversion"):
         text = client.get(f"{ROOT}/{page}/", {"q": str(visitor.key)}).content.decode()
-        assert text.count('name="_selected_action"') + text.count("data-row") >= 0
-        assert "0 results" not in text
+        assert client.get(f"{ROOT}/{page}/", {"q": str(uuid4())}).content.decode().count("/change/") == 0
+        assert f"/{page}/" in text
+        assert text.count("/change/") >= 1
 
 
 def test_evidence_is_not_written_by_hand(cast: Cast) -> None:
