@@ -63,8 +63,12 @@ system:
 
 test: install-dev system ## the whole test suite
 	@$(PY) manage.py compile_catalogues --verbosity 0
-	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@$(PY) -m pytest -n 2 --cov --cov-report=
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+else
+	@$(PY) -m pytest $(ARGS)
+endif
 
 # Settings as on a public installation, so that `check --deploy` has something to say; the hosts do not exist.
 PUBLIC := PORTAL_DEMO=0 PORTAL_DEBUG=0 PORTAL_HTTPS=1 PORTAL_PROXY=1 PORTAL_BASE_URL=https://portal.example \
