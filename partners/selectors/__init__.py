@@ -16,10 +16,20 @@ from partners.selectors.earnings import (
 )
 from partners.selectors.explained import Explained, earning_explained
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
+from partners.selectors.versions import (
+    ClauseChange,
+    Consent,
+    version_before,
+    version_changes,
+    version_clauses,
+    version_consents,
+)
 from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
 
 __all__ = [
     "TABS",
+    "ClauseChange",
+    "Consent",
     "EarningLine",
     "EarningPage",
     "EarningsOf",
@@ -40,5 +50,9 @@ __all__ = [
     "earning_waterfall",
     "in_force_at",
     "paying_terms",
+    "version_before",
+    "version_changes",
+    "version_clauses",
+    "version_consents",
     "versions_by_scope",
 ]

@@ -4,6 +4,7 @@ from partners.services.agreements import (
     DraftTerms,
     agreement_create,
     agreement_party_add,
+    agreement_rename,
     version_draft,
     version_redraft,
     version_withdraw,
@@ -11,6 +12,7 @@ from partners.services.agreements import (
 from partners.services.channels import (
     NewChannel,
     NewLink,
+    channel_change,
     channel_create,
     channels_ensure,
     link_activate,
@@ -32,6 +34,7 @@ from partners.services.establish import NewAgreement, agreements_establish
 from partners.services.facts import ChannelCredit, SaleFacts, SaleLine, Settled
 from partners.services.memberships import (
     membership_decide,
+    membership_describe,
     membership_tier_set,
     memberships_admit,
     party_admit,
@@ -55,7 +58,9 @@ __all__ = [
     "Settled",
     "agreement_create",
     "agreement_party_add",
+    "agreement_rename",
     "agreements_establish",
+    "channel_change",
     "channel_create",
     "channels_ensure",
     "coupon_activate",
@@ -70,6 +75,7 @@ __all__ = [
     "link_create",
     "links_create",
     "membership_decide",
+    "membership_describe",
     "membership_tier_set",
     "memberships_admit",
     "party_admit",

@@ -68,6 +68,16 @@ def agreement_create(
 
 
 @transaction.atomic
+def agreement_rename(*, agreement: Agreement, title: str, title_zh: str, by: User | None = None) -> Agreement:
+    """Change the titles; texts that were proposed keep the title of their day."""
+    row = Agreement.objects.select_for_update().get(pk=agreement.pk)
+    row.title, row.title_zh = title, title_zh
+    with acting(actor=by.pk if by else None):
+        row.save(update_fields=["title", "title_zh"])
+    return row
+
+
+@transaction.atomic
 def agreement_party_add(*, agreement: Agreement, party: Party, by: User | None = None) -> AgreementParty:
     """Name another party; from then on it may read the agreement, and a version may pay it."""
     with acting(actor=by.pk if by else None):

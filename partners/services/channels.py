@@ -87,6 +87,22 @@ def channels_ensure(*, channels: Sequence[NewChannel], by: User | None = None) -
     return found
 
 
+@transaction.atomic
+def channel_change(
+    *, channel: Channel, name: str, name_zh: str, kind: str, slot: int, active: bool, by: User | None = None
+) -> Channel:
+    """Change what a channel is called and drawn with, or close it; code and owner stay."""
+    if kind not in ChannelKind.values:
+        raise ChannelError(_("“%(kind)s” is no kind of channel.") % {"kind": kind})
+    if not 0 <= slot <= SLOTS:
+        raise ChannelError(_("Colour slots go from 0 (none) to %(most)d.") % {"most": SLOTS})
+    row = Channel.objects.select_for_update().get(pk=channel.pk)
+    row.name, row.name_zh, row.kind, row.slot, row.is_active = name, name_zh, kind, slot, active
+    with acting(actor=by.pk if by else None):
+        row.save(update_fields=["name", "name_zh", "kind", "slot", "is_active"])
+    return row
+
+
 def link_create(
     *,
     channel: Channel,

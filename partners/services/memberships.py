@@ -96,3 +96,15 @@ def membership_tier_set(*, membership: Membership, tier: str, by: User | None) -
     with acting(actor=by.pk if by else None):
         row.save(update_fields=["tier"])
     return row
+
+
+@transaction.atomic
+def membership_describe(
+    *, membership: Membership, headline: str, headline_zh: str, note: str, by: User | None
+) -> Membership:
+    """Change what learners read of a member, and the note of the house."""
+    row = Membership.objects.select_for_update().get(pk=membership.pk)
+    row.headline, row.headline_zh, row.note = headline, headline_zh, note
+    with acting(actor=by.pk if by else None):
+        row.save(update_fields=["headline", "headline_zh", "note"])
+    return row

@@ -23,7 +23,8 @@ ROOMS = (
     Room(
         _("Partners"),
         (
-            ("partners", "membership", "groups"),
+            ("partners", "creator", "school"),
+            ("partners", "partner", "handshake"),
             ("accounts", "party", "badge"),
             ("partners", "agreement", "contract"),
             ("partners", "agreementversion", "difference"),

@@ -1,0 +1,19 @@
+"""The partner manager's desk."""
+
+from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
+from partners.admin.earnings import EarningDecisionAdmin
+from partners.admin.members import CreatorAdmin, PartnerAdmin
+from partners.admin.reach import ChannelAdmin, CouponAdmin, TrackingLinkAdmin
+from partners.admin.versions import AgreementVersionAdmin
+
+__all__ = [
+    "AcceptanceAdmin",
+    "AgreementAdmin",
+    "AgreementVersionAdmin",
+    "ChannelAdmin",
+    "CouponAdmin",
+    "CreatorAdmin",
+    "EarningDecisionAdmin",
+    "PartnerAdmin",
+    "TrackingLinkAdmin",
+]

@@ -1,0 +1,7 @@
+"""The desk for money: accounts, entries with their postings, exchange rates. Nothing but rates is entered here."""
+
+from ledger.admin.accounts import AccountAdmin, BalanceSnapshotAdmin
+from ledger.admin.entries import JournalEntryAdmin, PostingAdmin
+from ledger.admin.rates import FxRateAdmin
+
+__all__ = ["AccountAdmin", "BalanceSnapshotAdmin", "FxRateAdmin", "JournalEntryAdmin", "PostingAdmin"]

@@ -1,0 +1,130 @@
+"""Journal entries and postings, read only: a wrong one is reversed by a new one."""
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from accounts.admin.base import Lines, ReadingDesk
+from ledger.admin.words import amount, plain_data
+from ledger.choices import EntryKind
+from ledger.models import JournalEntry, Posting
+
+
+class PostingLines(Lines):
+    """The postings of an entry, in order."""
+
+    model = Posting
+    tab = False
+    ordering = ("position",)
+    fields = ("account", "display_amount", "line", "clause", "matures_at")
+    readonly_fields = fields
+    verbose_name_plural = _("postings")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        """With their accounts."""
+        queryset: QuerySet[Posting] = super().get_queryset(request)
+        return queryset.select_related("account")
+
+    def has_add_permission(self, request: HttpRequest, obj: JournalEntry | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: JournalEntry | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: JournalEntry | None = None) -> bool:  # noqa: ARG002
+        """Nobody."""
+        return False
+
+    @display(description=_("amount"))
+    def display_amount(self, obj: Posting) -> SafeString:
+        """Positive is credit, negative debit."""
+        return amount(obj.amount, obj.currency)
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(ReadingDesk):
+    """Entries with what they were computed from and every step."""
+
+    list_display = ("display_source", "display_kind", "display_postings", "occurred_at", "recorded_at", "actor")
+    list_filter = (("kind", ChoicesDropdownFilter), ("occurred_at", RangeDateTimeFilter))
+    list_select_related = ("actor",)
+    search_fields = ("=source_id", "=body_hash")
+    ordering = ("-occurred_at", "-pk")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("display_source", "display_kind"),
+                    ("occurred_at", "recorded_at", "actor"),
+                    ("reverses", "body_hash"),
+                )
+            },
+        ),
+        (_("Computed from"), {"fields": ("display_inputs",), "classes": ("collapse",)}),
+        (_("Every step"), {"fields": ("display_trace",), "classes": ("collapse",)}),
+    )
+    readonly_fields = ("display_source", "display_kind", "display_inputs", "display_trace")
+    inlines = (PostingLines,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JournalEntry]:
+        """With the number of postings; the list leaves inputs and traces where they are."""
+        queryset: QuerySet[JournalEntry] = super().get_queryset(request).annotate(posting_count=Count("postings"))
+        page = request.resolver_match.url_name if request.resolver_match else ""
+        return queryset.defer("inputs", "trace") if (page or "").endswith("_changelist") else queryset
+
+    @display(description=_("source"), header=True, ordering="source_id")
+    def display_source(self, obj: JournalEntry) -> tuple[str, str]:
+        """What it books."""
+        return obj.source_id, obj.source_kind
+
+    @display(
+        description=_("kind"), ordering="kind", label={str(EntryKind.SALE): "success", str(EntryKind.VOID): "danger"}
+    )
+    def display_kind(self, obj: JournalEntry) -> tuple[str, str]:
+        """Sale or void."""
+        return obj.kind, str(obj.get_kind_display())
+
+    @display(description=_("postings"), ordering="posting_count")
+    def display_postings(self, obj: JournalEntry) -> int:
+        """How many."""
+        return int(getattr(obj, "posting_count", 0))
+
+    @display(description=_("inputs"))
+    def display_inputs(self, obj: JournalEntry) -> SafeString:
+        """All that the amounts were computed from."""
+        return plain_data(obj.inputs)
+
+    @display(description=_("trace"))
+    def display_trace(self, obj: JournalEntry) -> SafeString:
+        """Each step with its rounding."""
+        return plain_data(obj.trace)
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadingDesk):
+    """Single postings, for looking along one account."""
+
+    list_display = ("occurred_at", "account", "display_amount", "entry", "line", "clause", "matures_at")
+    list_filter = (("account__kind", ChoicesDropdownFilter), "currency", ("occurred_at", RangeDateTimeFilter))
+    list_select_related = ("account", "entry")
+    search_fields = ("=entry__source_id", "=account__code", "=line")
+    ordering = ("-pk",)
+    fields = ("entry", "position", "account", "display_amount", ("line", "clause"), ("occurred_at", "matures_at"))
+    readonly_fields = ("display_amount",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        """Without the entries' inputs and traces."""
+        queryset: QuerySet[Posting] = super().get_queryset(request)
+        return queryset.defer("entry__inputs", "entry__trace")
+
+    @display(description=_("amount"), ordering="amount")
+    def display_amount(self, obj: Posting) -> SafeString:
+        """Positive is credit, negative debit."""
+        return amount(obj.amount, obj.currency)

@@ -1,0 +1,95 @@
+"""The desk for money: read by its roles, written by nobody, except rates, which are entered by the verb."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.scope import all_rows
+from ledger.models import FxRate
+from ledger.services import entries_post, rate_set, snapshot_take
+from tests.cast import Cast
+from tests.ledger.desk import AT, draft
+
+PAGES = {
+    "/admin/ledger/account/": "mf",
+    "/admin/ledger/journalentry/": "mf",
+    "/admin/ledger/posting/": "mf",
+    "/admin/ledger/balancesnapshot/": "f",
+    "/admin/ledger/fxrate/": "mfk",
+    "/admin/ledger/fxrate/add/": "f",
+}
+"""Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
+
+PEOPLE = {"m": "mei", "f": "finn", "k": "marco", "o": "olga"}
+
+
+@pytest.fixture
+def house(cast: Cast) -> Cast:
+    cast.mei, cast.finn, cast.ada, cast.marco, cast.olga, cast.alice_party  # noqa: B018
+    with all_rows():
+        entries_post(drafts=[draft("O-1"), draft("O-2")])
+        snapshot_take()
+        entries_post(drafts=[draft("O-3", ("processor:clearing", -50), ("party:alice", 50))])
+        rate_set(day=AT.date(), base="USD", quote="CNY", rate="7.1", source="bank")
+    return cast
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_for_the_roles_of_the_matrix_and_nobody_else(house: Cast, page: str) -> None:
+    letters = PAGES[page]
+    expected = {name: 200 if letter in letters else 403 for letter, name in PEOPLE.items()}
+    expected["ada"] = 403 if page.endswith("/add/") else 200
+    assert {name: house.client_of(getattr(house, name)).get(page).status_code for name in expected} == expected
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.endswith("/add/")])
+def test_every_row_opens_and_lists_cost_no_more_with_more_rows(house: Cast, page: str) -> None:
+    client = house.client_of(house.finn)
+    client.get(page)
+    with CaptureQueriesContext(connection) as few:
+        text = client.get(page).content.decode()
+    found = re.search(rf'href="({re.escape(page)}[^"?]+/change/)', text)
+    assert found, page
+    assert client.get(found[1]).status_code == 200
+    with all_rows():
+        entries_post(drafts=[draft(f"M-{i}") for i in range(5)])
+        snapshot_take()
+        rate_set(day=AT.date(), base="EUR", quote="CNY", rate="7.9", source="bank")
+    with CaptureQueriesContext(connection) as many:
+        client.get(page)
+    assert len(many) <= len(few) + 1
+
+
+def test_balances_are_snapshot_and_what_came_since(house: Cast) -> None:
+    text = house.client_of(house.finn).get("/admin/ledger/account/?q=party:alice").content.decode()
+    assert "2.50" in re.sub(r"<[^>]+>", "", text)
+
+
+def test_an_entry_shows_its_postings_inputs_and_steps(house: Cast) -> None:
+    client = house.client_of(house.ada)
+    text = client.get("/admin/ledger/journalentry/?q=O-3").content.decode()
+    found = re.search(r'href="(/admin/ledger/journalentry/[^"?]+/change/)', text)
+    assert found
+    page = client.get(found[1]).content.decode()
+    assert "party:alice" in page
+    assert "&quot;price&quot;: 100" in page
+    assert not re.search(r'name="_save"', page)
+
+
+def test_a_rate_is_entered_by_finance_and_a_correction_is_a_new_row(house: Cast) -> None:
+    client = house.client_of(house.finn)
+    data = {"day": "2026-03-01", "base": "USD", "quote": "CNY", "rate": "7.25", "source": "bank, corrected"}
+    client.post("/admin/ledger/fxrate/add/", data, follow=True)
+    rows = list(FxRate.objects.order_by("pk"))
+    assert [f"{row.rate.normalize():f}" for row in rows] == ["7.1", "7.25"]
+    assert rows[1].actor == house.finn
+    for wrong, says in (
+        ({"quote": "USD"}, "between two currencies"),
+        ({"rate": "0"}, "above 0"),
+        ({"rate": "x"}, "Enter a number"),
+    ):
+        answer = client.post("/admin/ledger/fxrate/add/", data | wrong).content.decode()
+        assert says in answer
+    assert FxRate.objects.count() == 2

@@ -1,0 +1,253 @@
+"""The partner manager's desk: who may open which page, what it costs, and that it acts by the verbs."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.scope import all_rows
+from partners.models import Agreement, AgreementVersion, Channel, Coupon, EarningDecision, Membership, TrackingLink
+from partners.services import (
+    agreement_create,
+    coupon_create,
+    earnings_settle,
+    link_create,
+    party_apply,
+)
+from tests.cast import Cast
+from tests.partners import desk
+
+PAGES = {
+    "/admin/partners/creator/": "mfk",
+    "/admin/partners/creator/add/": "m",
+    "/admin/partners/partner/": "mfk",
+    "/admin/partners/channel/": "mfk",
+    "/admin/partners/channel/add/": "mk",
+    "/admin/partners/trackinglink/": "mfk",
+    "/admin/partners/trackinglink/add/": "mk",
+    "/admin/partners/coupon/": "mfk",
+    "/admin/partners/coupon/add/": "mk",
+    "/admin/partners/agreement/": "mf",
+    "/admin/partners/agreement/add/": "m",
+    "/admin/partners/agreementversion/": "mf",
+    "/admin/partners/agreementversion/add/": "m",
+    "/admin/partners/acceptance/": "mf",
+    "/admin/partners/earningdecision/": "mf",
+}
+"""Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
+
+PEOPLE = {"m": "mei", "f": "finn", "k": "marco", "o": "olga"}
+
+
+@pytest.fixture
+def house(cast: Cast) -> Cast:
+    """Rows for every list: members, channels, links, coupons, agreements, settled orders."""
+    cast.alice, cast.bob, cast.mei, cast.finn, cast.ada, cast.marco, cast.olga  # noqa: B018
+    with all_rows():
+        reef = desk.party("reef")
+        desk.memberships_admit(party_ids=[cast.alice_party.pk])
+        party_apply(party=cast.bob_party)
+        channel = desk.channel("reef", reef)
+        link_create(channel=channel, code="reef-1", destination="/courses/")
+        coupon_create(code="REEF10", percent_bp=1_000, owner=reef, channel=channel, starts_at=desk.START)
+        desk.agreement(parties=[cast.alice_party, cast.bob_party])
+        by = {"last_touch": [desk.credit(channel, 1_000_000)]}
+        sales = [desk.sale(f"D-{i}", lines=[desk.line(i)], credits=by, processor_fee_minor=290) for i in range(3)]
+        earnings_settle(sales=sales)
+    return cast
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_for_the_roles_of_the_matrix_and_nobody_else(house: Cast, page: str) -> None:
+    letters = PAGES[page]
+    expected = {name: 200 if letter in letters else 403 for letter, name in PEOPLE.items()}
+    expected["ada"] = 403 if page.endswith("/add/") else 200
+    assert {name: house.client_of(getattr(house, name)).get(page).status_code for name in expected} == expected
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.endswith("/add/")])
+def test_every_row_opens_and_lists_cost_no_more_with_more_rows(house: Cast, page: str) -> None:
+    client = house.client_of(house.mei)
+    client.get(page)
+    with CaptureQueriesContext(connection) as few:
+        text = client.get(page).content.decode()
+    found = re.search(rf'href="({re.escape(page)}[^"?]+/change/)', text)
+    assert found, page
+    assert client.get(found[1]).status_code == 200
+    with all_rows():
+        for i in range(4):
+            other = desk.party(f"more{i}", "creator" if "creator" in page else "affiliate")
+            channel = desk.channel(f"more{i}", other)
+            link_create(channel=channel)
+            coupon_create(code=f"MORE{i}", percent_bp=100, owner=other, starts_at=desk.START)
+            steps = [desk.split((f"party:more{i}", 1))]
+            desk.agreement(scope_id=f"more{i}", parties=[other], steps=steps)
+            earnings_settle(sales=[desk.sale(f"M-{i}", lines=[desk.line(100 + i, f"more{i}")])])
+    with CaptureQueriesContext(connection) as many:
+        client.get(page)
+    assert len(many) <= len(few) + 1, [query["sql"][:120] for query in many]
+
+
+def test_search_and_filters_answer(house: Cast) -> None:
+    client = house.client_of(house.mei)
+    for page, query, found, absent in (
+        ("creator", "q=alice", "Alice Studio", "Bob Codes"),
+        ("creator", "state__exact=applied", "Bob Codes", "Alice Studio"),
+        ("agreement", "q=agreement-1", "Course 1", "nothing to see"),
+        ("earningdecision", "q=D-1", "D-1", "D-2"),
+        ("coupon", "q=reef", "REEF10", "nothing to see"),
+    ):
+        text = client.get(f"/admin/partners/{page}/?{query}").content.decode()
+        table = text[text.index("<table") :]
+        assert found in table
+        assert absent not in table
+
+
+def test_members_show_their_balance_and_are_decided_by_actions(house: Cast) -> None:
+    client = house.client_of(house.mei)
+    text = client.get("/admin/partners/creator/").content.decode()
+    # Three times 80 % of what 70 % leave of 10,000 less a tenth and the fee of 290: 4,877.6, so 4,878.
+    assert "146.34" in re.sub(r"<[^>]+>", "", text)
+    with all_rows():
+        bob = Membership.objects.get(party=house.bob_party)
+    answer = client.post("/admin/partners/creator/", {"action": "approve", "_selected_action": [bob.pk]}, follow=True)
+    assert "1 member is now “Approved”." in answer.content.decode()
+    again = client.post("/admin/partners/creator/", {"action": "approve", "_selected_action": [bob.pk]}, follow=True)
+    assert "cannot become “Approved”" in again.content.decode()
+    with all_rows():
+        bob.refresh_from_db()
+        assert bob.state == "approved"
+
+
+def post(client: Client, page: str, **data: Any) -> str:
+    return client.post(page, data, follow=True).content.decode()
+
+
+def test_channels_links_and_coupons_are_made_by_the_verbs(house: Cast) -> None:
+    client = house.client_of(house.mei)
+    post(client, "/admin/partners/channel/add/", name="Post", code="post", kind="email")
+    with all_rows():
+        channel = Channel.objects.get(code="post")
+        assert channel.slot
+    taken = post(client, "/admin/partners/channel/add/", name="Post", code="post", kind="email")
+    assert "already exists" in taken or "already" in taken
+    refused = post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, destination="//evil.test")
+    assert "leads to a page of this site" in refused
+    post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, destination="/courses/", campaign="may")
+    with all_rows():
+        link = TrackingLink.objects.get(channel=channel)
+    page = client.get(f"/admin/partners/trackinglink/{link.pk}/change/").content.decode()
+    assert "<svg" in page[page.index("QR code") :]
+    assert f"/go/{link.code}" in page
+    when = {"starts_at_0": "2026-01-01", "starts_at_1": "00:00:00", "borne_by": "platform"}
+    post(client, "/admin/partners/coupon/add/", code="may20", amount="20.00", currency="CNY", **when)
+    refused = post(
+        client, "/admin/partners/coupon/add/", code="may30", percent="10", amount="5", currency="CNY", **when
+    )
+    assert "either a percentage or an amount" in refused
+    with all_rows():
+        coupon = Coupon.objects.get(code="MAY20")
+        assert (coupon.amount_minor, coupon.percent_bp, coupon.borne_by) == (2_000, None, "platform")
+        assert not Coupon.objects.filter(code="MAY30").exists()
+
+
+FIGURES = {
+    "effective_from": "2026-06-01T00:00",
+    "channel_percent": "10",
+    "fee_from_pool": "on",
+    "platform_percent": "30",
+    "shares": "alice 80\nbob 20",
+    "rule": "",
+    "paying_model": "last_touch",
+    "window_days": "30",
+    "hold_days": "7",
+    "precedence": "coupon",
+    "self_purchase": "refuse",
+    "note": "",
+}
+
+
+def test_a_version_goes_from_figures_to_in_force_by_two_persons(house: Cast) -> None:
+    mei, finn = house.client_of(house.mei), house.client_of(house.finn)
+    with all_rows():
+        shared = agreement_create(
+            code="shared", title="Shared", owner=house.alice_party, scope_id="77", parties=[house.bob_party]
+        )
+    add = "/admin/partners/agreementversion/add/"
+    wrong = post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "carol 1"}))
+    assert "pays party:carol, which is no party of the agreement" in wrong
+    assert "is not a code and a weight" in post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "alice"}))
+    page = post(mei, add, agreement=shared.pk, **FIGURES)
+    assert "What remains is shared: 80% to Alice Studio, 20% to Bob Codes." in page
+    with all_rows():
+        version = AgreementVersion.objects.get(agreement=shared)
+        assert version.rule["steps"] == desk.THIRTY
+        assert version.effective.lower.isoformat() == "2026-05-31T16:00:00+00:00"
+    own = f"/admin/partners/agreementversion/{version.pk}"
+    assert 'value="10.00"' in mei.get(f"{own}/change/?edit=1").content.decode().replace('value="10"', 'value="10.00"')
+    assert mei.get(f"{own}/step/propose/").status_code == 405
+    assert finn.post(f"{own}/step/propose/").status_code == 403
+    assert "lies before its parties" in post(mei, f"{own}/step/propose/")
+    assert mei.post(f"{own}/step/force/").status_code == 403
+    with all_rows():
+        version.refresh_from_db()
+    for party in (house.alice_party, house.bob_party):
+        said = post(mei, f"{own}/step/accept/", party=party.pk, text_hash=version.text_hash)
+        assert "is recorded" in said
+    assert mei.post(f"{own}/step/force/").status_code == 403
+    assert "a second person puts it in force" in mei.get(f"{own}/change/").content.decode()
+    assert "is in force" in post(finn, f"{own}/step/force/")
+    nxt = mei.get(f"{add}?agreement={shared.pk}").content.decode()
+    assert "alice 80\nbob 20" in nxt
+    page = post(
+        mei, add, agreement=shared.pk, **(FIGURES | {"effective_from": "2026-07-01T00:00", "platform_percent": "25"})
+    )
+    assert "30% of what remains goes to the platform." in page
+    assert "25% of what remains goes to the platform." in page
+
+
+def test_a_rule_of_another_shape_is_kept_as_json(house: Cast) -> None:
+    client = house.client_of(house.mei)
+    with all_rows():
+        agreement = Agreement.objects.get(code="agreement-1")
+    fixed = {"take": "fixed", "account": "platform:revenue", "amount": 50}
+    rule = json.dumps({"steps": [fixed, desk.split(("party:alice", 1))], "reserve_bp": 500})
+    page = post(client, "/admin/partners/agreementversion/add/", agreement=agreement.pk, **(FIGURES | {"rule": rule}))
+    assert "A fixed amount of 50 minor units" in page
+    edit = client.get(f"/admin/partners/agreementversion/add/?agreement={agreement.pk}").content.decode()
+    assert "reserve_bp" in edit
+
+
+def test_an_earning_shows_its_steps(house: Cast) -> None:
+    with all_rows():
+        decision = EarningDecision.objects.filter(party=house.alice_party).first()
+    assert decision is not None
+    page = house.client_of(house.ada).get(f"/admin/partners/earningdecision/{decision.pk}/change/").content.decode()
+    assert "Computed again just now" in page
+    assert "80% × 60.97 = 48.776" in page
+
+
+def test_parties_are_named_and_titles_changed_on_the_agreements_page(house: Cast) -> None:
+    client = house.client_of(house.mei)
+    with all_rows():
+        agreement = Agreement.objects.get(code="agreement-1")
+    page = f"/admin/partners/agreement/{agreement.pk}/change/"
+    data = {
+        "title": "Renamed",
+        "title_zh": "改名",
+        "parties-TOTAL_FORMS": "1",
+        "parties-INITIAL_FORMS": "0",
+        "parties-0-party": str(house.carol_party.pk),
+        "parties-0-agreement": str(agreement.pk),
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
+    }
+    client.post(page, data, follow=True)
+    with all_rows():
+        agreement.refresh_from_db()
+        assert agreement.title == "Renamed"
+        assert agreement.parties.filter(party=house.carol_party).exists()
