@@ -1,8 +1,10 @@
 """Waking workers on commit, and a business that does not care whether the broker lives."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,13 +111,58 @@ def test_a_wake_reaches_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert message.payload[1] == {"queue": "training"}
 
 
-def test_a_web_process_that_loaded_no_tasks_wakes_too() -> None:
-    """Workers load the tasks, the web does not; a wake must not need them."""
+def test_a_connection_that_grew_stale_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "_silent_until", 0.0)
+    assert waking.wake("training")
+    used: list[object] = []
+
+    def send_task(name: str, *, connection: object, **options: Any) -> None:
+        used.append(connection)
+        if len(used) == 1:
+            raise ConnectionResetError("the broker was restarted")
+
+    monkeypatch.setattr(current_app, "send_task", send_task)
+    assert waking.wake("training")
+    assert len(used) == 2
+    assert used[0] is not used[1]
+
+
+def test_a_dead_broker_costs_the_first_commit_a_second_and_the_next_nothing(
+    committed_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def book(events: list[EventData]) -> None:
+        """Money's."""
+
+    def nowhere(connect_timeout: float) -> Any:
+        return current_app.connection(f"redis://127.0.0.1:{free_port()}/0", connect_timeout=connect_timeout)
+
+    monkeypatch.setattr(waking, "_silent_until", 0.0)
+    monkeypatch.setattr(waking, "_local", threading.local())
+    monkeypatch.setattr(current_app, "connection_for_write", nowhere)
+    with registry.only():
+        handles("order.paid", queue="money")(book)
+        started = time.monotonic()
+        for key in "ABC":
+            event_record(name="order.paid", key=key, payload={})
+    assert time.monotonic() - started < 3
+    assert waking._silent_until > time.monotonic()
+    assert Delivery.objects.count() == 3
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+def test_a_fresh_process_wakes_without_having_met_the_task() -> None:
+    """Workers load the tasks, the web need not; a wake goes by name."""
     code = (
-        "import django, sys; django.setup()\n"
+        "import django; django.setup()\n"
+        "from celery import current_app\n"
         "from events.services import wake\n"
+        "current_app.tasks.pop('events.relay', None)\n"
         "assert wake('money')\n"
-        "assert 'events.tasks' not in sys.modules\n"
     )
     path = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
     environment = {**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "tests.settings"}
