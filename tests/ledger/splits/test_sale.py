@@ -262,6 +262,10 @@ def test_an_open_advance_is_recouped_from_every_payable_line_until_it_is_used_up
         "party:alice:advance": 200,
         "party:bob": 350,
     }
+    assert [(back.share, back.wanted, back.amount) for back in result.lines[0].recouped] == [
+        (0, 150, 150),
+        (1, 175, 50),
+    ]
     assert result.lines[0].credits("party:alice") == 450
     assert result.lines[0].credits("party:bob") == 350
 
