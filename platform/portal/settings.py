@@ -162,6 +162,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 LANGUAGE_CODE = env.text("PORTAL_LANGUAGE")
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each in its own words, in every language
 LOCALE_PATHS = [BASE_DIR / "platform" / "portal" / "locale"]
+FORMAT_MODULE_PATH = ["portal.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("PORTAL_TIME_ZONE")

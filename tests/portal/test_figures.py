@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +127,13 @@ def test_an_instant_is_told_in_the_readers_zone() -> None:
         assert figures.clock_text(moment, seconds=True) == "07:03:07"
         assert figures.day_text(moment) == "21 Nov 2026"
     assert figures.clock_text(dt.datetime(2026, 1, 1, 5, 6)) == "05:06"  # noqa: DTZ001 - naive is shown as it is
+
+
+def test_django_writes_days_as_the_face_does() -> None:
+    moment = dt.datetime(2026, 11, 21, 14, 3, 7)  # noqa: DTZ001 - formats, not zones
+    with translation.override("en"):
+        assert date_format(moment, "DATE_FORMAT") == figures.day_text(moment)
+        assert date_format(moment, "DATETIME_FORMAT") == "21 Nov 2026, 14:03"
+        assert date_format(moment, "SHORT_DATE_FORMAT") == "21 Nov 2026"
+    with translation.override("zh-hans"):
+        assert date_format(moment, "DATE_FORMAT") == figures.day_text(moment)
