@@ -239,7 +239,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     context = {
         **frame(request),
         "asked": asked,
-        "range": asked.range(),
+        "range": {**asked.range(), "compare": [], "compare_text": ""},
         "lines": lines,
         "totals": sorted(totals.items()),
     }
