@@ -4,12 +4,13 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from courses.choices import Level
 from courses.models import Course, Rating
 from courses.selectors import SORTS, Filters
 from courses.services.learning import LONGEST_COMMENT
+from courses.templatetags.courses import language_name
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 
 
@@ -73,10 +74,20 @@ def rating_form(rated: Rating | None) -> RatingForm:
     return RatingForm(initial={"stars": rated.stars, "comment": rated.comment} if rated else None)
 
 
+TAUGHT_IN = ("zh-hans", "en", "ja", "ko", "de", "fr", "es", "pt", "ru", "uk")
+"""Languages that the desk offers for a course."""
+
+
 class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only in the stubs
     """A course at the desk: the price as people write it, outcomes one a line."""
 
-    price = forms.CharField(label=_("Price"), max_length=20, help_text=_("With a point: 199.00"))
+    price = forms.CharField(
+        label=_("Price"),
+        max_length=20,
+        help_text=_("With a point: 199.00"),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    language = forms.ChoiceField(label=_("Language"), widget=UnfoldAdminSelectWidget())
     outcome_lines = forms.CharField(
         label=_("What you will be able to do"),
         required=False,
@@ -96,11 +107,15 @@ class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only
             "title", "title_zh", "slug", "topic", "level", "language", "currency", "summary", "summary_zh",
             "description", "description_zh",
         )  # fmt: skip
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("summary", "summary_zh")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         course = self.instance
-        self.fields["price"].widget = UnfoldAdminTextInputWidget()
+        codes = dict.fromkeys([*TAUGHT_IN, course.language])
+        language = self.fields["language"]
+        assert isinstance(language, forms.ChoiceField)
+        language.choices = [(code, language_name(code)) for code in codes]
         if course.pk:
             self.fields["price"].initial = decimal_from_minor(course.price_minor, course.currency)
             self.fields["outcome_lines"].initial = "\n".join(course.outcomes)

@@ -107,7 +107,6 @@ class CourseAdmin(Desk):
         "display_creators",
         "display_price",
         "display_state",
-        "level",
         "display_learners",
         "published_at",
     )

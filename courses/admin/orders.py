@@ -130,14 +130,18 @@ class OrderAdmin(ReadingDesk):
     search_help_text = _("Order, buyer, or the payment's id at the provider")
     ordering = ("-placed_at", "-pk")
     fields = (
-        ("code", "display_state", "buyer"),
-        ("display_list", "display_discount", "display_tax", "display_total"),
-        ("coupon", "discount_bearer", "display_fee"),
-        ("placed_at", "paid_at", "import_batch"),
-        ("voided_at", "voided_by", "void_reason"),
+        ("code", "state"),
+        ("buyer", "import_batch"),
+        ("display_list", "display_discount"),
+        ("display_total", "display_tax"),
+        ("coupon", "discount_bearer"),
+        ("placed_at", "paid_at"),
+        "display_fee",
+        ("voided_at", "voided_by"),
+        "void_reason",
     )
     readonly_fields = (
-        "code", "display_state", "buyer", "display_list", "display_discount", "display_tax", "display_total", "coupon",
+        "code", "state", "buyer", "display_list", "display_discount", "display_tax", "display_total", "coupon",
         "discount_bearer", "display_fee", "placed_at", "paid_at", "import_batch", "voided_at", "voided_by",
         "void_reason",
     )  # fmt: skip

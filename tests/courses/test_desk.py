@@ -1,0 +1,193 @@
+"""The desk of the catalogue, orders and learning: what each role may do there."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from courses.choices import CourseState, OrderState
+from courses.models import Course, Enrolment, Order, Rating
+from courses.selectors import Filters, catalogue
+from courses.services import PaidLine, PaidOrder, enrolment_give, orders_record, rating_give
+from tests.cast import Cast
+from tests.factories.courses import NOON, course, creator, learner
+
+pytestmark = pytest.mark.django_db
+
+LISTS = ("topic", "course", "section", "order", "payment", "enrolment", "rating", "behaviourevent")
+
+
+def order_of(one: Course, number: int = 1) -> Order:
+    (pk,) = orders_record(
+        orders=[
+            PaidOrder(
+                provider="test",
+                external_id=f"p-{number}",
+                code=f"A-{number}",
+                currency="CNY",
+                lines=[PaidLine(course_id=one.pk, list_minor=one.price_minor)],
+                placed_at=NOON,
+                buyer_id=learner().pk,
+            )
+        ]
+    )
+    return Order.objects.get(pk=pk)
+
+
+@pytest.mark.parametrize("model", LISTS)
+def test_lists_cost_the_same_however_many_rows_they_show(
+    cast: Cast, model: str, django_assert_max_num_queries: Any
+) -> None:
+    browser = cast.client_of(cast.mei)
+    for _visit in range(2):  # the first visits of a browser also make it known
+        browser.get(reverse("admin:index"))
+    counts = []
+    number = 0
+    for _round in range(2):
+        for _ in range(4):
+            number += 1
+            one = course(topic=(f"t{number}", "T", "题"))
+            order = order_of(one, number)
+            assert order.buyer is not None
+            rating_give(user=order.buyer, course_id=one.pk, stars=3, comment="x" * 200)
+        with django_assert_max_num_queries(40) as queries:
+            response = browser.get(
+                reverse(f"admin:courses_{model}_changelist"), {"q": "a" if model == "course" else ""}
+            )
+        assert response.status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_the_auditor_reads_and_writes_nothing(cast: Cast) -> None:
+    one = course()
+    order = order_of(one)
+    browser = cast.client_of(cast.ada)
+    assert browser.get(reverse("admin:courses_order_change", args=[order.pk])).status_code == 200
+    assert browser.get(reverse("admin:courses_course_change", args=[one.pk])).status_code == 200
+    assert browser.get(reverse("admin:courses_course_add")).status_code == 403
+    assert browser.post(reverse("admin:courses_course_publish", args=[one.pk]), said()).status_code == 403
+    assert browser.post(reverse("admin:courses_order_void", args=[order.pk]), said(reason="x")).status_code == 403
+    order.refresh_from_db()
+    assert order.state == OrderState.PAID
+
+
+def test_only_finance_voids_an_order_and_says_why(cast: Cast) -> None:
+    order = order_of(course())
+    url = reverse("admin:courses_order_void", args=[order.pk])
+    assert cast.client_of(cast.mei).post(url, said(reason="x")).status_code == 403
+    finance = cast.client_of(cast.finn)
+    finance.post(url, said(reason=""))
+    order.refresh_from_db()
+    assert order.state == OrderState.PAID
+    finance.post(url, said(reason="Bought twice"))
+    order.refresh_from_db()
+    assert (order.state, order.void_reason, order.voided_by) == (OrderState.VOIDED, "Bought twice", cast.finn)
+
+
+def said(**fields: str) -> dict[str, str]:
+    """A dialog's form as the page sends it."""
+    return {"_form_submitted": "on", **fields}
+
+
+def empty_inlines() -> dict[str, str]:
+    fields = {}
+    for prefix in ("credits", "sections"):
+        fields |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    return fields
+
+
+def asked(one: Course | None = None, **extra: str) -> dict[str, str]:
+    plain = {
+        "title": "Fresh Start",
+        "title_zh": "全新开始",
+        "slug": "fresh-start",
+        "level": "beginner",
+        "language": "en",
+        "price": "49.50",
+        "currency": "CNY",
+        "outcome_lines": "Read a map\n\n  Draw a map ",
+        "summary": "A beginning",
+    }
+    topic = one or course()
+    return {**plain, "topic": str(topic.topic_id), **empty_inlines(), **extra}
+
+
+def test_a_manager_makes_a_course_with_its_creators_and_publishes_it(cast: Cast) -> None:
+    browser = cast.client_of(cast.mei)
+    maker = creator("Noor Haddad", "努尔")
+    lines = {
+        "credits-TOTAL_FORMS": "1",
+        "credits-0-party": str(maker.pk),
+        "credits-0-role": "lead",
+        "credits-0-position": "0",
+        "sections-TOTAL_FORMS": "1",
+        "sections-0-title": "One",
+        "sections-0-position": "0",
+    }
+    response = browser.post(reverse("admin:courses_course_add"), asked(**lines))
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    made = Course.objects.get(slug="fresh-start")
+    assert (made.price_minor, made.outcomes, made.state) == (4_950, ["Read a map", "Draw a map"], CourseState.DRAFT)
+    browser.post(reverse("admin:courses_course_publish", args=[made.pk]), said())
+    made.refresh_from_db()
+    assert made.state == CourseState.DRAFT  # it has no lesson
+    made.sections.get().lessons.create(title="First")
+    browser.post(reverse("admin:courses_course_publish", args=[made.pk]), said())
+    made.refresh_from_db()
+    assert made.state == CourseState.PUBLISHED
+    found = catalogue(filters=Filters(query="努尔")).cards
+    assert [card.course.pk for card in found] == [made.pk]
+    browser.post(reverse("admin:courses_course_retire", args=[made.pk]), said())
+    made.refresh_from_db()
+    assert made.state == CourseState.RETIRED
+
+
+@pytest.mark.parametrize("price", ["", "1.234", "-1", "abc", "1,5", "٣"])
+def test_a_price_that_is_no_amount_is_refused(cast: Cast, price: str) -> None:
+    response = cast.client_of(cast.mei).post(reverse("admin:courses_course_add"), asked(price=price))
+    assert response.status_code == 200
+    assert "price" in response.context["adminform"].form.errors
+    assert not Course.objects.filter(slug="fresh-start").exists()
+
+
+def test_what_was_sold_keeps_its_currency(cast: Cast) -> None:
+    one = course()
+    order_of(one)
+    cast.client_of(cast.mei).post(
+        reverse("admin:courses_course_change", args=[one.pk]), asked(one, currency="USD", slug=one.slug)
+    )
+    one.refresh_from_db()
+    assert (one.currency, one.price_minor, one.title) == ("CNY", 4_950, "Fresh Start")
+
+
+def test_a_manager_hides_a_comment_and_ends_an_enrolment(cast: Cast) -> None:
+    one, reader = course(), learner()
+    enrolment = enrolment_give(user=reader, course_id=one.pk)
+    rating = rating_give(user=reader, course_id=one.pk, stars=1, comment="An insult")
+    browser = cast.client_of(cast.mei)
+
+    def act(model: str, action: str, pk: int) -> None:
+        browser.post(reverse(f"admin:courses_{model}_changelist"), {"action": action, "_selected_action": str(pk)})
+
+    act("rating", "hide", rating.pk)
+    rating.refresh_from_db()
+    assert rating.hidden_by == cast.mei
+    act("rating", "show", rating.pk)
+    assert Rating.objects.get().hidden_at is None
+    act("enrolment", "withdraw", enrolment.pk)
+    assert Enrolment.objects.get().withdrawn_at is not None
+
+
+def test_an_enrolment_given_by_hand_has_no_order(cast: Cast) -> None:
+    one, reader = course(), learner()
+    fields = {
+        "user": str(reader.pk),
+        "course": str(one.pk),
+        "progress-TOTAL_FORMS": "0",
+        "progress-INITIAL_FORMS": "0",
+    }
+    response = cast.client_of(cast.mei).post(reverse("admin:courses_enrolment_add"), fields)
+    assert response.status_code == 302
+    enrolment = Enrolment.objects.get()
+    assert (enrolment.user, enrolment.course, enrolment.order_line) == (reader, one, None)
