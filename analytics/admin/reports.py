@@ -169,7 +169,7 @@ class ReportRunAdmin(Desk):
         if obj.state != RunState.DONE:
             return "–"
         query = urlencode(
-            {"since": str(obj.since), "until": str(obj.until), "currency": obj.currency, "window": obj.window_days}
+            {"since": f"{obj.since}", "until": f"{obj.until}", "currency": obj.currency, "window": str(obj.window_days)}
         )
         return format_html('<a href="{}?{}">{}</a>', reverse("analytics:overview"), query, gettext("Open"))
 

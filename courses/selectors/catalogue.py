@@ -352,5 +352,5 @@ def _own(course: Course, reader: Reader, visitor_key: Any) -> tuple[Enrolment | 
 
 def _round(price: int) -> int:
     """To one significant figure, or to half of it where that is nearer: 17,320 to 15,000, 4,890 to 5,000."""
-    step = 5 * 10 ** max(len(str(price)) - 2, 0)
+    step: int = 5 * 10 ** max(len(str(price)) - 2, 0)
     return max(step, (2 * price + step) // (2 * step) * step)

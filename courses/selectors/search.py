@@ -116,7 +116,7 @@ def query_of(typed: str) -> SearchQuery | None:
     return asked
 
 
-class Lexemes(SearchQuery):  # type: ignore[misc]  # Django's stubs leave its bases untyped
+class Lexemes(SearchQuery):
     """A query of lexemes as they are stored; `to_tsquery` would parse them first and make c++ into c."""
 
     template = "(%(expressions)s)::tsquery"

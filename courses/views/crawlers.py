@@ -1,5 +1,7 @@
 """What search engines ask for: which pages there are, in which languages."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -24,7 +26,7 @@ def robots(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 @require_safe
 def sitemap(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Every public page with its languages."""
-    pages = [(reverse("courses:home"), None), (reverse("courses:catalogue"), None)]
+    pages: list[tuple[str, datetime | None]] = [(reverse("courses:home"), None), (reverse("courses:catalogue"), None)]
     rows = on_sale().order_by("-pk").values_list("slug", "updated_at")[: MOST_PAGES - len(pages)]
     pages += [(reverse("courses:course", args=[slug]), at) for slug, at in rows]
     body = "".join(_entry(path, at.date().isoformat() if at else "") for path, at in pages)

@@ -89,7 +89,7 @@ def test_two_workers_with_the_same_run_write_its_rows_once() -> None:
 
 def test_two_who_ask_at_once_get_one_run() -> None:
     paid()
-    span = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "currency": "CNY"}
+    span: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 2), "currency": "CNY"}
     at_once(lambda: report_request(**span), lambda: report_request(**span))
     assert ReportRun.objects.count() == 1
 

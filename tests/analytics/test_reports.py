@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test.utils import override_settings
@@ -23,7 +24,7 @@ from tests.factories.courses import course, learner
 
 pytestmark = pytest.mark.usefixtures("everything")
 NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)
-MARCH = {"since": date(2026, 3, 1), "until": date(2026, 3, 31)}
+MARCH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 31)}
 
 
 def report(currency: str = "CNY", **asked: object) -> ReportRun:

@@ -1,6 +1,7 @@
 """Entries are booked whole, once, in as many queries for a thousand as for one."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -60,7 +61,7 @@ def test_the_same_source_again_is_the_same_entry() -> None:
         {"occurred_at": LATER},
     ],
 )
-def test_the_same_source_with_another_body_is_a_conflict(change: dict[str, object]) -> None:
+def test_the_same_source_with_another_body_is_a_conflict(change: dict[str, Any]) -> None:
     party("alice")
     entries_post(drafts=[draft()])
     with pytest.raises(IdempotencyConflictError, match="sale order/O-1 was booked before"):

@@ -318,12 +318,9 @@ def test_many_agreements_are_taken_over_in_a_constant_number_of_queries(cast: Ca
 
 
 def test_an_agreement_is_about_one_thing_and_names_its_parties(shared: Agreement, cast: Cast) -> None:
-    for facts, says in (
-        ({"code": "python", "scope_id": "2"}, "“python” already"),
-        ({"code": "p", "scope_id": "1"}, "new version"),
-    ):
+    for code, scope_id, says in (("python", "2", "“python” already"), ("p", "1", "new version")):
         with pytest.raises(AgreementError, match=says):
-            agreement_create(title="", owner=cast.alice_party, **facts)
+            agreement_create(title="", owner=cast.alice_party, code=code, scope_id=scope_id)
     agreement_party_add(agreement=shared, party=cast.carol_party)
     agreement_party_add(agreement=shared, party=cast.carol_party)
     assert shared.parties.count() == 3
@@ -344,4 +341,4 @@ def test_parties_read_what_names_them_and_no_drafts(
         assert Acceptance.objects.count() == 1
     with as_parties(cast.carol_party):
         for model in (Agreement, AgreementVersion, AgreementParty, Acceptance):
-            assert not model.objects.exists()  # type: ignore[attr-defined]
+            assert not model.objects.exists()

@@ -35,7 +35,7 @@ UNTIL = PLACED + timedelta(days=31)
 
 
 def of(party: Party, **changes: Any) -> EarningsOf:
-    return EarningsOf(**({"party": party.pk, "since": PLACED, "until": UNTIL, "currency": "CNY"} | changes))
+    return EarningsOf(**{"party": party.pk, "since": PLACED, "until": UNTIL, "currency": "CNY", **changes})
 
 
 class World:

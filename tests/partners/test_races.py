@@ -1,6 +1,7 @@
 """Races of the programme: shown to be real without the lock, and decided with it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,14 +52,14 @@ def unlocked(order: str) -> None:
 def test_the_last_use_of_a_coupon_goes_to_one_order(committed_db: str) -> None:
     with all_rows():
         coupon_create(code="LAST", percent_bp=100, max_uses=1, starts_at=START)
-    results = together(*[scoped(lambda i=i: unlocked(f"O-{i}")) for i in range(4)])
+    results = together(*[scoped(partial(unlocked, f"O-{i}")) for i in range(4)])
     assert results == [None] * 4, "without the lock the race is real: every order gets the last use"
     with all_rows():
         assert CouponRedemption.objects.count() == 4
         CouponRedemption.objects.all().delete()
     results = together(
         *[
-            scoped(lambda i=i: coupon_redeem(code="last", source_kind="order", source_id=f"P-{i}", at=PLACED))
+            scoped(partial(coupon_redeem, code="last", source_kind="order", source_id=f"P-{i}", at=PLACED))
             for i in range(8)
         ]
     )
@@ -102,12 +103,12 @@ def test_of_versions_put_in_force_at_once_one_holds(committed_db: str) -> None:
         versions = accepted_versions(4)
         _maker, checker = desk.persons()
     # Without the lock every one of them finds the range free; only the exclusion constraint stands in the way.
-    raced = together(*[scoped(lambda v=version: force_unlocked(v, checker.pk)) for version in versions[:2]])
+    raced = together(*[scoped(partial(force_unlocked, version, checker.pk)) for version in versions[:2]])
     assert sum(isinstance(result, Exception) and "do_not_overlap" in str(result) for result in raced) == 1
     with all_rows():
         first = AgreementVersion.objects.get(state="in_force")
         rest = [version for version in versions if version.pk != first.pk]
-    results = together(*[scoped(lambda v=version: version_put_in_force(version=v, by=checker)) for version in rest])
+    results = together(*[scoped(partial(version_put_in_force, version=version, by=checker)) for version in rest])
     assert all(isinstance(result, AgreementError) and "Another version holds" in str(result) for result in results)
     with all_rows():
         assert AgreementVersion.objects.filter(state="in_force").count() == 1
