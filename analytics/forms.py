@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.choices import ReportModel
 from analytics.errors import ReportRefusedError
@@ -67,7 +68,10 @@ class SpendForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a campaign cost on a day, written in the currency's own decimals."""
 
     amount = forms.CharField(
-        label=_("Amount"), help_text=_("Before tax, in the currency it was billed in, such as 1250.00."), max_length=24
+        label=_("Amount"),
+        help_text=_("Before tax, in the currency it was billed in, such as 1250.00."),
+        max_length=24,
+        widget=UnfoldAdminTextInputWidget(),
     )
 
     class Meta:

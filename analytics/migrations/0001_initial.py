@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
                 ('facts', models.JSONField(default=dict, verbose_name='figures of the run')),
                 ('requested_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='asked at')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started at')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
+                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='computed at')),
                 ('failure', models.TextField(blank=True, verbose_name='failure')),
                 ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked by')),
             ],

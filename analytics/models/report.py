@@ -1,5 +1,7 @@
 """Channel reports: computed by a task, kept with all that they were computed from."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from analytics.choices import ReportModel, RunState
 from partners.models import Channel
+
+ABANDONED = timedelta(hours=1)
+"""A run that has been computed for longer lost its worker."""
 
 
 class ReportRun(models.Model):
@@ -27,7 +32,7 @@ class ReportRun(models.Model):
     )
     requested_at = models.DateTimeField(_("asked at"), default=timezone.now)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("computed at"), null=True, blank=True)
     failure = models.TextField(_("failure"), blank=True)
 
     class Meta:
@@ -37,6 +42,13 @@ class ReportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.since} – {self.until}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it waits or is being computed, by a worker that is not lost."""
+        if self.state == RunState.RUNNING:
+            return self.started_at is not None and self.started_at > timezone.now() - ABANDONED
+        return self.state == RunState.QUEUED
 
 
 class ChannelReportRow(models.Model):

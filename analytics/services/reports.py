@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -17,6 +17,7 @@ from accounts.scope import all_rows
 from analytics.choices import ReportModel, RunState
 from analytics.errors import ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
+from analytics.models.report import ABANDONED
 from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
 from ledger.errors import NoRateError
@@ -24,9 +25,6 @@ from ledger.money import MoneyError, exponent
 
 LONGEST_DAYS = 1100
 """Days that one report may cover: three years."""
-
-ABANDONED = timedelta(hours=1)
-"""A run that has been computed for longer lost its worker."""
 
 PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportModel.MARKOV)
 """Models that credit each path by itself; Markov needs all paths together."""

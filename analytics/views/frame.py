@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -27,7 +28,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             (_("Touches"), "analytics_touchpoint", "cursor"),
             (_("Exchange rates"), "ledger_fxrate", "bank"),
         )
-        if _is_on_desk(name) and may(user, "view", name.replace("_", ".", 1))
+        if is_on_desk(name) and may(user, "view", name.replace("_", ".", 1))
     ]
     groups: list[dict[str, Any]] = [{"label": "", "entries": entries}]
     if desk and may_enter(user, "admin"):
@@ -42,7 +43,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _is_on_desk(name: str) -> bool:
-    from django.contrib import admin
-
+def is_on_desk(name: str) -> bool:
+    """Whether the back office has a page for the model, named APP_MODEL."""
     return any(f"{model._meta.app_label}_{model._meta.model_name}" == name for model in admin.site._registry)

@@ -22,13 +22,11 @@ from analytics.selectors import Report, Span, campaign_lines, report_finished, r
 from analytics.services import report_request
 from analytics.views import asking, tables
 from analytics.views.asking import Asked
-from analytics.views.frame import frame
+from analytics.views.frame import frame, is_on_desk
 from ledger.money import decimal_from_minor, half_up
 
 AGAIN_AFTER = 30
 """Seconds after which a run that nobody has begun is handed to a worker once more."""
-
-ALIVE = (RunState.QUEUED, RunState.RUNNING)
 
 
 @require_GET
@@ -49,10 +47,10 @@ def overview(request: HttpRequest) -> HttpResponse:
         "currencies": asked.choices("currency"),
         "run": run,
         "latest": latest,
-        "waiting": latest if latest and latest.state in ALIVE else None,
+        "waiting": latest if latest and latest.is_alive else None,
         "failed": latest if latest and latest.state == RunState.FAILED else None,
         "may_ask": may(user, "add", "analytics.reportrun"),
-        "may_enter_rates": may(user, "add", "ledger.fxrate"),
+        "may_enter_rates": is_on_desk("ledger_fxrate") and may(user, "add", "ledger.fxrate"),
     }
     if report:
         context |= _shown(asked, report, before)
@@ -96,7 +94,8 @@ def _shown(asked: Asked, report: Report, before: Report | None) -> dict[str, Any
 def _wanted(span: Span, user: User) -> tuple[ReportRun | None, ReportRun | None]:
     """The newest finished run of a span, and the newest of all; one is asked for where there is none."""
     latest = report_latest(span, visible_to=user)
-    if latest is None and may(user, "add", "analytics.reportrun"):
+    lost = latest is not None and latest.state == RunState.RUNNING and not latest.is_alive
+    if (latest is None or lost) and may(user, "add", "analytics.reportrun"):
         latest = _request(span, user)
     if latest is not None and latest.state == RunState.DONE:
         return latest, latest
@@ -134,7 +133,7 @@ def _compared(asked: Asked, user: User) -> Report | None:
 def progress(request: HttpRequest, run_id: int) -> HttpResponse:
     """Where a run stands, asked every two seconds by the page that waits for it."""
     run = get_object_or_404(ReportRun, pk=run_id)
-    if run.state not in ALIVE:
+    if not run.is_alive:
         return HttpResponse(headers={"HX-Refresh": "true"})
     if run.state == RunState.QUEUED:
         _wake(run)
