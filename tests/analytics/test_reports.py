@@ -29,7 +29,7 @@ MARCH: dict[str, Any] = {"since": date(2026, 3, 1), "until": date(2026, 3, 31)}
 
 def report(currency: str = "CNY", **asked: object) -> ReportRun:
     """The report of March."""
-    return report_run(run_id=report_request(**{**MARCH, "currency": currency, **asked}).pk)  # type: ignore[arg-type]
+    return report_run(run_id=report_request(**{**MARCH, "currency": currency, **asked}).pk)
 
 
 def column(run: ReportRun, model: str, name: str) -> dict[str, int]:
@@ -200,7 +200,7 @@ def test_the_same_inputs_have_the_same_hash_and_others_another() -> None:
 )
 def test_what_cannot_be_computed_is_refused_when_it_is_asked_for(change: dict[str, object], words: str) -> None:
     with pytest.raises(ReportRefusedError, match=words):
-        report_request(**{**MARCH, "currency": "CNY", **change})  # type: ignore[arg-type]
+        report_request(**{**MARCH, "currency": "CNY", **change})
     assert not ReportRun.objects.exists()
 
 

@@ -91,7 +91,7 @@ def said(**fields: str) -> dict[str, str]:
 
 
 def empty_inlines() -> dict[str, str]:
-    fields = {}
+    fields: dict[str, str] = {}
     for prefix in ("credits", "sections"):
         fields |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return fields
@@ -116,7 +116,7 @@ def asked(one: Course | None = None, **extra: str) -> dict[str, str]:
 def test_a_manager_makes_a_course_with_its_creators_and_publishes_it(cast: Cast) -> None:
     browser = cast.client_of(cast.mei)
     maker = creator("Noor Haddad", "努尔")
-    lines = {
+    lines: dict[str, Any] = {
         "credits-TOTAL_FORMS": "1",
         "credits-0-party": str(maker.pk),
         "credits-0-role": "lead",

@@ -16,6 +16,7 @@ from partners.services import (
     coupon_create,
     earnings_settle,
     link_create,
+    memberships_admit,
     party_apply,
 )
 from tests.cast import Cast
@@ -49,7 +50,7 @@ def house(cast: Cast) -> Cast:
     cast.alice, cast.bob, cast.mei, cast.finn, cast.ada, cast.marco, cast.olga  # noqa: B018
     with all_rows():
         reef = desk.party("reef")
-        desk.memberships_admit(party_ids=[cast.alice_party.pk])
+        memberships_admit(party_ids=[cast.alice_party.pk])
         party_apply(party=cast.bob_party)
         channel = desk.channel("reef", reef)
         link_create(channel=channel, code="reef-1", destination="/courses/")
