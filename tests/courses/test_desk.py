@@ -97,7 +97,7 @@ def empty_inlines() -> dict[str, str]:
     return fields
 
 
-def asked(one: Course | None = None, **extra: str) -> dict[str, str]:
+def asked(one: Course | None = None, extra: dict[str, str] | None = None) -> dict[str, str]:
     plain = {
         "title": "Fresh Start",
         "title_zh": "全新开始",
@@ -110,7 +110,7 @@ def asked(one: Course | None = None, **extra: str) -> dict[str, str]:
         "summary": "A beginning",
     }
     topic = one or course()
-    return {**plain, "topic": str(topic.topic_id), **empty_inlines(), **extra}
+    return {**plain, "topic": str(topic.topic_id), **empty_inlines(), **(extra or {})}
 
 
 def test_a_manager_makes_a_course_with_its_creators_and_publishes_it(cast: Cast) -> None:
@@ -125,7 +125,7 @@ def test_a_manager_makes_a_course_with_its_creators_and_publishes_it(cast: Cast)
         "sections-0-title": "One",
         "sections-0-position": "0",
     }
-    response = browser.post(reverse("admin:courses_course_add"), asked(**lines))
+    response = browser.post(reverse("admin:courses_course_add"), asked(extra=lines))
     assert response.status_code == 302, response.context["adminform"].form.errors
     made = Course.objects.get(slug="fresh-start")
     assert (made.price_minor, made.outcomes, made.state) == (4_950, ["Read a map", "Draw a map"], CourseState.DRAFT)
@@ -145,7 +145,7 @@ def test_a_manager_makes_a_course_with_its_creators_and_publishes_it(cast: Cast)
 
 @pytest.mark.parametrize("price", ["", "1.234", "-1", "abc", "1,5", "٣"])
 def test_a_price_that_is_no_amount_is_refused(cast: Cast, price: str) -> None:
-    response = cast.client_of(cast.mei).post(reverse("admin:courses_course_add"), asked(price=price))
+    response = cast.client_of(cast.mei).post(reverse("admin:courses_course_add"), asked(extra={"price": price}))
     assert response.status_code == 200
     assert "price" in response.context["adminform"].form.errors
     assert not Course.objects.filter(slug="fresh-start").exists()
@@ -155,7 +155,7 @@ def test_what_was_sold_keeps_its_currency(cast: Cast) -> None:
     one = course()
     order_of(one)
     cast.client_of(cast.mei).post(
-        reverse("admin:courses_course_change", args=[one.pk]), asked(one, currency="USD", slug=one.slug)
+        reverse("admin:courses_course_change", args=[one.pk]), asked(one, {"currency": "USD", "slug": one.slug})
     )
     one.refresh_from_db()
     assert (one.currency, one.price_minor, one.title) == ("CNY", 4_950, "Fresh Start")
