@@ -18,7 +18,7 @@ class CourseState(models.TextChoices):
 
     DRAFT = "draft", _("Draft")
     PUBLISHED = "published", _("Published")
-    RETIRED = "retired", _("Retired")
+    RETIRED = "retired", pgettext_lazy("course", "Retired")
 
 
 class CreatorRole(models.TextChoices):
