@@ -104,6 +104,15 @@ def test_a_released_reserve_stays_released() -> None:
     assert desk.balances() == {}
 
 
+def test_a_refund_after_the_release_is_undone_on_the_payable_even_once_corrected() -> None:
+    desk = Desk(rule(split(alice=1), reserve_bp=1000))
+    desk.sale(1000)
+    desk.post("release_reserve")
+    desk.post("refund", amount=100)
+    assert corrected(desk, raw_rule(split(alice=1), reserve_bp=2000)) == {}
+    assert desk.post("refund_reversal", refund_index=0) == {"processor:clearing": -100, "party:alice": 100}
+
+
 def test_recoupment_is_recomputed_but_never_beyond_the_advance() -> None:
     desk = Desk()
     desk.post("advance", party="alice", currency="USD", amount=1000, recoup_bp=5000)
@@ -127,6 +136,27 @@ def test_an_advance_opened_after_the_sale_takes_nothing_from_it() -> None:
     desk.sale(1000)
     desk.post("advance", party="alice", currency="USD", amount=1000, recoup_bp=5000)
     assert corrected(desk, TWENTY) == {"platform:revenue": -100, "party:alice": 100}
+
+
+def test_a_later_advance_is_not_recouped_from_an_earlier_sale() -> None:
+    desk = Desk()
+    desk.post("advance", party="alice", currency="USD", amount=100, recoup_bp=10_000)
+    desk.sale(1000)
+    desk.post("advance", party="alice", currency="USD", amount=500, recoup_bp=10_000)
+    assert corrected(desk, TWENTY) == {"platform:revenue": -100, "party:alice": 100}
+
+
+def test_what_one_corrected_order_recoups_is_gone_for_the_next() -> None:
+    desk = Desk()
+    desk.post("advance", party="alice", currency="USD", amount=1000, recoup_bp=10_000)
+    desk.sale(700)
+    desk.sale(700, order="o2")
+    # 490 each are paid back, 20 are open: the first takes them, the second stays at 490.
+    assert corrected(desk, raw_rule(split(alice=1)), "o1", "o2") == {
+        "platform:revenue": -420,
+        "party:alice": 400,
+        "party:alice:advance": 20,
+    }
 
 
 def test_two_orders_corrected_together_share_one_advance() -> None:

@@ -49,6 +49,14 @@ def test_an_advance_is_recouped_in_its_own_currency_only() -> None:
     assert desk.sale(100, order="o2", currency="EUR")["party:alice:advance"] == 50
 
 
+def test_each_currencys_advance_has_its_own_rate() -> None:
+    desk = sole()
+    desk.post("advance", **ALICE, amount=100, recoup_bp=5000)
+    desk.post("advance", party="alice", currency="EUR", amount=100, recoup_bp=1000)
+    assert desk.sale(100)["party:alice:advance"] == 50
+    assert desk.sale(100, order="o2", currency="EUR")["party:alice:advance"] == 10
+
+
 def test_a_guarantee_tops_up_what_the_periods_orders_earned() -> None:
     desk = Desk(rule(PLATFORM_30, split(alice=1), reserve_bp=1000))
     desk.sale(100, order="before", placed_at="2026-02-28T23:59:59Z")

@@ -151,6 +151,37 @@ def test_after_a_reversed_refund_no_more_is_taken_than_is_left() -> None:
     assert desk.balances() == {}
 
 
+def test_the_refund_that_completes_the_payment_takes_exactly_what_is_left() -> None:
+    # As above, but the rest is refunded by amount.
+    desk = Desk(rule(split(alice=1)))
+    desk.sale(10_000, discounts=[{"amount": 2000, "borne_by": "platform:promotions"}])
+    desk.post("refund", amount=333)
+    desk.post("refund", amount=333)
+    desk.post("refund_reversal", refund_index=0)
+    desk.post("refund", amount=334)
+    assert desk.post("refund", amount=7333)["platform:promotions"] == 1832
+    assert desk.balances() == {}
+
+
+def test_after_a_reversed_refund_no_bearer_gets_more_back_than_it_bore() -> None:
+    # 1 borne of 5 paid. Refund of 2: 0.4 -> 0; of 1: 0.6 -> 1; the first undone. 1 -> 3 refunded would be 1 again.
+    desk = Desk(rule(split(alice=1)))
+    desk.sale(6, discounts=[{"amount": 1, "borne_by": "platform:promotions"}])
+    desk.post("refund", amount=2)
+    assert desk.post("refund", amount=1)["platform:promotions"] == 1
+    desk.post("refund_reversal", refund_index=0)
+    assert desk.post("refund", amount=2) == {"processor:clearing": 2, "party:alice": -2}
+
+
+def test_discounts_are_handed_back_to_their_bearers_in_turn() -> None:
+    desk = Desk(rule(split(alice=1)))
+    desk.sale(
+        102, discounts=[{"amount": 1, "borne_by": "platform:promotions"}, {"amount": 1, "borne_by": "party:chan"}]
+    )
+    assert desk.post("refund", amount=50) == {"processor:clearing": 50, "party:alice": -51, "platform:promotions": 1}
+    assert desk.post("refund", amount=50) == {"processor:clearing": 50, "party:alice": -51, "party:chan": 1}
+
+
 def test_a_rounding_that_history_decided_is_told_so() -> None:
     # Settled 1 for 5 paid. Refund of 2: 0.4 -> 0; of 1: 0.6 -> 1; the first undone: 1 refunded, 1 taken.
     desk = Desk(rule(split(alice=1)))
