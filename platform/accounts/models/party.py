@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.audit import tracked
 from accounts.choices import PartyKind, SeatRole
@@ -26,7 +27,7 @@ class Party(models.Model):
     name_zh = models.CharField(_("name in Chinese"), max_length=120, blank=True)
     country = models.CharField(_("country"), max_length=2, blank=True)
     currency = models.CharField(_("payout currency"), max_length=3, default="CNY")
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(pgettext_lazy("row", "created"), default=timezone.now)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     import_batch = models.ForeignKey(
         "accounts.ImportBatch", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("import")
@@ -52,7 +53,7 @@ class Seat(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="seats", verbose_name=_("person"))
     party = models.ForeignKey(Party, on_delete=models.CASCADE, related_name="seats", verbose_name=_("party"))
     role = models.CharField(_("role"), max_length=8, choices=SeatRole.choices, default=SeatRole.OWNER)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(pgettext_lazy("row", "created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("seat")

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from events.choices import DeliveryState, Queue
 
@@ -11,7 +12,7 @@ class OutboxEvent(models.Model):
     """Something that happened, under a key that makes it happen once."""
 
     name = models.CharField(_("name"), max_length=64)
-    key = models.CharField(_("key"), max_length=200)
+    key = models.CharField(pgettext_lazy("event", "key"), max_length=200)
     payload = models.JSONField(_("payload"))
     occurred_at = models.DateTimeField(_("occurred at"), default=timezone.now)
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
