@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev system demo run test lint format bench doctor docs shots clean
+.PHONY: help install install-dev system demo run test lint format bench faults doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -93,6 +93,10 @@ format: install-dev ## put source and templates into their one form
 
 bench: install-dev ## every benchmark in bench/, as JSON lines; ARGS=recommender runs that one
 	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard bench/*.py)))); do OMP_NUM_THREADS=1 $(PY) "bench/$$name.py"; done
+
+faults: install-dev ## the long fault tests: races on committed databases, servers and holders killed
+	@$(PY) -m pytest tests -m race $(ARGS)
+	@$(PY) -m pytest tests/portal/test_ground.py $(ARGS)
 
 doctor: install ## look this installation over
 	@$(PY) manage.py doctor

@@ -10,49 +10,18 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Party
 from accounts.services import seat_give
-from ledger.selectors import entry_with_postings, party_balances, trial_balance
+from ledger.selectors import entry_with_postings, party_balances
 from partners.choices import MembershipState
 from partners.errors import SettlementError
 from partners.models import Channel, EarningDecision, Membership
 from partners.selectors import paying_terms
-from partners.services import SaleFacts, earnings_settle, earnings_void, membership_decide
+from partners.services import earnings_settle, earnings_void, membership_decide
 from tests.cast import Cast
 from tests.partners import desk
 from tests.partners.desk import PLACED, START
+from tests.partners.stage import Stage, books, decisions
 
 pytestmark = pytest.mark.usefixtures("everything")
-
-
-def books(currency: str = "CNY") -> dict[str, int]:
-    return {row.code: row.amount for row in trial_balance(visible_to=None) if row.currency == currency and row.amount}
-
-
-def decisions(order: str = "O-1") -> dict[str, tuple[str, int]]:
-    rows = EarningDecision.objects.filter(order_code=order).exclude(reason="voided").select_related("party")
-    return {row.party.code: (str(row.reason), row.amount_minor) for row in rows}
-
-
-class Stage:
-    """Alice and bob share a course; reef and pier own channels, search belongs to nobody."""
-
-    def __init__(self, **terms: Any) -> None:
-        self.alice, self.bob, self.reef, self.pier = (desk.party(code) for code in ("alice", "bob", "reef", "pier"))
-        self.version = desk.agreement(parties=[self.alice, self.bob], paying_model="linear", **terms)
-        self.channels = {
-            "search": desk.channel("search"),
-            "reef": desk.channel("reef", self.reef),
-            "pier": desk.channel("pier", self.pier),
-        }
-
-    def sale(self, code: str = "O-1", journey: dict[str, int] | None = None, **facts: Any) -> SaleFacts:
-        """A sale whose journey gave these channels so much credit in ppm; None stands for unattributed."""
-        parts = [desk.credit(self.channels.get(name), ppm) for name, ppm in (journey or {}).items()]
-        return desk.sale(code, credits={"linear": parts}, **facts)
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return Stage()
 
 
 def test_a_sale_through_partner_channels_pays_everyone_to_the_unit(stage: Stage) -> None:
@@ -379,20 +348,6 @@ def test_facts_that_contradict_one_another_are_refused_and_nothing_is_written(
     assert not EarningDecision.objects.exists()
 
 
-def test_voiding_takes_everything_back_and_tells_each_party(stage: Stage) -> None:
-    earnings_settle(sales=[stage.sale(journey={"reef": 1_000_000}), stage.sale("O-2", lines=[desk.line(2)])])
-    kept = {"processor:clearing": -10_000, "platform:revenue": 3_000, "party:alice": 5_600, "party:bob": 1_400}
-    at = PLACED + timedelta(days=2)
-    assert earnings_void(order_codes=["O-1", "nowhere"], at=at, actor_id=None, reason="refused") == ["O-1"]
-    assert earnings_void(order_codes=["O-1"], at=at + timedelta(days=1), actor_id=None, reason="again") == []
-    assert books() == kept
-    rows = EarningDecision.objects.filter(reason="voided").select_related("party")
-    assert {row.party.code: row.amount_minor for row in rows} == {"alice": -5_040, "bob": -1_260, "reef": -1_000}
-    for balance in party_balances(parties=None, at=at, visible_to=None):
-        assert balance.available == 0
-        assert balance.balance == balance.pending
-
-
 def test_a_batch_of_fifty_costs_no_more_queries_than_one(stage: Stage) -> None:
     counts = []
     for start, size in ((0, 1), (10, 50), (100, 200)):
@@ -404,16 +359,6 @@ def test_a_batch_of_fifty_costs_no_more_queries_than_one(stage: Stage) -> None:
         counts.append(len(queries))
     assert max(counts) <= 25, counts
     assert counts[2] == counts[1] <= counts[0]
-
-
-def test_voiding_many_costs_a_constant_number_of_queries(stage: Stage) -> None:
-    earnings_settle(sales=[stage.sale(f"O-{i}", lines=[desk.line(i)]) for i in range(40)])
-    counts = []
-    for codes in (["O-0"], [f"O-{i}" for i in range(1, 40)]):
-        with CaptureQueriesContext(connection) as queries:
-            earnings_void(order_codes=codes, at=PLACED, actor_id=None, reason="")
-        counts.append(len(queries))
-    assert counts[0] == counts[1] <= 15
 
 
 def test_a_partner_without_an_account_in_this_currency_gets_one(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
 from accounts.choices import PartyKind
-from accounts.models import ImportBatch, ImportedRow, User
+from accounts.models import ImportBatch, ImportedRow, Party, User
 from accounts.services import (
     NewImportedRow,
     NewParty,
@@ -124,65 +124,68 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
     """A curator party, a course and an agreement in force for each."""
     if not courses:
         return
-    batch_id = done.batch.pk
     code, name, name_zh = mapping.topic
     topic = topic_ensure(code=code, name=name, name_zh=name_zh)
-    suffix = f"{batch_id}"
-    parties = parties_create(
-        parties=[
-            NewParty(
-                code=f"{mapping.source}.curator-{course.source.external_id}.{suffix}",
-                kind=PartyKind.CREATOR,
-                name=mapping.curator_name.format(course=course.title)[:120],
-                name_zh=mapping.curator_name_zh.format(course=course.title)[:120],
-                currency=mapping.currency,
-                import_batch_id=batch_id,
-            )
-            for course in courses
-        ]
-    )
+    parties = parties_create(parties=[_curator(course, mapping, done.batch) for course in courses])
     memberships_admit(party_ids=[party.pk for party in parties], at=mapping.effective_from)
-    ids = courses_create(
-        courses=[
-            NewCourse(
-                slug=f"{mapping.source}-{course.source.external_id}-{suffix}",
-                title=course.title,
-                topic_id=topic,
-                price_minor=course.price_minor,
-                currency=mapping.currency,
-                creator_ids=[party.pk],
-                language=mapping.course_language,
-                level=Level.BEGINNER,
-                published_at=mapping.effective_from,
-                import_batch_id=batch_id,
-            )
-            for course, party in zip(courses, parties, strict=True)
-        ]
-    )
+    pairs = list(zip(courses, parties, strict=True))
+    ids = courses_create(courses=[_course(course, party, topic, mapping, done.batch) for course, party in pairs])
     agreements_establish(
         agreements=[
-            NewAgreement(
-                code=f"{mapping.source}-{course.source.external_id}-{suffix}",
-                title=course.title,
-                owner_id=party.pk,
-                scope_id=str(pk),
-                party_ids=[party.pk],
-                rule=_rule(party.code, course.curator_bp),
-                paying_model=mapping.paying_model,
-                window_days=mapping.window_days,
-                hold_days=mapping.hold_days,
-                precedence=Precedence.COUPON,
-                self_purchase=SelfPurchase.REFUSE,
-                effective_from=mapping.effective_from,
-                prepared_by_id=actors.maker.pk,
-                approved_by_id=actors.checker.pk,
-                accepted_at=mapping.effective_from,
-            )
-            for course, party, pk in zip(courses, parties, ids, strict=True)
+            _agreement(course, party, pk, mapping, done.batch, actors)
+            for (course, party), pk in zip(pairs, ids, strict=True)
         ]
     )
     for course, pk in zip(courses, ids, strict=True):
         _wrote(done, course.source, str(pk))
+
+
+def _curator(course: CoursePlanned, mapping: Mapping, batch: ImportBatch) -> NewParty:
+    return NewParty(
+        code=f"{mapping.source}.curator-{course.source.external_id}.{batch.pk}",
+        kind=PartyKind.CREATOR,
+        name=mapping.curator_name.format(course=course.title)[:120],
+        name_zh=mapping.curator_name_zh.format(course=course.title)[:120],
+        currency=mapping.currency,
+        import_batch_id=batch.pk,
+    )
+
+
+def _course(course: CoursePlanned, party: Party, topic: int, mapping: Mapping, batch: ImportBatch) -> NewCourse:
+    return NewCourse(
+        slug=f"{mapping.source}-{course.source.external_id}-{batch.pk}",
+        title=course.title,
+        topic_id=topic,
+        price_minor=course.price_minor,
+        currency=mapping.currency,
+        creator_ids=[party.pk],
+        language=mapping.course_language,
+        level=Level.BEGINNER,
+        published_at=mapping.effective_from,
+        import_batch_id=batch.pk,
+    )
+
+
+def _agreement(
+    course: CoursePlanned, party: Party, pk: int, mapping: Mapping, batch: ImportBatch, actors: Actors
+) -> NewAgreement:
+    return NewAgreement(
+        code=f"{mapping.source}-{course.source.external_id}-{batch.pk}",
+        title=course.title,
+        owner_id=party.pk,
+        scope_id=str(pk),
+        party_ids=[party.pk],
+        rule=_rule(party.code, course.curator_bp),
+        paying_model=mapping.paying_model,
+        window_days=mapping.window_days,
+        hold_days=mapping.hold_days,
+        precedence=Precedence.COUPON,
+        self_purchase=SelfPurchase.REFUSE,
+        effective_from=mapping.effective_from,
+        prepared_by_id=actors.maker.pk,
+        approved_by_id=actors.checker.pk,
+        accepted_at=mapping.effective_from,
+    )
 
 
 def _rule(curator: str, curator_bp: int) -> dict[str, object]:

@@ -123,7 +123,7 @@ def _served() -> Iterator[str]:
 class _Quiet(WSGIRequestHandler):
     """Requests that go well are not news."""
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the standard library's names
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's names
         return
 
 
