@@ -105,6 +105,8 @@ def test_the_doctor_says_what_is_broken(monkeypatch: pytest.MonkeyPatch, capsys:
         ("templates/accounts/login.html", "platform/accounts/locale"),
         ("templates/components/money.html", "platform/portal/locale"),
         ("templates/base.html", "platform/portal/locale"),
+        ("templates/admin/partners/version.html", "partners/locale"),
+        ("templates/admin/own.html", "platform/portal/locale"),
         ("partners/models/link.py", "partners/locale"),
         ("platform/ledger/choices.py", "platform/ledger/locale"),
         ("platform/portal/theme.py", "platform/portal/locale"),

@@ -26,15 +26,16 @@ def catalogue_of(path: Path) -> Path | None:
         return None
     parts = path.parts
     if parts[0] == "templates":
-        return Path(APPS.get(parts[1], PORTAL)) / "locale"
+        owner = parts[2] if parts[1] == "admin" and len(parts) > 3 else parts[1]
+        return Path(APPS.get(owner, PORTAL)) / "locale"
     home = next((folder for folder in APPS.values() if path.is_relative_to(folder)), PORTAL)
     return Path(home) / "locale"
 
 
 class Command(MakeMessages):
     help = (
-        "Gather translatable strings into each app's own catalogue: templates/APP/ goes to APP, what is shared to the "
-        "portal.\n\nExample: manage.py makemessages -l zh_Hans"
+        "Gather translatable strings into each app's own catalogue: templates/APP/ and templates/admin/APP/ go to APP, "
+        "what is shared to the portal.\n\nExample: manage.py makemessages -l zh_Hans"
     )
     requires_system_checks: list[str] = []
     msgmerge_options = ["-q", "--backup=none", "--previous", "--update", "--no-fuzzy-matching"]
