@@ -154,10 +154,10 @@ class TestMiddleware:
     def test_a_browser_is_its_persons_from_the_first_page_after_the_login(self, cast: Cast, landing: str) -> None:
         client = Client()
         visit(client, landing + "?gclid=1")
-        client.force_login(cast.lee, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(cast.lee)
         visit(client, "/accounts/email/")
         assert Visitor.objects.get().user == cast.lee
-        client.force_login(cast.bob, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(cast.bob)
         visit(client, "/accounts/email/")
         assert Visitor.objects.get().user == cast.lee
 
