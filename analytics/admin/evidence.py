@@ -16,7 +16,7 @@ from analytics.admin.words import money, percent
 from analytics.choices import ConversionKind
 from analytics.models import Conversion, Credit, Touchpoint, Visitor
 
-CLICK_LABELS = {ConversionKind.ORDER: "success", ConversionKind.SIGN_UP: "info"}
+KIND_TONES = {ConversionKind.ORDER: "success", ConversionKind.SIGN_UP: "info"}
 
 
 @admin.register(Visitor)
@@ -126,12 +126,12 @@ class ConversionAdmin(ReadingDesk):
     ordering = ("-pk",)
     paginator = InfinitePaginator
     fields = (
-        ("display_kind", "occurred_at"),
+        ("kind", "occurred_at"),
         ("order", "display_value"),
         ("user", "visitor"),
         ("settled_at", "import_batch"),
     )
-    readonly_fields = ("display_kind", "display_value")
+    readonly_fields = ("display_value",)
     inlines = (CreditLines,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversion]:
@@ -139,7 +139,7 @@ class ConversionAdmin(ReadingDesk):
         queryset: QuerySet[Conversion] = super().get_queryset(request)
         return queryset.annotate(credit_count=Count("credits"))
 
-    @display(description=_("kind"), label=CLICK_LABELS, ordering="kind")
+    @display(description=_("kind"), label=KIND_TONES, ordering="kind")
     def display_kind(self, obj: Conversion) -> tuple[str, str]:
         """Order or sign-up."""
         return obj.kind, str(obj.get_kind_display())

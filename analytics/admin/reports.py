@@ -124,7 +124,7 @@ class ReportRunAdmin(Desk):
             return asked
         return (
             *asked,
-            ("display_state", "display_progress", "failure"),
+            ("state", "display_progress", "failure"),
             ("requested_by", "requested_at"),
             ("started_at", "finished_at", "watermark"),
             "input_hash",
@@ -133,7 +133,7 @@ class ReportRunAdmin(Desk):
     def get_readonly_fields(self, request: HttpRequest, obj: ReportRun | None = None) -> tuple[str, ...]:
         """Django asks for the computed ones by name."""
         del request
-        return ("display_state", "display_progress") if obj else ()
+        return ("display_progress",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: ReportRun | None) -> tuple[type[Lines], ...]:
         """Rows come with the run."""
