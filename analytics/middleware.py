@@ -36,9 +36,9 @@ VISITOR_COOKIE_SECONDS = 180 * 24 * 3600
 class VisitorMiddleware:
     """Sets `request.visitor_key`, a random UUID kept in a first-party cookie, and `request.visitor_consent`.
 
-    A browser that says Do-Not-Track or Global Privacy Control gets no cookie: its key lives for one request. Stands
-    after the session and outside `ScopeMiddleware`: an arrival is written when the page is done, in a transaction of
-    its own, so that it neither delays the page's commit nor fails with it.
+    A browser that says Do-Not-Track or Global Privacy Control gets no cookie and loses the one it has: its key lives for
+    one request. Stands after the session and outside `ScopeMiddleware`: an arrival is written when the page is done, in
+    a transaction of its own, so that it neither delays the page's commit nor fails with it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -46,15 +46,19 @@ class VisitorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, remember an arrival, and keep the browser's key."""
-        known = _read(request)
-        key, consent = known or uuid4(), not _declines(request)
+        consent, cookie = not _declines(request), _read(request)
+        known = cookie if consent else None
+        key = known or uuid4()
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
         response = self.get_response(request)
         if _is_landing(request, response):
-            _arrive(request, key, returning=known is not None, consent=consent)
-        if not consent:
+            _arrive(request, key, returning=cookie is not None, consent=consent)
+        if not _is_page(response):
             return response
-        if known is None and _is_page(response):
+        if not consent:
+            if cookie is not None:
+                response.delete_cookie(VISITOR_COOKIE, samesite="Lax")
+        elif known is None:
             response.set_cookie(
                 VISITOR_COOKIE,
                 str(key),
@@ -63,7 +67,7 @@ class VisitorMiddleware:
                 samesite="Lax",
                 secure=settings.SESSION_COOKIE_SECURE,
             )
-        if known is not None:
+        else:
             _recognise(request, key)
         return response
 

@@ -130,6 +130,16 @@ class TestMiddleware:
         assert list(Touchpoint.objects.values_list("consent", flat=True)) == [False, False]
         assert Visitor.objects.count() == 2
 
+    def test_who_declines_later_is_not_followed_by_the_old_cookie(self, landing: str) -> None:
+        client = Client()
+        visit(client, landing)
+        before = UUID(client.cookies["tv"].value)
+        visit(client, landing + "?gclid=1", headers={"DNT": "1"})
+        assert client.cookies["tv"].value == ""
+        assert list(Touchpoint.objects.filter(visitor__key=before).values_list("channel__kind", flat=True)) == [
+            "direct"
+        ]
+
     def test_staff_pages_and_errors_record_nothing(self, cast: Cast) -> None:
         client = cast.client_of(cast.marco)
         for path in ("/marketing/?utm_source=a&utm_medium=email", "/admin/", "/no-such-page/?gclid=1", "/healthz"):
