@@ -37,8 +37,8 @@ class VisitorMiddleware:
     """Sets `request.visitor_key`, a random UUID kept in a first-party cookie, and `request.visitor_consent`.
 
     A browser that says Do-Not-Track or Global Privacy Control gets no cookie and loses the one it has: its key lives
-    for one request. Stands after the session and outside `ScopeMiddleware`: an arrival is written when the page is done,
-    in a transaction of its own, so that it neither delays the page's commit nor fails with it.
+    for one request. Stands after the session and outside `ScopeMiddleware`: an arrival is written when the page is
+    done, in a transaction of its own, so that it neither delays the page's commit nor fails with it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
