@@ -12,6 +12,7 @@ from partners.selectors.earnings import (
     earning_counts,
     earning_currencies,
     earning_lines,
+    earning_neighbours,
     earning_rows,
 )
 from partners.selectors.explained import Explained, earning_explained
@@ -46,6 +47,7 @@ __all__ = [
     "earning_currencies",
     "earning_explained",
     "earning_lines",
+    "earning_neighbours",
     "earning_rows",
     "earning_waterfall",
     "in_force_at",

@@ -143,6 +143,19 @@ def earning_lines(
     )
 
 
+def earning_neighbours(
+    *, of: EarningsOf, visible_to: User | None, decision_id: int, tab: str = "all"
+) -> tuple[int | None, int | None]:
+    """The line after this one in time and the one before it, in the same list; None at its ends."""
+    rows = _tab(standing(decisions_of(of=of, visible_to=visible_to)), tab)
+    here = rows.filter(pk=decision_id).values_list("placed_at", flat=True).first()
+    if here is None:
+        return None, None
+    newer = rows.filter(Q(placed_at__gt=here) | Q(placed_at=here, pk__gt=decision_id)).order_by("placed_at", "pk")
+    older = rows.filter(Q(placed_at__lt=here) | Q(placed_at=here, pk__lt=decision_id)).order_by("-placed_at", "-pk")
+    return newer.values_list("pk", flat=True).first(), older.values_list("pk", flat=True).first()
+
+
 def earning_counts(*, of: EarningsOf, visible_to: User | None) -> dict[str, int]:
     """How many lines each tab holds; one query."""
     rows = standing(decisions_of(of=of, visible_to=visible_to))

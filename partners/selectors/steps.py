@@ -83,7 +83,8 @@ def rows_of(
     fee_net = sum(row.amount for row in details if row.account == PROCESSOR_FEES)
     fee_clause = next((row.clause for row in details if row.account == PROCESSOR_FEES and row.amount > 0), "")
     rows: list[Row] = []
-    for row in details:
+    # The tax comes off before anything is shared, so it is told first.
+    for row in sorted(details, key=lambda row: row.account != TAX):
         for code, amount in _told(row, fee_net):
             side = _side(row, sight)
             known = sight.sides or side in {YOU, ""}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.rules import entrance
-from ledger.money import decimal_from_minor
+from ledger.money import decimal_from_minor, exponent, half_up
 from ledger.selectors import PartyBalance, party_balances, releases
 from partners.choices import DecisionReason
 from partners.selectors import (
@@ -52,7 +52,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "currency_options": [
             {"label": code, "url": at.url(currency=code), "current": code == at.currency} for code in at.currencies
         ],
-        "fall": _stream(fall),
+        "fall": _stream(fall) | _of_hundred(fall, earning_waterfall(of=at.of.before(), visible_to=at.user)),
         "by_course": _ranks(earning_by_course(of=at.of, visible_to=at.user)),
         "by_channel": _ranks(earning_by_channel(of=at.of, visible_to=at.user)),
         "page": page,
@@ -143,6 +143,19 @@ def _stream(fall: Waterfall) -> dict[str, Any]:
         ],
         "drawn": fall.sales > 0 and fall.yours_minor >= 0 and fall.start_minor + paid_in > 0,
     }
+
+
+def _of_hundred(fall: Waterfall, before: Waterfall) -> dict[str, Any]:
+    """What of every hundred at list price reached the reader, and how much more or less than in the days before."""
+    whole = 100 * 10 ** exponent(fall.currency)
+
+    def part(of: Waterfall) -> int | None:
+        positive = of.start_minor > 0 and of.yours_minor >= 0
+        return half_up(of.yours_minor * whole, of.start_minor) if positive else None
+
+    now, then = part(fall), part(before)
+    change = now - then if now is not None and then is not None and before.sales else None
+    return {"hundred": whole, "reached": now, "more": max(change or 0, 0), "less": max(-(change or 0), 0)}
 
 
 def _ranks(slices: list[Slice]) -> list[dict[str, Any]]:

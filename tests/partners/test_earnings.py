@@ -192,8 +192,8 @@ def test_the_owner_sees_every_step_by_name_and_it_computes_again(world: World) -
     assert (told.computed, told.booked) == (4_122, 4_122)
     rows = [(row.code, row.side, row.name, row.clause, row.amount) for row in told.rows]
     assert rows == [
-        ("processing", "platform", "", "3.2", 290),
         ("tax", "", "", "", 500),
+        ("processing", "platform", "", "3.2", 290),
         ("share", "partner", "Reef", "3.1", 850),
         ("share", "platform", "", "3.3", 2_208),
         ("share", "you", "Alice Studio", "3.4", 4_122),
@@ -219,8 +219,8 @@ def test_a_co_creator_sees_roles_and_never_another_ones_amount(world: World) -> 
     told = explained(world, world.bob, "A-1", world.cast.bob)
     assert told.agrees
     assert [(row.code, row.side, row.name, row.amount) for row in told.rows] == [
-        ("processing", "platform", "", 290),
         ("tax", "", "", 500),
+        ("processing", "platform", "", 290),
         ("share", "partner", "", 850),
         ("share", "platform", "", 2_208),
         ("share", "co_creator", "", 4_122),
@@ -242,7 +242,7 @@ def test_a_channels_owner_sees_the_price_and_its_own_step(world: World) -> None:
         ("tax", "", 500),
         ("share", "others", 290 + 2_208 + 4_122 + 1_030),
         ("share", "you", 850),
-    ] or [(row.side, row.amount) for row in told.rows] == [("others", 7_650), ("", 500), ("you", 850)]
+    ]
     assert {clause.number.split(".")[0] for clause in told.clauses} == {"4"}
     found = words(told)
     for hidden in ("4122", "1030", "2208", "Alice Studio", "Bob Codes", "alice", "bob"):

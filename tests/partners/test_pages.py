@@ -146,7 +146,10 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     )
     proposed = version_propose(version=draft, by=world.mei)
     client = world.client_of(world.bob)
-    assert "Read and accept" in text(client, "/creator/agreements/")
+    page = text(client, "/creator/agreements/")
+    assert "Accept version 2" in page
+    # What would change stands beside what holds now.
+    assert "Clauses that differ from the version before" in page
     client.post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": "another text"})
     assert not proposed.acceptances.exists()
     client.post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": proposed.text_hash})
