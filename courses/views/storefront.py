@@ -16,6 +16,7 @@ from courses.selectors import (
     Filters,
     catalogue,
     course_page,
+    front_page,
     languages_on_sale,
     price_steps,
     search,
@@ -42,13 +43,12 @@ COUPON_SESSION_KEY = "coupon"
 def home(request: HttpRequest) -> HttpResponse:
     """The front page: what there is to learn."""
     search.warm()
-    popular = catalogue(filters=Filters(sort="popular"))
-    newest = catalogue(filters=Filters(sort="newest"))
+    front = front_page()
     context = {
-        "topics": popular.topics,
-        "total": popular.total,
-        "popular": popular.cards[:8],
-        "newest": newest.cards[:4],
+        "topics": front.topics,
+        "total": front.total,
+        "popular": front.popular,
+        "newest": front.newest,
         "suggestions_url": suggestions_at("/suggestions/home/"),
         "description": _("Courses on programming, data, cloud and AI, by people who do the work."),
     }

@@ -5,10 +5,12 @@ Signatures with one line each stand in docs/reference/components.md.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -275,10 +277,15 @@ def lookup(mapping: Mapping[Any, Any], key: Any) -> Any:
 
 
 # --- drawings ------------------------------------------------------------------------------------------------------
-@register.inclusion_tag("components/cover.html")
-def cover(key: Any) -> dict[str, Any]:
-    """Draw a course's cover from its id."""
-    return {"cover": charts.cover(str(key))}
+@register.simple_tag
+def cover(key: Any) -> SafeString:
+    """Draw a course's cover from its id. Kept, because a page of the catalogue spent most of its time on covers."""
+    return _cover(str(key))
+
+
+@lru_cache(maxsize=512)
+def _cover(key: str) -> SafeString:
+    return render_to_string("components/cover.html", {"cover": charts.cover(key)})
 
 
 register.inclusion_tag("components/stream.html", name="stream")(drawings.stream_context)
