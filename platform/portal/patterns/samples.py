@@ -171,36 +171,7 @@ def overlays() -> dict[str, Any]:
             {"label": _("Reversed"), "url": "#chips", "count": 3},
             {"label": _("No earning"), "url": "#chips", "count": 3},
         ],
-        "range": {
-            "text": "",
-            "presets": [
-                {"label": text, "url": "#dates", "current": place == 3}
-                for place, text in enumerate(
-                    (
-                        _("Today"),
-                        _("Last 7 days"),
-                        _("Last 30 days"),
-                        _("This month"),
-                        _("Last month"),
-                        _("Year to date"),
-                        _("Since launch"),
-                    )
-                )
-            ],
-            "compare": [
-                {"label": text, "value": key, "checked": key == "month"}
-                for key, text in (
-                    ("previous", _("Previous period")),
-                    ("month", _("Same days last month")),
-                    ("year", _("Same days last year")),
-                    ("none", _("Nothing")),
-                )
-            ],
-            "since": TODAY.replace(day=1),
-            "until": TODAY,
-            "hidden": [],
-            "action": "#dates",
-        },
+        "range": _range(),
         "card": {
             "title": _("Roadmaps Without Regret"),
             "by": _("Lin Yue, Chen Hao"),
@@ -208,4 +179,37 @@ def overlays() -> dict[str, Any]:
             "agreement": _("Version 4 of your agreement"),
             "hovered": _("Queues, Everywhere"),
         },
+    }
+
+
+def _range() -> dict[str, Any]:
+    return {
+        "text": "",
+        "presets": [
+            {"label": text, "url": "#dates", "current": place == 3}
+            for place, text in enumerate(
+                (
+                    _("Today"),
+                    _("Last 7 days"),
+                    _("Last 30 days"),
+                    _("This month"),
+                    _("Last month"),
+                    _("Year to date"),
+                    _("Since launch"),
+                )
+            )
+        ],
+        "compare": [
+            {"label": text, "value": key, "checked": key == "month"}
+            for key, text in (
+                ("previous", _("Previous period")),
+                ("month", _("Same days last month")),
+                ("year", _("Same days last year")),
+                ("none", _("Nothing")),
+            )
+        ],
+        "since": TODAY.replace(day=1),
+        "until": TODAY,
+        "hidden": [],
+        "action": "#dates",
     }
