@@ -14,6 +14,7 @@ from django.test.signals import template_rendered
 from django.utils import translation
 
 from portal import marks, sidebar, theme, tokens
+from portal.templatetags.face import _cover
 from tests.cast import Cast
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,6 +233,7 @@ def test_every_component_appears_on_the_pattern_page(cast: Cast, language: str) 
 
     client = cast.client_of(cast.mei)
     client.cookies["django_language"] = language
+    _cover.cache_clear()  # a cover is drawn once a process
     template_rendered.connect(note)
     try:
         response = client.get("/patterns/")
