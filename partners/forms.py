@@ -1,6 +1,5 @@
 """Forms of the creator's pages and of the partner manager's desk."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -175,14 +174,14 @@ class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
 class VersionForm(forms.Form):
     """A version of an agreement to be drafted: the usual split by its figures, any other one as JSON."""
 
-    agreement = forms.ModelChoiceField(label=_("agreement"), queryset=Agreement.objects.all())
+    agreement = forms.ModelChoiceField(label=_("Agreement"), queryset=Agreement.objects.all())
     effective_from = forms.DateTimeField(
-        label=_("in force from"),
+        label=_("In force from"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("For orders placed from then on, in the time zone of the house."),
     )
     channel_percent = forms.DecimalField(
-        label=_("percent for partners who bring the learner"),
+        label=_("Percent for partners who bring the learner"),
         min_value=0,
         max_value=100,
         decimal_places=2,
@@ -190,30 +189,34 @@ class VersionForm(forms.Form):
         help_text=_("Of the price after discounts and tax."),
     )
     fee_from_pool = forms.BooleanField(
-        label=_("everyone bears the processor's fee"), required=False, help_text=_("Else the platform bears it.")
+        label=_("Everyone bears the processor's fee"), required=False, help_text=_("Else the platform bears it.")
     )
     platform_percent = forms.DecimalField(
-        label=_("percent for the platform"), min_value=0, max_value=100, decimal_places=2, initial=30
+        label=_("Percent for the platform"), min_value=0, max_value=100, decimal_places=2, initial=30
+    )
+    platform_of = forms.ChoiceField(
+        label=_("Of which amount"),
+        choices=[("remaining", _("what remains")), ("base", _("the price after discounts and tax"))],
     )
     shares = forms.CharField(
-        label=_("what remains goes to"),
+        label=_("What remains goes to"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("A line for each party: its code and its weight, such as “lin-yue 80”."),
     )
     rule = forms.JSONField(
-        label=_("rule as JSON"),
+        label=_("Rule as JSON"),
         required=False,
         help_text=_("Instead of the figures above, as docs/reference/splits.md describes: steps or variants."),
     )
     paying_model = forms.ChoiceField(
-        label=_("paying model"), choices=PayingModel.choices, initial=PayingModel.LAST_TOUCH
+        label=_("Paying model"), choices=PayingModel.choices, initial=PayingModel.LAST_TOUCH
     )
-    window_days = forms.IntegerField(label=_("look-back in days"), min_value=1, max_value=365, initial=30)
-    hold_days = forms.IntegerField(label=_("holding period in days"), min_value=0, max_value=365, initial=7)
-    precedence = forms.ChoiceField(label=_("link against coupon"), choices=Precedence.choices)
-    self_purchase = forms.ChoiceField(label=_("own purchase"), choices=SelfPurchase.choices)
-    note = forms.CharField(label=_("why"), required=False, max_length=300)
+    window_days = forms.IntegerField(label=_("Look-back in days"), min_value=1, max_value=365, initial=30)
+    hold_days = forms.IntegerField(label=_("Holding period in days"), min_value=0, max_value=365, initial=7)
+    precedence = forms.ChoiceField(label=_("Link against coupon"), choices=Precedence.choices)
+    self_purchase = forms.ChoiceField(label=_("Own purchase"), choices=SelfPurchase.choices)
+    note = forms.CharField(label=_("Why"), required=False, max_length=300)
 
     def __init__(self, *args: Any, draft: AgreementVersion | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -250,12 +253,13 @@ class VersionForm(forms.Form):
         """The rule that the figures describe."""
         steps: list[dict[str, Any]] = []
         channel_bp, platform_bp = int(data["channel_percent"] * 100), int(data["platform_percent"] * 100)
-        if channel_bp:
-            steps.append({"take": "percent", "account": "channel", "bp": channel_bp, "of": "base"})
         if data["fee_from_pool"]:
             steps.append({"take": "processor_fee"})
+        if channel_bp:
+            steps.append({"take": "percent", "account": "channel", "bp": channel_bp, "of": "base"})
         if platform_bp:
-            steps.append({"take": "percent", "account": "platform:revenue", "bp": platform_bp, "of": "remaining"})
+            of = data["platform_of"]
+            steps.append({"take": "percent", "account": "platform:revenue", "bp": platform_bp, "of": of})
         parties = []
         for line in data.get("shares", "").splitlines():
             words = line.split()
@@ -283,7 +287,7 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
         key: value for key, value in version.rule.items() if key in {"steps", "variants", "reserve_bp", "refund_policy"}
     }
     usual = _usual_figures(own)
-    return told | (usual if usual is not None else {"rule": json.dumps(own, ensure_ascii=False, indent=1)})
+    return told | (usual if usual is not None else {"rule": own})
 
 
 def _usual_figures(rule: dict[str, Any]) -> dict[str, Any] | None:
@@ -293,16 +297,22 @@ def _usual_figures(rule: dict[str, Any]) -> dict[str, Any] | None:
         return None
     told: dict[str, Any] = {"channel_percent": Decimal(0), "fee_from_pool": False, "platform_percent": Decimal(0)}
     *takes, last = steps
-    shapes = [
-        ({"take": "percent", "account": "channel", "of": "base"}, "channel_percent"),
-        ({"take": "processor_fee"}, "fee_from_pool"),
-        ({"take": "percent", "account": "platform:revenue", "of": "remaining"}, "platform_percent"),
-    ]
-    for shape, field in shapes:
+    # Fee and channels stand in either order: the channels' percentage is of the base, so nothing changes by it.
+    for shape, field in (*_SHAPES[:2], *_SHAPES[:1], *_SHAPES[2:]):
         if takes and {key: value for key, value in takes[0].items() if key != "bp"} == shape:
-            bp = takes.pop(0).get("bp")
-            told[field] = True if bp is None else Decimal(bp) / 100
+            take = takes.pop(0)
+            told[field] = True if take["take"] == "processor_fee" else Decimal(take["bp"]) / 100
+            if field == "platform_percent":
+                told["platform_of"] = take["of"]
     if takes or any(not party["account"].startswith("party:") for party in last["parties"]):
         return None
     told["shares"] = "\n".join(f"{p['account'].removeprefix('party:')} {p['weight']}" for p in last["parties"])
     return told
+
+
+_SHAPES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"take": "processor_fee"}, "fee_from_pool"),
+    ({"take": "percent", "account": "channel", "of": "base"}, "channel_percent"),
+    ({"take": "percent", "account": "platform:revenue", "of": "remaining"}, "platform_percent"),
+    ({"take": "percent", "account": "platform:revenue", "of": "base"}, "platform_percent"),
+)

@@ -33,6 +33,7 @@ class PartyLines(Lines):
 
     model = AgreementParty
     tab = False
+    hide_title = True
     fields = ("party",)
     autocomplete_fields = ("party",)
     verbose_name_plural = _("parties")
@@ -56,6 +57,7 @@ class VersionLines(Lines):
 
     model = AgreementVersion
     tab = False
+    hide_title = True
     ordering = ("-number",)
     fields = ("display_number", "display_state", "display_from", "display_until", "paying_model", "note", "approved_by")
     readonly_fields = fields

@@ -44,8 +44,8 @@ class EarningDecisionAdmin(ReadingDesk):
             None,
             {
                 "fields": (
-                    ("display_line", "party"),
-                    ("display_reason", "display_amount", "display_paid"),
+                    ("order_code", "item_title", "party"),
+                    ("reason", "display_amount", "display_paid"),
                     ("channel", "credit_ppm"),
                     ("placed_at", "matures_at", "decided_at"),
                     ("display_version", "entry"),
@@ -54,14 +54,7 @@ class EarningDecisionAdmin(ReadingDesk):
         ),
         (_("Why this amount"), {"fields": ("display_steps",)}),
     )
-    readonly_fields = (
-        "display_line",
-        "display_reason",
-        "display_amount",
-        "display_paid",
-        "display_version",
-        "display_steps",
-    )
+    readonly_fields = ("display_amount", "display_paid", "display_version", "display_steps")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EarningDecision]:
         """With what the page names."""

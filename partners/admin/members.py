@@ -54,11 +54,11 @@ class MemberAdmin(Desk):
     ordering = ("party__name", "pk")
     autocomplete_fields = ("party",)
     fieldsets = (
-        (None, {"fields": (("party", "tier"), ("display_state", "display_balances"))}),
+        (None, {"fields": (("party", "tier"), ("state", "display_balances"))}),
         (_("Shown to learners"), {"fields": ("headline", "headline_zh")}),
         (_("Inside the house"), {"fields": ("note", ("applied_at", "decided_at"))}),
     )
-    readonly_fields = ("display_state", "display_balances", "applied_at", "decided_at")
+    readonly_fields = ("state", "display_balances", "applied_at", "decided_at")
     actions = ("approve", "reject", "suspend", "let_go")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -151,6 +151,7 @@ class AgreementVersionAdmin(Desk):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": str(version),
+            "original": version,
             "version": version,
             "tone": TONES[version.state],
             "clauses": version_clauses(version),

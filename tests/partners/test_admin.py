@@ -161,6 +161,7 @@ FIGURES = {
     "channel_percent": "10",
     "fee_from_pool": "on",
     "platform_percent": "30",
+    "platform_of": "remaining",
     "shares": "alice 80\nbob 20",
     "rule": "",
     "paying_model": "last_touch",
@@ -186,7 +187,8 @@ def test_a_version_goes_from_figures_to_in_force_by_two_persons(house: Cast) -> 
     assert "What remains is shared: 80% to Alice Studio, 20% to Bob Codes." in page
     with all_rows():
         version = AgreementVersion.objects.get(agreement=shared)
-        assert version.rule["steps"] == desk.THIRTY
+        channel, fee, *rest = desk.THIRTY
+        assert version.rule["steps"] == [fee, channel, *rest]
         assert version.effective.lower.isoformat() == "2026-05-31T16:00:00+00:00"
     own = f"/admin/partners/agreementversion/{version.pk}"
     assert 'value="10.00"' in mei.get(f"{own}/change/?edit=1").content.decode().replace('value="10"', 'value="10.00"')

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -19,6 +20,7 @@ class PostingLines(Lines):
 
     model = Posting
     tab = False
+    hide_title = True
     ordering = ("position",)
     fields = ("account", "display_amount", "line", "clause", "matures_at")
     readonly_fields = fields
@@ -61,16 +63,17 @@ class JournalEntryAdmin(ReadingDesk):
             None,
             {
                 "fields": (
-                    ("display_source", "display_kind"),
+                    ("source_id", "source_kind", "kind"),
                     ("occurred_at", "recorded_at", "actor"),
-                    ("reverses", "body_hash"),
+                    "reverses",
+                    "display_hash",
                 )
             },
         ),
         (_("Computed from"), {"fields": ("display_inputs",), "classes": ("collapse",)}),
         (_("Every step"), {"fields": ("display_trace",), "classes": ("collapse",)}),
     )
-    readonly_fields = ("display_source", "display_kind", "display_inputs", "display_trace")
+    readonly_fields = ("display_hash", "display_inputs", "display_trace")
     inlines = (PostingLines,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JournalEntry]:
@@ -95,6 +98,11 @@ class JournalEntryAdmin(ReadingDesk):
     def display_postings(self, obj: JournalEntry) -> int:
         """How many."""
         return int(getattr(obj, "posting_count", 0))
+
+    @display(description=_("hash of the body"))
+    def display_hash(self, obj: JournalEntry) -> SafeString:
+        """What `verify_ledger` computes again from the stored rows."""
+        return format_html('<code class="break-all">{}</code>', obj.body_hash)
 
     @display(description=_("inputs"))
     def display_inputs(self, obj: JournalEntry) -> SafeString:
