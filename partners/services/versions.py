@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import acting
 from accounts.models import Party, Seat, User
+from accounts.scope import all_rows
 from events.services import event_record
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
@@ -67,7 +68,8 @@ def version_accept(
             raise AgreementError(_("Only staff records a consent on a party's behalf."))
     elif not Seat.objects.filter(user=user, party=party).exists():
         raise AgreementError(_("Only who has a seat in %(party)s can accept for it.") % {"party": party})
-    with acting(actor=user.pk):
+    # A party sees its own consent alone, yet the last one's yes completes the version; and the audit trail is staff's.
+    with acting(actor=user.pk), all_rows():
         said = Acceptance.objects.create(
             version=row,
             party=party,
