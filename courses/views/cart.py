@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from courses.choices import OrderState
@@ -82,6 +82,7 @@ def remove(request: HttpRequest, course_id: int) -> HttpResponse:
     return redirect("courses:cart")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def checkout(request: HttpRequest) -> HttpResponse:

@@ -46,7 +46,7 @@ SHOTS = (
     Shot("creator", CREATOR_LOGIN, "/creator/?{days}", BOTH),
     Shot("why", CREATOR_LOGIN, "/creator/?{days}", click="[hx-get*='/creator/lines/']", shows="dialog[open]"),
     Shot("marketing", MARKETER, "/marketing/"),
-    Shot("course", LEARNER_LOGIN, "/courses/?sort=rating", BOTH, click="main a[href^='/courses/']:not([href*='?'])"),
+    Shot("course", LEARNER_LOGIN, "/courses/?sort=popular", BOTH, click="main a[href^='/courses/']:not([href*='?'])"),
     Shot("home", "", "/"),
     Shot("learn", LEARNER_LOGIN, "/learn/"),
     Shot("admin", MANAGER, "/admin/partners/agreement/", shows="#content"),

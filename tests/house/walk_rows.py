@@ -1,0 +1,214 @@
+"""The table of the walk: one row a route, who may enter it and how it answers.
+
+People are letters, see `PEOPLE`. An expectation reads "- login, lab 404, *200": anonymous is sent to the login, the
+learner, alice and bob get 404, all others 200. Words in braces are ids of carol's things in the world.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+PEOPLE = {
+    "-": "", "l": "lee", "a": "alice", "b": "bob", "c": "carol",
+    "m": "mei", "f": "finn", "u": "ada", "k": "marco", "o": "olga",
+}  # fmt: skip
+"""Letter -> who in the cast: anonymous, learner, three creators; manager, finance, auditor, marketer, operator."""
+
+STRANGERS = "-lab"
+"""Who must read nothing of carol's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route: an address, what GET, POST and `others` answer, and what is known about carol's canary there.
+
+    `same`: for strangers an id of carol's and one that does not exist answer alike. `sees`: GET shows these people the
+    canary, which proves that there is something to leak. `public`: carol's names may be read here by anybody.
+    """
+
+    at: str
+    get: str = "405"
+    post: str = "405"
+    others: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    same: bool = False
+    sees: str = ""
+    public: bool = False
+    htmx: bool = False
+    people: str = "".join(PEOPLE)
+
+    def __hash__(self) -> int:
+        return hash(self.at)
+
+
+@cache
+def expected(row: Row, method: str) -> dict[str, str]:
+    """Letter -> status that the row expects."""
+    text = {"get": row.get, "post": row.post, **row.others}[method]
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        letters, _, status = part.strip().rpartition(" ")
+        for letter in letters or row.people:
+            if letter in row.people:
+                found.setdefault(letter, status)
+    return found
+
+
+OPEN, CLOSED = "200", "405"
+MEMBERS = "- login, 200"
+SEATED = "- login, lmfuko 403, abc 200"
+MARKETING = "- login, labco 403, mfuk 200"
+OUT = "-labc login"
+FEW = "-lcmo"
+"""Pages that the library serves answer all people who are signed in alike; some of them walk."""
+
+
+def account(at: str, get: str = MEMBERS, post: str = CLOSED) -> Row:
+    """A page of the library's."""
+    return Row(at, get=get, post=post, people=FEW)
+
+
+ROWS: dict[str, Row] = {
+    "healthz": Row("/healthz", get=OPEN, post=OPEN, others=dict.fromkeys(("put", "patch", "delete"), OPEN)),
+    "go:go": Row("/go/{link}", get="302", public=True),
+    "patterns": Row(
+        "/patterns/",
+        get="- login, labc 403, 200",
+        post="- login, labc 403, 200",
+        others=dict.fromkeys(("put", "patch", "delete"), "- login, labc 403, 200"),
+    ),
+    # the creator's portal: another's party in the query is the reader's own, another's id is nothing
+    "partners:home": Row("/creator/?party={party}", get=SEATED, sees="c", same=True),
+    "partners:csv": Row("/creator/earnings.csv?party={party}", get=SEATED, sees="c", same=True),
+    "partners:line": Row(
+        "/creator/lines/{line}/?party={party}", get="- login, lmfuko 403, ab 404, 200", sees="c", same=True
+    ),
+    "partners:links": Row("/creator/links/?party={party}", get=SEATED, post=SEATED, sees="c", same=True),
+    "partners:qr": Row("/creator/links/{link}.svg?party={party}", get="- login, lmfuko 403, ab 404, 200", same=True),
+    "partners:agreements": Row("/creator/agreements/?party={party}", get=SEATED, sees="c", same=True),
+    "partners:accept": Row(
+        "/creator/agreements/{version}/accept/?party={party}",
+        post="- login, lmfuko 403, ab 404, c 302",
+        data={"text_hash": "{hash}"},
+        same=True,
+    ),
+    # the marketer's pages
+    "analytics:overview": Row(
+        "/marketing/?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"
+    ),
+    "analytics:report_csv": Row(
+        "/marketing/report.csv?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"
+    ),
+    "analytics:again": Row("/marketing/runs/again/", post="- login, labcuo 403, 302"),
+    "analytics:progress": Row("/marketing/runs/{run}/", get=MARKETING, same=True),
+    "analytics:campaigns": Row("/marketing/campaigns/", get=MARKETING),
+    # suggestions
+    "recommender:home": Row("/suggestions/home/", get=OPEN, public=True),
+    "recommender:course": Row("/suggestions/course/{course}/", get=OPEN, public=True),
+    "recommender:dismiss": Row("/suggestions/dismiss/{course}/", post=MEMBERS, public=True),
+    # one's own account
+    "admin/login/": Row("/admin/login/", get="- login, labc 403, 302", post="- login, labc 403, 200"),
+    "accounts:you": Row("/accounts/you/", get=MEMBERS, post=MEMBERS, sees="c"),
+    "account_login": account("/accounts/login/", "- 200, 302", "- 200, 302"),
+    "account_logout": account("/accounts/logout/", "- 302, 200", "302"),
+    "account_inactive": account("/accounts/inactive/", OPEN),
+    "account_signup": account("/accounts/signup/", "- 200, 302", "- 200, 302"),
+    "account_reauthenticate": account("/accounts/reauthenticate/", MEMBERS, MEMBERS),
+    "account_email": account("/accounts/email/", MEMBERS, "- login, 302"),
+    "account_email_verification_sent": account("/accounts/confirm-email/", OPEN),
+    "account_change_password": account("/accounts/password/change/", MEMBERS, MEMBERS),
+    "account_set_password": account("/accounts/password/set/", "- login, 302", "- login, 302"),
+    "account_reset_password": account("/accounts/password/reset/", OPEN, OPEN),
+    "account_confirm_login_code": account("/accounts/login/code/confirm/", "- login, 302", "- login, 302"),
+    "account_confirm_email": account("/accounts/confirm-email/none/", OPEN, "404"),
+    "account_reset_password_from_key_done": account("/accounts/password/reset/key/done/", OPEN),
+    "account_reset_password_from_key": account("/accounts/password/reset/key/9-none/", OPEN, OPEN),
+    "account_reset_password_done": account("/accounts/password/reset/done/", OPEN),
+    "mfa_index": account("/accounts/2fa/", MEMBERS, "- login, 405"),
+    "mfa_authenticate": account("/accounts/2fa/authenticate/", "- login, 302", "- login, 302"),
+    "mfa_reauthenticate": account("/accounts/2fa/reauthenticate/", "- login, 302", "- login, 302"),
+    "mfa_activate_totp": account("/accounts/2fa/totp/activate/", "- login, 302", "- login, 302"),
+    "mfa_deactivate_totp": account("/accounts/2fa/totp/deactivate/", "- login, 404", "- login, 404"),
+    "mfa_view_recovery_codes": account("/accounts/2fa/recovery-codes/", "- login, 404", "- login, 405"),
+    "mfa_generate_recovery_codes": account("/accounts/2fa/recovery-codes/generate/", "- login, 302", "- login, 302"),
+    "mfa_download_recovery_codes": account("/accounts/2fa/recovery-codes/download/", "- login, 404", "- login, 404"),
+    "mfa_list_webauthn": account("/accounts/2fa/webauthn/", MEMBERS, "- login, 405"),
+    "mfa_add_webauthn": account("/accounts/2fa/webauthn/add/", "- login, 302", "- login, 302"),
+    "mfa_reauthenticate_webauthn": account("/accounts/2fa/webauthn/reauthenticate/", "- login, 302", "- login, 302"),
+    "mfa_remove_webauthn": account("/accounts/2fa/webauthn/keys/1/remove/", "- login, 302", "- login, 302"),
+    "mfa_edit_webauthn": account("/accounts/2fa/webauthn/keys/1/edit/", "- login, 302", "- login, 302"),
+    "mfa_login_webauthn": account("/accounts/2fa/webauthn/login/", "- login, 302", "- login, 302"),
+    # verbs at desks
+    "admin:search": Row("/admin/search/?s=harbour", get=f"{OUT}, 200", post=f"{OUT}, 200"),
+    "admin:accounts_user_end_sessions": Row(
+        "/admin/accounts/user/{person}/end-sessions/", get=f"{OUT}, o 302, 403", post=f"{OUT}, o 302, 403"
+    ),
+    "admin:courses_course_publish": Row(
+        "/admin/courses/course/{course}/publish/", get=f"{OUT}, m 200, 403", post=f"{OUT}, m 200, 403"
+    ),
+    "admin:courses_course_retire": Row(
+        "/admin/courses/course/{course}/retire/", get=f"{OUT}, m 200, 403", post=f"{OUT}, m 200, 403"
+    ),
+    "admin:courses_order_void": Row(
+        "/admin/courses/order/{sale}/void/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:partners_agreementversion_step": Row(
+        "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
+    ),
+    # the machine's door, languages, crawlers
+    "api:schema": Row("/api/v1/schema/", get=OPEN),
+    "api:docs": Row("/api/v1/docs/", get=OPEN),
+    "set_language": Row("/i18n/setlang/", get="302", post="302"),
+    "courses:robots": Row("/robots.txt", get=OPEN),
+    "courses:sitemap": Row("/sitemap.xml", get=OPEN, public=True),
+    # the storefront: courses are public, carts and orders are one's own
+    "courses:home": Row("/", get=OPEN, public=True),
+    "courses:catalogue": Row("/courses/?q=harbour", get=OPEN, public=True),
+    "courses:course": Row("/courses/{slug}/", get=OPEN, public=True),
+    "courses:rate": Row("/courses/{slug}/rating/", post="- login, 422", public=True),
+    "courses:cart": Row("/cart/", get=OPEN),
+    "courses:cart-add": Row("/cart/add/{course}/", post="302", public=True),
+    "courses:cart-remove": Row("/cart/remove/{course}/", post="302"),
+    "courses:checkout": Row(
+        "/checkout/", get="- login, c 200, 302", post="- login, c 200, 302", data={"coupon": "{coupon}"}
+    ),
+    "courses:order": Row("/orders/{order}/", get="- login, c 200, 404", same=True),
+    "courses:pay": Row("/orders/{waits}/pay/", post="- login, c 302, 404", same=True),
+    "courses:cancel": Row("/orders/{waits}/cancel/", post="- login, c 302, 404", same=True),
+    "courses:favourite": Row("/favourites/{course}/", post="- login, 302", public=True),
+    # learning
+    "courses:learn": Row("/learn/", get=MEMBERS, sees="c"),
+    "courses:lesson": Row("/learn/{taught}/{lesson}/", get="-lb 302, 200"),
+    "courses:finish": Row("/learn/{taught}/{lesson}/finish/", post="- login, 302"),
+    "courses:progress": Row("/learn/{taught}/{lesson}/progress/", post="- login, ac 204, 403", data={"seconds": "5"}),
+    "courses:view": Row("/behaviour/view/{course}/", post="204"),
+    "courses:stay": Row("/behaviour/stay/{course}/", post="204", data={"seconds": "5"}),
+}
+
+EMPTY_DESKS = frozenset(
+    {
+        "accounts.consent",
+        "accounts.importbatch",
+        "accounts.importedrow",
+        "django_celery_beat.periodictask",
+        "ledger.balancesnapshot",
+        "mfa.authenticator",
+        "partners.partner",
+        "recommender.dismissal",
+        "recommender.servedlist",
+    }
+)
+"""Desks whose tables the walk's world leaves empty."""
+
+OWNED_DESKS = frozenset(
+    {
+        "accounts.party",
+        "courses.course",
+        "courses.order",
+        "partners.agreement",
+        "partners.channel",
+        "partners.coupon",
+        "partners.earningdecision",
+        "partners.trackinglink",
+    }
+)
+"""Lists on which staff must read a canary."""
