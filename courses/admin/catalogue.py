@@ -224,7 +224,7 @@ class CourseAdmin(Desk):
             messages.error(request, str(refusal))
         else:
             messages.success(request, gettext("The course is on sale."))
-        return to_page("courses_course", object_id)
+        return to_page(request, "courses_course", object_id)
 
     @action(
         description=_("Retire"),
@@ -243,7 +243,7 @@ class CourseAdmin(Desk):
         del form
         services.course_retire(course_id=int(object_id))
         messages.success(request, gettext("The course is off sale."))
-        return to_page("courses_course", object_id)
+        return to_page(request, "courses_course", object_id)
 
 
 class LessonLines(StackedInline):
@@ -292,9 +292,9 @@ class SectionAdmin(Desk):
         return ("course",) if obj else ()
 
 
-def to_page(name: str, pk: int | str) -> HttpResponse:
-    """Where a dialog leads once it is done: htmx follows the header, plain forms the redirect."""
+def to_page(request: HttpRequest, name: str, pk: int | str) -> HttpResponse:
+    """Where a dialog leads once it is done. htmx does not see a redirect, so its requests are told by a header."""
     url = reverse(f"admin:{name}_change", args=[pk])
-    response = HttpResponseRedirect(url)
-    response.headers["HX-Redirect"] = url
-    return response
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

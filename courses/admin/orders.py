@@ -207,7 +207,7 @@ class OrderAdmin(ReadingDesk):
         else:
             words = gettext("Order %(code)s is voided.") if done else gettext("Order %(code)s was voided before.")
             messages.success(request, words % {"code": code})
-        return to_page("courses_order", object_id)
+        return to_page(request, "courses_order", object_id)
 
 
 @admin.register(Payment)

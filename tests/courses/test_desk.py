@@ -90,6 +90,16 @@ def said(**fields: str) -> dict[str, str]:
     return {"_form_submitted": "on", **fields}
 
 
+def test_a_dialog_is_answered_as_htmx_understands_it(cast: Cast) -> None:
+    order = order_of(course())
+    url = reverse("admin:courses_order_void", args=[order.pk])
+    answer = cast.client_of(cast.finn).post(url, said(reason="Twice"), headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+        204,
+        reverse("admin:courses_order_change", args=[order.pk]),
+    )
+
+
 def empty_inlines() -> dict[str, str]:
     fields: dict[str, str] = {}
     for prefix in ("credits", "sections"):
