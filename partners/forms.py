@@ -1,5 +1,6 @@
 """Forms of the creator's pages and of the partner manager's desk."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 from django import forms
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Party
 from ledger.money import ACTIVE, MoneyError, minor_from_decimal
@@ -75,7 +77,11 @@ class TrackingLinkForm(forms.ModelForm):  # type: ignore[type-arg]
     """A tracking link on the manager's desk."""
 
     code = forms.SlugField(
-        label=_("code"), required=False, max_length=64, help_text=_("Empty: a short code is made up.")
+        label=_("code"),
+        required=False,
+        max_length=64,
+        help_text=_("Empty: a short code is made up."),
+        widget=UnfoldAdminTextInputWidget,
     )
 
     class Meta:
@@ -108,10 +114,22 @@ class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
     """A coupon on the manager's desk: a percentage, or an amount in one currency."""
 
     percent = forms.DecimalField(
-        label=_("percent"), required=False, min_value=Decimal("0.01"), max_value=100, decimal_places=2
+        label=_("percent"),
+        required=False,
+        min_value=Decimal("0.01"),
+        max_value=100,
+        decimal_places=2,
+        widget=UnfoldAdminDecimalFieldWidget,
     )
-    amount = forms.CharField(label=_("amount"), required=False, help_text=_("Instead of a percentage, such as 20.00."))
-    currency = forms.ChoiceField(label=_("currency of the amount"), required=False, choices=CURRENCIES)
+    amount = forms.CharField(
+        label=_("amount"),
+        required=False,
+        help_text=_("Instead of a percentage, such as 20.00."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    currency = forms.ChoiceField(
+        label=_("currency of the amount"), required=False, choices=CURRENCIES, widget=UnfoldAdminSelectWidget
+    )
 
     percent_bp: int | None = None
     amount_minor: int | None = None
@@ -204,9 +222,10 @@ class VersionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("A line for each party: its code and its weight, such as “lin-yue 80”."),
     )
-    rule = forms.JSONField(
+    rule = forms.CharField(
         label=_("Rule as JSON"),
         required=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
         help_text=_("Instead of the figures above, as docs/reference/splits.md describes: steps or variants."),
     )
     paying_model = forms.ChoiceField(
@@ -229,7 +248,7 @@ class VersionForm(forms.Form):
         data: dict[str, Any] = super().clean() or {}
         if self.errors:
             return data
-        data["rule"] = data.get("rule") or self._usual(data)
+        data["rule"] = self._written(data["rule"]) if data["rule"].strip() else self._usual(data)
         rehearse(self, self.write)
         return data
 
@@ -248,6 +267,19 @@ class VersionForm(forms.Form):
         if self.draft is not None:
             return services.version_redraft(version=self.draft, rule=data["rule"], terms=terms, by=by)
         return services.version_draft(agreement=data["agreement"], rule=data["rule"], terms=terms, by=by)
+
+    def _written(self, text: str) -> dict[str, Any]:
+        """The rule as it was written out."""
+        try:
+            rule = json.loads(text)
+        except json.JSONDecodeError as fault:
+            where = {"line": fault.lineno, "column": fault.colno}
+            self.add_error("rule", _("This is no JSON: look at line %(line)d, column %(column)d.") % where)
+            return {}
+        if not isinstance(rule, dict):
+            self.add_error("rule", _("A rule is an object with steps or variants."))
+            return {}
+        return rule
 
     def _usual(self, data: dict[str, Any]) -> dict[str, Any]:
         """The rule that the figures describe."""
@@ -287,7 +319,7 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
         key: value for key, value in version.rule.items() if key in {"steps", "variants", "reserve_bp", "refund_policy"}
     }
     usual = _usual_figures(own)
-    return told | (usual if usual is not None else {"rule": own})
+    return told | (usual if usual is not None else {"rule": json.dumps(own, ensure_ascii=False, indent=1)})
 
 
 def _usual_figures(rule: dict[str, Any]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFil
 from unfold.decorators import display
 
 from accounts.admin.base import Desk, Lines, ReadingDesk, clerk
+from ledger.admin.words import moment
 from partners import services
 from partners.choices import VersionState
 from partners.forms import AgreementForm
@@ -59,7 +60,7 @@ class VersionLines(Lines):
     tab = False
     hide_title = True
     ordering = ("-number",)
-    fields = ("display_number", "display_state", "display_from", "display_until", "paying_model", "note", "approved_by")
+    fields = ("display_number", "state", "display_from", "display_until", "paying_model", "note", "approved_by")
     readonly_fields = fields
     verbose_name_plural = _("versions")
 
@@ -85,20 +86,15 @@ class VersionLines(Lines):
         """Its number, leading to its page."""
         return version_link(obj)
 
-    @display(description=_("state"), label=TONES)
-    def display_state(self, obj: AgreementVersion) -> tuple[str, str]:
-        """Where it stands."""
-        return obj.state, str(obj.get_state_display())
-
     @display(description=_("from"))
-    def display_from(self, obj: AgreementVersion) -> Any:
+    def display_from(self, obj: AgreementVersion) -> str:
         """Start, inclusive."""
-        return obj.effective.lower
+        return moment(obj.effective.lower)
 
     @display(description=_("until"))
-    def display_until(self, obj: AgreementVersion) -> Any:
+    def display_until(self, obj: AgreementVersion) -> str:
         """End, exclusive."""
-        return obj.effective.upper
+        return moment(obj.effective.upper)
 
 
 def version_link(version: AgreementVersion) -> SafeString:

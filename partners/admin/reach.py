@@ -198,9 +198,11 @@ class CouponAdmin(ReachDesk):
     autocomplete_fields = ("owner", "channel")
     fields = (
         ("code", "is_active"),
-        ("percent", "amount", "currency"),
-        ("borne_by", "owner", "channel"),
-        ("starts_at", "ends_at", "max_uses"),
+        "percent",
+        ("amount", "currency"),
+        ("borne_by", "max_uses"),
+        ("owner", "channel"),
+        ("starts_at", "ends_at"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Coupon]:
@@ -211,7 +213,7 @@ class CouponAdmin(ReachDesk):
     def get_fields(self, request: HttpRequest, obj: Coupon | None = None) -> Any:
         """Once it exists the discount is written out."""
         del request
-        return (("code", "is_active"), ("display_discount", "display_uses"), *self.fields[2:]) if obj else self.fields
+        return (("code", "is_active"), ("display_discount", "display_uses"), *self.fields[3:]) if obj else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
         """Only the switch can be turned once it exists."""

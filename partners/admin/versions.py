@@ -19,6 +19,7 @@ from unfold.decorators import display
 
 from accounts.admin.base import Desk, clerk
 from accounts.models import Party
+from ledger.admin.words import moment
 from partners import services
 from partners.admin.agreements import TONES, version_link
 from partners.choices import VersionState
@@ -64,14 +65,14 @@ class AgreementVersionAdmin(Desk):
         return obj.state, str(obj.get_state_display())
 
     @display(description=gettext_lazy("from"), ordering="effective__startswith")
-    def display_from(self, obj: AgreementVersion) -> Any:
+    def display_from(self, obj: AgreementVersion) -> str:
         """Start, inclusive."""
-        return obj.effective.lower
+        return moment(obj.effective.lower)
 
     @display(description=gettext_lazy("until"))
-    def display_until(self, obj: AgreementVersion) -> Any:
+    def display_until(self, obj: AgreementVersion) -> str:
         """End, exclusive."""
-        return obj.effective.upper
+        return moment(obj.effective.upper)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Draft a version; `?agreement=` begins with the figures of the one in force."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from ledger.models import FxRate
 from ledger.money import ACTIVE
@@ -14,8 +15,8 @@ CURRENCIES = [(code, code) for code in sorted(ACTIVE)]
 class RateForm(forms.ModelForm):  # type: ignore[type-arg]
     """One exchange rate to be entered; a second one for the day corrects the first."""
 
-    base = forms.ChoiceField(label=_("from"), choices=CURRENCIES)
-    quote = forms.ChoiceField(label=_("to"), choices=CURRENCIES)
+    base = forms.ChoiceField(label=_("from"), choices=CURRENCIES, widget=UnfoldAdminSelectWidget)
+    quote = forms.ChoiceField(label=_("to"), choices=CURRENCIES, widget=UnfoldAdminSelectWidget)
 
     class Meta:
         model = FxRate

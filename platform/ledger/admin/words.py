@@ -1,9 +1,11 @@
 """Figures and facts as the desks of money write them."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -19,3 +21,8 @@ def amount(minor: int | None, currency: str) -> SafeString:
 def plain_data(value: Any) -> SafeString:
     """Stored plain data, readable and exact."""
     return format_html('<pre class="whitespace-pre-wrap">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def moment(at: datetime | None) -> str:
+    """An instant in the house's time zone; a dash where there is none."""
+    return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")) if at else "–"
