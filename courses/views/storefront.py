@@ -49,7 +49,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "total": front.total,
         "popular": front.popular,
         "newest": front.newest,
-        "suggestions_url": suggestions_at("/suggestions/home/"),
+        # A stranger would be suggested what stands above already.
+        "suggestions_url": suggestions_at("/suggestions/home/") if learner_of(request) else "",
         "description": _("Courses on programming, data, cloud and AI, by people who do the work."),
     }
     return shop(request, "courses/home.html", context, place="home")
