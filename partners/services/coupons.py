@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from accounts.audit import acting
 from accounts.models import Party, User
 from ledger.money import BP, EXPONENTS, apportion, pct
 from ledger.splits.accounts import POOL, PROMOTIONS, payable
-from partners.choices import Bearer
+from partners.choices import Bearer, ChannelKind
 from partners.errors import CouponError
 from partners.models import Channel, Coupon, CouponRedemption
 
@@ -98,8 +98,15 @@ def coupon_create(
 
 @transaction.atomic
 def coupons_create(*, coupons: Sequence[NewCoupon], by: User | None = None) -> list[Coupon]:
-    """Make coupons in one query. Codes are kept in capitals and count in any case."""
+    """Make coupons in two queries. Codes are kept in capitals and count in any case.
+
+    A partner's coupon that names no channel counts in one of the partner's own, else in the house's for partners.
+    """
     rows = [_checked(new) for new in coupons]
+    channels = _channels_for({row.owner_id for row in rows if row.owner_id and not row.channel_id})
+    for row in rows:
+        if row.owner_id and not row.channel_id:
+            row.channel_id = channels.get(row.owner_id, channels.get(None))
     try:
         with transaction.atomic(), acting(actor=by.pk if by else None):
             return Coupon.objects.bulk_create(rows)
@@ -202,6 +209,14 @@ def coupons_redeem(*, redemptions: Sequence[Redemption]) -> list[CouponRedemptio
     CouponRedemption.objects.bulk_create(fresh.values())
     known |= fresh
     return [known[coupons[use.code.strip().upper()].pk, use.source_kind, use.source_id] for use in redemptions]
+
+
+def _channels_for(owners: set[int]) -> dict[int | None, int]:
+    """The first open channel of each owner, and (None) of the house for partners."""
+    if not owners:
+        return {}
+    rows = Channel.objects.filter(is_active=True).filter(Q(owner__in=owners) | Q(owner=None, kind=ChannelKind.PARTNER))
+    return dict(rows.order_by("-pk").values_list("owner_id", "pk"))
 
 
 def _coupons(codes: Sequence[str], *, lock: bool = False) -> dict[str, Coupon]:

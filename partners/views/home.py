@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 from accounts.rules import entrance
 from ledger.money import decimal_from_minor, exponent, half_up
 from ledger.selectors import PartyBalance, party_balances, releases
-from partners.choices import DecisionReason
 from partners.selectors import (
     TABS,
     EarningLine,
@@ -27,7 +26,7 @@ from partners.selectors import (
     earning_rows,
     earning_waterfall,
 )
-from partners.views.frame import Desk, desk, frame
+from partners.views.frame import Desk, desk, frame, reason_in_sentence
 
 RANKS = 5
 PAGE = 25
@@ -187,6 +186,6 @@ def _line(at: Desk, line: EarningLine) -> dict[str, Any]:
         "line": line,
         "status": status,
         "date": {"pending": line.matures_at, "refunded": line.voided_at}.get(status),
-        "reason": DecisionReason(line.reason).label if status == "no_earning" else "",
+        "reason": reason_in_sentence(line.reason) if status == "no_earning" else "",
         "why_url": f"{reverse('partners:line', args=[line.id])}?{at.query()}",
     }

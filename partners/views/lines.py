@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.rules import entrance
-from partners.choices import DecisionReason
 from partners.selectors import Explained, earning_explained, earning_neighbours
-from partners.views.frame import Desk, desk, frame
+from partners.views.frame import Desk, desk, frame, reason_in_sentence
 
 
 @require_safe
@@ -35,9 +34,9 @@ def line(request: HttpRequest, pk: int) -> HttpResponse:
         "cents": [_cent(cent) for cent in found.cents],
         "clauses": _clauses(found),
         "points": _points(found),
-        "reason": DecisionReason(found.line.reason).label,
+        "reason": reason_in_sentence(found.line.reason),
         "status": "no_earning" if found.line.status == "none" else found.line.status,
-        "status_reason": DecisionReason(found.line.reason).label if found.line.status == "none" else "",
+        "status_reason": reason_in_sentence(found.line.reason) if found.line.status == "none" else "",
         "status_date": {"pending": found.line.matures_at, "refunded": found.line.voided_at}.get(found.line.status),
         "home_url": at.url(),
         "own_url": request.get_full_path(),

@@ -232,3 +232,16 @@ def test_owners_see_their_own_links_and_coupons_and_everyone_the_channels(
     with as_parties():
         for model in (TrackingLink, Coupon, CouponRedemption, Membership):
             assert not model.objects.exists()
+
+
+def test_a_partners_coupon_counts_in_a_channel_of_theirs_or_in_the_houses_for_partners() -> None:
+    reef, pier = desk.party("reef"), desk.party("pier")
+    house, own = desk.channel("partners"), desk.channel("reef", reef)
+    made = coupons_create(
+        coupons=[
+            NewCoupon(code="REEF", percent_bp=100, owner_id=reef.pk),
+            NewCoupon(code="PIER", percent_bp=100, owner_id=pier.pk),
+            NewCoupon(code="HOUSE", percent_bp=100),
+        ]
+    )
+    assert [row.channel_id for row in made] == [own.pk, house.pk, None]
