@@ -15,24 +15,28 @@ from django.db import migrations, models
 from accounts.operations import AppendOnly, RefreshAuditView
 
 # The lines of an order sum to it in every amount, checked once a statement, so they are inserted together; at commit
-# an order has at least one.
+# an order has at least one. Plans are kept for a session and may have been made while the tables were empty, so they are
+# told to use the indexes.
 LINES_ADD_UP = [
     """
     CREATE FUNCTION courses_lines_add_up() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
     DECLARE
         wrong text;
     BEGIN
         SELECT o.code INTO wrong
-        FROM public.courses_order o
-        JOIN public.courses_orderline l ON l.order_id = o.id
-        WHERE o.id IN (SELECT order_id FROM fresh)
-        GROUP BY o.id
-        HAVING NOT bool_and(l.payable_minor = l.list_minor - l.discount_minor
-                + CASE WHEN o.tax_inclusive THEN 0 ELSE l.tax_minor END)
-            OR (sum(l.list_minor), sum(l.discount_minor), sum(l.tax_minor), sum(l.payable_minor))
-            IS DISTINCT FROM (o.list_minor::numeric, o.discount_minor::numeric, o.tax_minor::numeric,
-                o.total_minor::numeric)
+        FROM (
+            SELECT order_id, count(*) AS lines, sum(list_minor) AS list, sum(discount_minor) AS discount,
+                sum(tax_minor) AS tax, sum(payable_minor) AS payable,
+                bool_and(payable_minor = list_minor - discount_minor) AS tax_inside,
+                bool_and(payable_minor = list_minor - discount_minor + tax_minor) AS tax_on_top
+            FROM fresh GROUP BY order_id
+        ) AS s
+        JOIN public.courses_order o ON o.id = s.order_id
+        WHERE NOT CASE WHEN o.tax_inclusive THEN s.tax_inside ELSE s.tax_on_top END
+            OR (s.list, s.discount, s.tax, s.payable) IS DISTINCT FROM
+                (o.list_minor::numeric, o.discount_minor::numeric, o.tax_minor::numeric, o.total_minor::numeric)
+            OR s.lines <> (SELECT count(*) FROM public.courses_orderline l WHERE l.order_id = s.order_id)
         LIMIT 1;
         IF wrong IS NOT NULL THEN
             RAISE EXCEPTION 'The lines of order % do not sum to the order.', wrong
@@ -43,7 +47,7 @@ LINES_ADD_UP = [
     """,
     """
     CREATE FUNCTION courses_order_has_lines() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
     BEGIN
         IF NOT EXISTS (SELECT FROM public.courses_orderline WHERE order_id = NEW.id) THEN
             RAISE EXCEPTION 'Order % has no lines.', NEW.code USING ERRCODE = 'integrity_constraint_violation';
