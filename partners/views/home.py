@@ -39,14 +39,14 @@ def home(request: HttpRequest) -> HttpResponse:
     at = desk(request)
     page = earning_lines(of=at.of, visible_to=at.user, tab=at.tab, cursor=request.GET.get("cursor", ""), size=PAGE)
     fall = earning_waterfall(of=at.of, visible_to=at.user)
-    now = timezone.now()
+    balances = party_balances(parties=[at.party.pk], visible_to=at.user)
     context = {
         **frame(request, at),
         "desk": at,
-        "now": now,
+        "now": timezone.now(),
         "range": at.range(),
-        "balance": _balance(at),
-        "elsewhere": [row for row in _balances(at) if row.currency != at.currency and row.balance],
+        "balance": next((row for row in balances if row.currency == at.currency), None) or _nothing(at),
+        "elsewhere": [row for row in balances if row.currency != at.currency and row.balance],
         "release": _release(at),
         "currency_options": [
             {"label": code, "url": at.url(currency=code), "current": code == at.currency} for code in at.currencies
@@ -103,13 +103,8 @@ def _cell(text: str) -> str:
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
-def _balances(at: Desk) -> list[PartyBalance]:
-    return party_balances(parties=[at.party.pk], visible_to=at.user)
-
-
-def _balance(at: Desk) -> PartyBalance:
-    found = next((row for row in _balances(at) if row.currency == at.currency), None)
-    return found or PartyBalance(at.party.pk, at.currency, 0, 0, 0, 0)
+def _nothing(at: Desk) -> PartyBalance:
+    return PartyBalance(at.party.pk, at.currency, 0, 0, 0, 0)
 
 
 def _release(at: Desk) -> list[dict[str, Any]]:
