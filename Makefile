@@ -7,7 +7,6 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
 export PATH := $(BIN):$(PATH)
-export DJANGO_SETTINGS_MODULE ?= portal.settings
 ARGS ?=
 
 help: ## list the commands
