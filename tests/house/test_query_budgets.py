@@ -24,6 +24,7 @@ from partners.services import coupon_create, link_create
 from tests.factories import evidence
 from tests.factories.courses import course
 from tests.house import world as house
+from tests.partners import desk
 
 BUDGETS = Path(__file__).with_name("query_budgets.json")
 PAGES = {
@@ -71,7 +72,7 @@ def more(world: house.World) -> None:
     channel = Channel.objects.get(owner=cast.alice_party)
     orders = []
     for number, of in enumerate(shared):
-        house.terms(cast, of, [cast.alice_party, cast.bob_party], house.desk.THIRTY)
+        house.terms(cast, of, [cast.alice_party, cast.bob_party], desk.THIRTY)
         link_create(channel=channel, owner=cast.alice_party, code=f"more{number}")
         coupon_create(code=f"MORE{number}", percent_bp=100, owner=cast.alice_party)
         key = evidence.visitor(at)

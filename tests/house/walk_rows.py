@@ -139,9 +139,6 @@ ROWS: dict[str, Row] = {
     "mfa_login_webauthn": account("/accounts/2fa/webauthn/login/", "- login, 302", "- login, 302"),
     # verbs at desks
     "admin:search": Row("/admin/search/?s=harbour", get=f"{OUT}, 200", post=f"{OUT}, 200"),
-    "admin:accounts_user_end_sessions": Row(
-        "/admin/accounts/user/{person}/end-sessions/", get=f"{OUT}, o 302, 403", post=f"{OUT}, o 302, 403"
-    ),
     "admin:courses_course_publish": Row(
         "/admin/courses/course/{course}/publish/", get=f"{OUT}, m 200, 403", post=f"{OUT}, m 200, 403"
     ),

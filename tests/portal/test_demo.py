@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_the_same_seed_and_day_make_the_same_business(blank: None, tmp_path: Pat
 def test_an_interrupted_demo_is_begun_but_not_there(committed_db: str, settings: Any) -> None:
     assert not build.begun()
     with all_rows():
-        make_cast(opened=build.datetime(2025, 1, 1, tzinfo=build.UTC))
+        make_cast(opened=datetime(2025, 1, 1, tzinfo=UTC))
     assert build.begun()
     assert not build.exists()
     settings.EMBEDDED_DATABASE = False
