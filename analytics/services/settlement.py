@@ -12,6 +12,7 @@ from analytics.attribution.credits import Touch, credits_ppm
 from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, Credit, ReportRun, Visitor
 from analytics.selectors import JourneyTouch, touches_before
+from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
@@ -39,12 +40,12 @@ class SignUp:
 def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     """Settle paid orders: conversion, credits, earnings and the ledger's entry, each order once.
 
-    Orders that are settled already are passed over, so the call may be repeated. Returns the orders settled now.
+    Orders that are settled already are passed over, so the call may be repeated; so are orders that were voided before
+    their turn came, because nobody would take such a booking back. Returns the orders settled now.
     """
     # Two relays may hold the same order: the row lock makes the second one find the first one's conversion.
-    locked = list(
-        Order.objects.select_for_update().filter(pk__in=order_ids).order_by("pk").values_list("pk", flat=True)
-    )
+    paid = Order.objects.select_for_update().filter(pk__in=order_ids, state=OrderState.PAID)
+    locked = list(paid.order_by("pk").values_list("pk", flat=True))
     settled = set(Conversion.objects.filter(order_id__in=locked).values_list("order_id", flat=True))
     facts = order_facts(ids=[pk for pk in locked if pk not in settled])
     if not facts:

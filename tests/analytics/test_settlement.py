@@ -14,6 +14,7 @@ from analytics.models import Conversion, Credit, Touchpoint, Visitor
 from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
 from analytics.services.visits import NewTouch
 from courses.models import Course, Order
+from courses.services import orders_void
 from ledger.models import JournalEntry
 from partners.models import EarningDecision
 from tests.factories import evidence
@@ -114,6 +115,14 @@ def test_settling_again_changes_nothing() -> None:
     assert orders_settle(order_ids=[order.pk, order.pk]) == []
     assert [model.objects.count() for model in (Conversion, Credit, JournalEntry, EarningDecision)] == before
     assert before[2] == 1
+
+
+def test_an_order_voided_before_its_turn_is_never_booked() -> None:
+    order = evidence.order(selling(), at=NOON)
+    orders_void(codes=[order.code], at=NOON, actor_id=None, reason="second thoughts")
+    assert orders_settle(order_ids=[order.pk]) == []
+    assert not JournalEntry.objects.exists()
+    assert not EarningDecision.objects.exists()
 
 
 def test_the_owner_of_a_channel_is_paid_and_one_who_came_too_early_is_told_so() -> None:
