@@ -47,6 +47,7 @@ def configure(level: str, form: str) -> dict[str, Any]:
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "django.template": {"level": "INFO"},
+            "django_structlog.celery": {"level": "WARNING"},  # a line for every task that is sent helps nobody
             "faker": {"level": "WARNING"},
         },
     }
