@@ -1,7 +1,7 @@
 """Journal entries and postings, read only: a wrong one is reversed by a new one."""
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -78,7 +78,11 @@ class JournalEntryAdmin(ReadingDesk):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JournalEntry]:
         """With the number of postings; the list leaves inputs and traces where they are."""
-        queryset: QuerySet[JournalEntry] = super().get_queryset(request).annotate(posting_count=Count("postings"))
+        # Counted for the rows of the page alone; a join would group every entry there ever was.
+        postings = Posting.objects.filter(entry=OuterRef("pk")).order_by().values("entry").annotate(n=Count("pk"))
+        queryset: QuerySet[JournalEntry] = (
+            super().get_queryset(request).annotate(posting_count=Subquery(postings.values("n")))
+        )
         page = request.resolver_match.url_name if request.resolver_match else ""
         return queryset.defer("inputs", "trace") if (page or "").endswith("_changelist") else queryset
 
@@ -97,7 +101,7 @@ class JournalEntryAdmin(ReadingDesk):
     @display(description=_("postings"), ordering="posting_count")
     def display_postings(self, obj: JournalEntry) -> int:
         """How many."""
-        return int(getattr(obj, "posting_count", 0))
+        return int(getattr(obj, "posting_count", 0) or 0)
 
     @display(description=_("hash of the body"))
     def display_hash(self, obj: JournalEntry) -> SafeString:
