@@ -15,16 +15,19 @@ from ledger.splits.trace import FORMAT, trace_sale
 
 
 def correct_rule(state: State, event: Reader) -> Result:
-    """Recompute each order and its live reversals under `rule`; later events use the corrected shares.
+    """Recompute each order (or one `line` of it) and its live reversals under `rule`; later events use the new shares.
 
     What the customer paid and the processor moved is fact and stays; only who bears and gets it changes.
     """
     rule = parse_rule(event.child("rule").raw, event.at("rule"))
+    line = event.text("line", default="")
     orders = [state.order(order_id) for order_id in _order_ids(event)]
     details: list[Detail] = []
     corrected: list[Order] = []
     for order in orders:
-        new = _recomputed(order, rule, _advances_for(state, order, details))
+        indices = order.line_indices(line)
+        rules = [rule if i in indices else old.result.rule for i, old in enumerate(order.lines)]
+        new = _recomputed(order, rules, _advances_for(state, order, details))
         details += opposite(_effect(order))
         details += _effect(new)
         corrected.append(new)
@@ -67,9 +70,9 @@ def _on(account: str, currency: str, details: Sequence[Detail]) -> int:
     return sum(detail.amount for detail in details if (detail.account, detail.currency) == (account, currency))
 
 
-def _recomputed(order: Order, rule: Rule, advances: dict[str, Advance]) -> Order:
+def _recomputed(order: Order, rules: Sequence[Rule], advances: dict[str, Advance]) -> Order:
     try:
-        sale = sale_lines(rule, order.sale.sale, advances=advances)
+        sale = sale_lines(rules, order.sale.sale, advances=advances)
     except NoRuleError:
         raise RejectedError("no_rule") from None
     new = Order(order.id, order.placed_at, sale, [LineState(result) for result in sale.lines])
@@ -114,9 +117,12 @@ def _effect(order: Order) -> list[Detail]:
 
 
 def _netted(details: Sequence[Detail]) -> list[Detail]:
-    """Sum the old and new movements per account, order line and clause, so that only differences are booked."""
-    sums: dict[tuple[str, str, str, str], int] = {}
-    for account, currency, amount, line, clause in details:
-        key = account, currency, line, clause
+    """Sum the old and new movements per account, order line, clause and hold, so that only differences are booked."""
+    sums: dict[tuple[str, str, str, str, int], int] = {}
+    for account, currency, amount, line, clause, hold in details:
+        key = account, currency, line, clause, hold
         sums[key] = sums.get(key, 0) + amount
-    return [Detail(account, cur, amount, line, clause) for (account, cur, line, clause), amount in sums.items()]
+    return [
+        Detail(account, currency, amount, line, clause, hold)
+        for (account, currency, line, clause, hold), amount in sums.items()
+    ]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from ledger.money import BP, PPM, apportion, half_up
-from ledger.splits.accounts import POOL
-from ledger.splits.reading import Reader
+from ledger.splits.accounts import POOL, is_party_id, payable
+from ledger.splits.reading import Reader, shown
 
 NO_TAX: Final = "none"
 EXCLUSIVE: Final = "exclusive"
@@ -36,6 +36,7 @@ class Tax:
 
 
 NO_TAXES: Final = Tax("", NO_TAX, None, 0)
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class LineFacts:
 
     `net` is the price after discounts, `tax` the tax T, `payable` what the customer pays, P. In the settlement's
     currency: `settled` S, `settled_tax`, `borne` (one amount per non-pool discount, as posted) and `fee`.
+    `limits`: the most that a party may still take of this line as a channel's owner, in that currency. `refused`:
+    payables that may have no share of it, because their owner is the buyer.
     """
 
     id: str
@@ -67,6 +70,8 @@ class LineFacts:
     borne: tuple[int, ...]
     fee: int
     channels: tuple[ChannelCredit, ...]
+    limits: tuple[tuple[str, int], ...]
+    refused: frozenset[str]
     meter_before: int
     rule: str
     fields: Mapping[str, Any]
@@ -141,6 +146,8 @@ def _line(reader: Reader, line_id: str, discounts: tuple[Discount, ...], tax: Ta
         borne=tuple([d.amount for d in discounts if d.borne_by != POOL]) if discounts else (),
         fee=fee,
         channels=_channels(reader),
+        limits=_limits(reader) if reader.has("limits") else (),
+        refused=_refused(reader) if reader.has("refused") else NOBODY,
         meter_before=reader.integer("meter_before", default=0),
         rule=reader.text("rule", default=""),
         fields=reader.raw,
@@ -197,6 +204,25 @@ def _channels(reader: Reader) -> tuple[ChannelCredit, ...]:
     if total > PPM:
         raise reader.fail("credits_exceed_all", "channels", found=total, most=PPM)
     return shares
+
+
+def _limits(reader: Reader) -> tuple[tuple[str, int], ...]:
+    found: dict[str, int] = {}
+    for item in reader.items("limits"):
+        party = item.party("party")
+        if party in found:
+            raise item.fail("duplicate", "party", found=party)
+        found[party] = item.integer("left")
+    return tuple(found.items())
+
+
+def _refused(reader: Reader) -> frozenset[str]:
+    found = set()
+    for i, name in enumerate(reader.values("refused")):
+        if not isinstance(name, str) or not is_party_id(name):
+            raise reader.fail("not_a_party", f"refused[{i}]", found=shown(name))
+        found.add(payable(name))
+    return frozenset(found)
 
 
 def _several(order: Reader, fee: int, log: list[Allocation]) -> tuple[LineFacts, ...]:

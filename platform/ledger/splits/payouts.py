@@ -35,12 +35,14 @@ def advance(state: State, event: Reader) -> Result:
 
 
 def release_reserve(state: State, event: Reader) -> Result:
-    """Move what is left of an order's reserve to the payables it was kept from."""
+    """Move what is left of the reserve of an order (or of one `line`) to the payables it was kept from."""
     order = state.order(event.text("order"))
-    if any(line.released for line in order.lines):
+    lines = [order.lines[i] for i in order.line_indices(event.text("line", default=""))]
+    due = [line for line in lines if not line.released]
+    if not due:
         raise RejectedError("already_released")
     details: list[Detail] = []
-    for line in order.lines:
+    for line in due:
         for account, amount in line.reserved.items():
             line_id = line.result.facts.id
             details.append(Detail(account, order.currency, -amount, line_id, "reserve_bp"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ledger.money import PPM, apportion, pct
-from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, TAX, advance, is_payable, reserve
+from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, REVENUE, TAX, advance, is_payable, reserve
 from ledger.splits.facts import LineFacts, Sale, parse_sale
 from ledger.splits.rule import Rule, Split, Take, Variant
 
@@ -19,13 +19,17 @@ class Posting(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """One movement before netting: which order line it belongs to and which clause or fact it comes from."""
+    """One movement before netting: which order line it belongs to and which clause or fact it comes from.
+
+    `hold_days`: days of 86,400 s from the order until it counts as available; 0 for all but a sale's payable shares.
+    """
 
     account: str
     currency: str
     amount: int
     line: str
     clause: str
+    hold_days: int = 0
 
 
 class Share(NamedTuple):
@@ -47,13 +51,25 @@ class Advance(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What one step did: asked for `wanted` of `before`; `parts` went to its takers (unowned channels: stayed)."""
+    """What one step did: asked for `wanted` of `before`; `parts` went to its takers (unowned channels: stayed).
+
+    `capped`: per part what a limit kept from it; that stayed too. Empty where no limit was near.
+    """
 
     step: Take | Split
     before: int
     wanted: int
     after: int
     parts: tuple[int, ...]
+    capped: tuple[int, ...] = ()
+
+
+class Refused(NamedTuple):
+    """A share of the split that its party may not have (an own purchase): the platform got it under the same clause."""
+
+    account: str
+    amount: int
+    clause: str
 
 
 class Recouped(NamedTuple):
@@ -73,6 +89,7 @@ class LineResult(NamedTuple):
     shares: tuple[Share, ...]
     taken: tuple[Taken, ...]
     recouped: tuple[Recouped, ...]
+    refused: tuple[Refused, ...] = ()
 
     def credits(self, account: str) -> int:
         """Return what the sale credited to `account` by shares, after recoupment."""
@@ -141,24 +158,37 @@ def _settle(
         raise NoRuleError
     shares = [Share(TAX, line.settled_tax, "sale.tax")] if line.settled_tax else []
     taken = _run(variant, line, shares, rule.reserve_bp)
+    refused = _refuse(line.refused, shares) if line.refused else ()
     recouped = _recoup(shares, advances, open_now) if open_now else ()
-    return LineResult(line, rule, variant, tuple(shares), tuple(taken), recouped)
+    return LineResult(line, rule, variant, tuple(shares), tuple(taken), recouped, refused)
+
+
+def _refuse(parties: frozenset[str], shares: list[Share]) -> tuple[Refused, ...]:
+    """Give the platform what the line's refused parties would have got, reserve included."""
+    found = []
+    for i, (account, amount, clause) in enumerate(shares):
+        if account.removesuffix(":reserve") in parties:
+            found.append(Refused(account, amount, clause))
+            shares[i] = Share(REVENUE, amount, clause)
+    return tuple(found)
 
 
 def _run(variant: Variant, line: LineFacts, shares: list[Share], reserve_bp: int) -> list[Taken]:
     """Run the steps on what remains, starting from the base; add what they take to `shares`, zero amounts left out."""
     base = remaining = line.base
     taken: list[Taken] = []
+    limits = dict(line.limits) if line.limits else {}
     for step in variant.takes:
         wanted = step.wanted(remaining, base, line)
         amount = min(wanted, remaining)
+        capped: tuple[int, ...] = ()
         if step.account == CHANNEL:
-            parts, amount = _to_channels(line, amount, step.path, shares)
+            parts, amount, capped = _to_channels(line, amount, step.path, shares, limits)
         else:
             parts = (amount,)
             if amount:
                 shares.append(Share(step.account, amount, step.path))
-        taken.append(Taken(step, remaining, wanted, remaining - amount, parts))
+        taken.append(Taken(step, remaining, wanted, remaining - amount, parts, capped))
         remaining -= amount
     split = variant.split
     amounts = apportion(remaining, split.weights)
@@ -172,20 +202,30 @@ def _run(variant: Variant, line: LineFacts, shares: list[Share], reserve_bp: int
     return taken
 
 
-def _to_channels(line: LineFacts, amount: int, path: str, shares: list[Share]) -> tuple[tuple[int, ...], int]:
-    """Divide a step's amount over the channels' credits; return all parts and what owned channels really take.
+def _to_channels(
+    line: LineFacts, amount: int, path: str, shares: list[Share], limits: dict[str, int]
+) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    """Divide a step's amount over the channels' credits; return all parts, what owned channels really take, what not.
 
-    Credit that belongs to no owner, and what is missing to a million, is a part too (the last), but is not taken.
+    Credit that belongs to no owner, and what is missing to a million, is a part too (the last), but is not taken. What
+    lies above an owner's limit is not taken either; `limits` is what each may still take of this line.
     """
     if not line.channels:
-        return (), 0
+        return (), 0, ()
     parts = apportion(amount, channel_weights(line))
+    capped = [0] * len(parts)
     taken = 0
-    for channel, part in zip(line.channels, parts, strict=False):
-        if channel.party is not None and part:
-            shares.append(Share(f"party:{channel.party}", part, path))
-            taken += part
-    return tuple(parts), taken
+    for i, (channel, part) in enumerate(zip(line.channels, parts, strict=False)):
+        if channel.party is None or not part:
+            continue
+        got = min(part, limits.get(channel.party, part))
+        capped[i] = part - got
+        if channel.party in limits:
+            limits[channel.party] -= got
+        if got:
+            shares.append(Share(f"party:{channel.party}", got, path))
+            taken += got
+    return tuple(parts), taken, tuple(capped) if any(capped) else ()
 
 
 def channel_weights(line: LineFacts) -> list[int]:
@@ -210,7 +250,7 @@ def _recoup(shares: Sequence[Share], advances: Mapping[str, Advance], open_now: 
 def net(details: Sequence[Detail]) -> tuple[Posting, ...]:
     """Sum movements per account and currency, in order of first appearance, zeros left out."""
     sums: dict[tuple[str, str], int] = {}
-    for account, currency, amount, _line, _clause in details:
+    for account, currency, amount, _line, _clause, _hold in details:
         key = account, currency
         sums[key] = sums.get(key, 0) + amount
     return tuple([Posting(account, currency, amount) for (account, currency), amount in sums.items() if amount])
@@ -219,16 +259,19 @@ def net(details: Sequence[Detail]) -> tuple[Posting, ...]:
 def _details(cur: str, lines: Sequence[LineResult]) -> list[Detail]:
     """List every single movement of a sale, in order: money in, fee, borne discounts, shares, recoupments."""
     found: list[Detail] = []
-    for facts, _rule, _variant, shares, _taken, recouped in lines:
-        line, fee = facts.id, facts.fee
+    for facts, rule, _variant, shares, _taken, recouped, _refused in lines:
+        line, fee, hold = facts.id, facts.fee, rule.hold_days
         found.append(Detail(CLEARING, cur, fee - facts.settled, line, "sale"))
         if fee:
             found.append(Detail(PROCESSOR_FEES, cur, -fee, line, "sale.processor_fee"))
         for discount, borne in zip(facts.named, facts.borne, strict=True):
             found.append(Detail(discount.borne_by, cur, -borne, line, f"sale.{discount.path}"))
-        found += [Detail(account, cur, amount, line, clause) for account, amount, clause in shares]
+        found += [
+            Detail(account, cur, amount, line, clause, hold if hold and is_payable(account) else 0)
+            for account, amount, clause in shares
+        ]
         for i, _wanted, amount in recouped:
             account, _amount, clause = shares[i]
-            found.append(Detail(account, cur, -amount, line, clause))
+            found.append(Detail(account, cur, -amount, line, clause, hold))
             found.append(Detail(advance(account), cur, amount, line, clause))
     return [detail for detail in found if detail.amount]

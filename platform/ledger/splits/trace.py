@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.money import BP, pct
-from ledger.splits.accounts import CHANNEL, TAX, advance, is_payable, payable, reserve
+from ledger.splits.accounts import CHANNEL, REVENUE, TAX, advance, is_payable, payable, reserve
 from ledger.splits.facts import EXCLUSIVE, Allocation, LineFacts
 from ledger.splits.rounding import apportioned, fraction, percented, rounded
 from ledger.splits.rule import Fixed, Percent, ProcessorFee, Split, Tiered
@@ -50,6 +50,7 @@ def _line(line: LineResult, result: SaleResult) -> dict[str, Any]:
         "steps": [
             *_price(line.facts, result),
             *(step for taken in line.taken for step in _step(taken, line)),
+            *_refusals(line),
             *_recoupments(line, result),
         ],
     }
@@ -160,6 +161,9 @@ def _channel_rows(taken: Taken, line: LineResult) -> Step:
     owners = [*(payable(c.party) if c.party is not None else "" for c in line.facts.channels), ""]
     rows = apportioned(sum(taken.parts), channel_weights(line.facts))
     told = [{"account": owner, "stays": 0 if owner else 1, **row} for owner, row in zip(owners, rows, strict=True)]
+    for row, capped in zip(told, taken.capped, strict=False):
+        if capped:
+            row["capped"] = capped
     return {"channels": told if told[-1]["weight"] else told[:-1]}
 
 
@@ -190,6 +194,12 @@ def _split(step: Split, taken: Taken, line: LineResult) -> Iterator[Step]:
                 "bp": bp,
                 **kept,
             }
+
+
+def _refusals(line: LineResult) -> Iterator[Step]:
+    """Tell which shares went to the platform because their party bought its own."""
+    for account, amount, clause in line.refused:
+        yield {"code": "refused", "clause": clause, "from": account, "account": REVENUE, "took": amount}
 
 
 def _recoupments(line: LineResult, result: SaleResult) -> Iterator[Step]:
