@@ -81,6 +81,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["-placed_at", "-id"], name="courses_order_recent"),
             models.Index(fields=["buyer", "-placed_at"], name="courses_order_buyer"),
+            models.Index(fields=["placed_at", "id"], condition=models.Q(state="placed"), name="courses_order_waiting"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -22,6 +22,7 @@ from courses.services.checkout import (
     order_cancel,
     order_pay,
     order_place,
+    orders_expire,
 )
 from courses.services.learning import (
     NewProgress,
@@ -76,6 +77,7 @@ __all__ = [
     "order_code",
     "order_pay",
     "order_place",
+    "orders_expire",
     "orders_record",
     "orders_void",
     "price",

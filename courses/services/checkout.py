@@ -22,14 +22,14 @@ from courses.errors import (
 )
 from courses.models import Course, Order, OrderLine, Payment
 from courses.selectors import cart_items, owned_course_ids
-from courses.services.coupons import CouponUse, coupons_used, discount_quoted
+from courses.services.coupons import CouponUse, coupons_give_back, coupons_used, discount_quoted
 from courses.services.orders import order_code, orders_follow
 from courses.services.pricing import Priced, PricedLine, price
 from ledger.money import decimal_from_minor
 from partners.services import CouponQuote
 
-REUSE_FOR = timedelta(hours=24)
-"""An order that waits for its payment this long is taken up again, rather than placed twice."""
+EXPIRE_AT_ONCE = 1_000
+"""Orders that one transaction of `orders_expire` cancels at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def order_place(
 ) -> Order:
     """Turn the cart into an order that waits for its payment; the coupon's use is taken here.
 
-    The same cart placed again within a day is the same order. AlreadyOwnedError when a course is owned by now.
+    The same cart placed again while its order waits is the same order. AlreadyOwnedError when a course is owned by now.
     """
     now = at or timezone.now()
     # Two clicks at once: the second waits here and then finds the first one's order.
@@ -217,19 +217,49 @@ def order_pay(
 
 @transaction.atomic
 def order_cancel(*, order_id: int) -> bool:
-    """Give up an order that waits for its payment; false when it was given up before. NotPayableError: it is paid."""
+    """Give up an order that waits for its payment, and its coupon's use; false when it was given up before.
+
+    NotPayableError: it is paid.
+    """
     order = Order.objects.select_for_update().get(pk=order_id)
     if order.state == OrderState.CANCELLED:
         return False
     if order.state != OrderState.PLACED:
         raise NotPayableError(_("Order %(code)s is paid; it can only be voided.") % {"code": order.code})
-    order.state = OrderState.CANCELLED
-    order.save(update_fields=["state"])
+    _cancel([order])
     return True
 
 
+def orders_expire(*, now: datetime | None = None) -> int:
+    """Cancel orders that have waited for their payment for `PORTAL_ORDER_HOURS`; how many.
+
+    One that is being paid at this instant is left alone. Safe to run twice, also at once.
+    """
+    before, total = (now or timezone.now()) - _patience(), 0
+    while True:
+        with transaction.atomic():
+            late = Order.objects.filter(state=OrderState.PLACED, placed_at__lte=before).order_by("placed_at", "pk")
+            orders = list(late.select_for_update(skip_locked=True)[:EXPIRE_AT_ONCE])
+            _cancel(orders)
+        total += len(orders)
+        if len(orders) < EXPIRE_AT_ONCE:
+            return total
+
+
+def _cancel(orders: Sequence[Order]) -> None:
+    """Cancel orders whose rows are locked; what they used of coupons may be used by others."""
+    for order in orders:
+        order.state = OrderState.CANCELLED
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(state=OrderState.CANCELLED)
+    coupons_give_back(orders={order.code: order.coupon_id for order in orders if order.coupon_id})
+
+
+def _patience() -> timedelta:
+    return timedelta(hours=settings.ORDER_HOURS)
+
+
 def _waiting(user: User, quote: Quote, at: datetime) -> Order | None:
-    """The learner's own order of exactly this, if one waits for its payment since less than a day."""
+    """The learner's own order of exactly this, if one still waits for its payment."""
     wanted = [(line.course.pk, line.priced.payable_minor) for line in quote.lines]
     candidates = Order.objects.filter(
         buyer=user,
@@ -239,7 +269,7 @@ def _waiting(user: User, quote: Quote, at: datetime) -> Order | None:
         tax_minor=quote.tax_minor,
         tax_inclusive=quote.tax_inclusive,
         coupon=quote.discount.coupon_id if quote.discount else None,
-        placed_at__gt=at - REUSE_FOR,
+        placed_at__gt=at - _patience(),
     )
     for order in candidates.prefetch_related("lines").order_by("-pk"):
         if sorted((line.course_id, line.payable_minor) for line in order.lines.all()) == sorted(wanted):

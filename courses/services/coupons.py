@@ -3,7 +3,7 @@
 Coupons belong to parties, so the database hides them from storefront requests; exactly these calls see all of them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import all_rows
 from courses.errors import BadOrderError
-from partners.models import Coupon
+from partners.models import Coupon, CouponRedemption
 from partners.services import CouponQuote, Redemption, coupon_quote, coupons_redeem
 from partners.services.coupons import bearer_account
 
@@ -63,3 +63,13 @@ def coupons_used(*, uses: Sequence[CouponUse]) -> None:
         return
     with all_rows():
         coupons_redeem(redemptions=[Redemption(use.coupon_code, SOURCE, use.order_code, use.at) for use in uses])
+
+
+def coupons_give_back(*, orders: Mapping[str, int]) -> int:
+    """Take back the uses of orders that were never paid, given as the order's code to the coupon's id; how many."""
+    if not orders:
+        return 0
+    with all_rows():
+        uses = CouponRedemption.objects.filter(coupon__in=set(orders.values()), source_kind=SOURCE)
+        count, _by_model = uses.filter(source_id__in=orders).delete()
+    return count

@@ -1,5 +1,6 @@
 """Cart, checkout, payment."""
 
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -121,6 +122,8 @@ def order(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "order": mine,
         "waits": mine.state == OrderState.PLACED,
+        "until": mine.placed_at + timedelta(hours=settings.ORDER_HOURS),
+        "in_cart": mine.state == OrderState.CANCELLED and _lies_in_cart(request, mine),
         "test_payment": settings.TEST_PAYMENT,
         "private": True,
     }
@@ -188,6 +191,12 @@ def _pay(request: HttpRequest, mine: Order, provider: str) -> HttpResponse:
     else:
         messages.success(request, _("Order %(code)s is paid. The course is yours.") % {"code": mine.code})
     return redirect(reverse("courses:order", args=[mine.code]))
+
+
+def _lies_in_cart(request: HttpRequest, mine: Order) -> bool:
+    """Whether anything of the order can still be bought from the cart."""
+    mine_now = cart_items(user=learner_of(request), visitor_key=visitor_of(request))
+    return mine_now.filter(course__in=mine.lines.values("course")).exists()
 
 
 def _order(request: HttpRequest, code: str) -> Order:

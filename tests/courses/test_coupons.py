@@ -1,6 +1,6 @@
 """Coupons at the checkout and in bulk: the programme decides, the order keeps who bears the discount."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Party
 from accounts.scope import all_rows
+from courses.errors import NotPayableError
 from courses.models import Order
 from courses.selectors import order_facts
 from courses.services import (
@@ -15,7 +16,10 @@ from courses.services import (
     PaidOrder,
     cart_add,
     checkout_quote,
+    order_cancel,
+    order_pay,
     order_place,
+    orders_expire,
     orders_record,
 )
 from partners.choices import Bearer
@@ -80,6 +84,47 @@ def test_the_last_use_goes_to_one_order_and_placing_again_does_not_take_another(
                 order_place(user=buyer, visitor_key=key, coupon_code="LINYUE15", at=NOON)
     assert uses() == [orders[0].code]
     assert Order.objects.count() == 1
+
+
+def placed(code: str = "LINYUE15", at: datetime = NOON) -> Order:
+    buyer, key = learner(), uuid4()
+    cart_add(visitor_key=key, user=buyer, course_id=course().pk)
+    return order_place(user=buyer, visitor_key=key, coupon_code=code, at=at)
+
+
+def test_an_order_that_nobody_pays_gives_its_use_back(settings: Any) -> None:
+    settings.ORDER_HOURS = 24
+    coupon(max_uses=1)
+    late = placed()
+    day = timedelta(hours=24)
+    assert orders_expire(now=NOON + day - timedelta(seconds=1)) == 0
+    with pytest.raises(CouponError):
+        placed()
+    assert orders_expire(now=NOON + day) == 1
+    assert orders_expire(now=NOON + day) == 0
+    late.refresh_from_db()
+    assert (late.state, uses()) == ("cancelled", [])
+    with pytest.raises(NotPayableError):
+        order_pay(order_id=late.pk, provider="test", external_id="t", amount_minor=late.total_minor, currency="CNY")
+    second = placed(at=NOON + day)
+    assert uses() == [second.code]
+
+
+def test_a_cancelled_order_gives_its_use_back_and_a_paid_one_does_not() -> None:
+    coupon(max_uses=2)
+    one, two = placed(), placed()
+    order_cancel(order_id=one.pk)
+    order_pay(order_id=two.pk, provider="test", external_id="t", amount_minor=two.total_minor, currency="CNY", at=NOON)
+    assert orders_expire(now=NOON + timedelta(days=365)) == 0
+    assert uses() == [two.code]
+
+
+def test_orders_expire_in_a_handful_of_queries(django_assert_max_num_queries: Any) -> None:
+    coupon()
+    for _number in range(5):
+        placed()
+    with django_assert_max_num_queries(12):
+        assert orders_expire(now=NOON + timedelta(days=2)) == 5
 
 
 @pytest.mark.parametrize(
