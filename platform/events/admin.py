@@ -25,6 +25,8 @@ from accounts.models import User
 from events import services
 from events.choices import DeliveryState, EventName
 from events.models import Delivery, OutboxEvent
+from events.services.relay import DIED
+from events.services.repair import ORPHAN
 
 STATE_TONES = {
     str(DeliveryState.DUE): "info",
@@ -135,7 +137,7 @@ class DeliveryAdmin(Reading, ModelAdmin):
     ordering = ("-state", "-pk")  # parked, due, done: the alphabet happens to agree
     list_per_page = 50
     show_full_result_count = False
-    fields = ("event", "handler", "queue", "state", "attempts", "due_at", "done_at", "reason")
+    fields = ("event", "handler", "queue", "state", "attempts", "due_at", "begun_at", "done_at", "reason")
     actions = ("try_again",)
 
     @display(description=_("state"), label=STATE_TONES, ordering="state")
@@ -145,8 +147,9 @@ class DeliveryAdmin(Reading, ModelAdmin):
 
     @display(description=_("reason"))
     def display_reason(self, obj: Delivery) -> str:
-        """The first words of the last failure."""
-        return obj.reason[:120] + ("…" if len(obj.reason) > 120 else "") or "–"
+        """The first words of the last failure; reasons of the outbox's own are in the reader's language."""
+        reason = gettext(obj.reason) if obj.reason in (DIED, ORPHAN) else obj.reason
+        return reason[:120] + ("…" if len(reason) > 120 else "") or "–"
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """By the matrix."""

@@ -16,3 +16,9 @@ def relay(queue: str) -> None:
 def sweep() -> None:
     """Mend the outbox; beat sends it every 30 seconds."""
     services.sweep()
+
+
+@shared_task(name="events.purge")
+def purge() -> None:
+    """Remove events that have aged; beat sends it at night."""
+    services.purge()

@@ -142,6 +142,22 @@ TABLE: tuple[Variable, ...] = (
         meaning="The checkout offers a test payment that moves no money. PORTAL_DEMO switches it on too.",
     ),
     Variable(
+        name="PORTAL_ORDER_HOURS",
+        kind="integer",
+        default="24",
+        minimum=1,
+        maximum=8_760,
+        meaning="Hours that an order waits for its payment; then it is cancelled and its coupon's use comes back.",
+    ),
+    Variable(
+        name="PORTAL_OUTBOX_DAYS",
+        kind="integer",
+        default="90",
+        minimum=8,
+        maximum=36_500,
+        meaning="Days that an event stays in the outbox after everybody was told of it; what is due or parked stays.",
+    ),
+    Variable(
         name="PORTAL_LANGUAGE",
         kind="choice",
         default="en",

@@ -27,6 +27,8 @@ TAX_INCLUSIVE = env.flag("PORTAL_TAX_INCLUSIVE")
 TEST_PAYMENT = DEMO or env.flag("PORTAL_TEST_PAYMENT")
 DEVICE = env.text("PORTAL_DEVICE")
 METRICS = env.flag("PORTAL_METRICS")
+OUTBOX_DAYS = env.integer("PORTAL_OUTBOX_DAYS")
+ORDER_HOURS = env.integer("PORTAL_ORDER_HOURS")
 SECRET_KEY = connections.secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.listing("PORTAL_ALLOWED_HOSTS")
 
@@ -152,6 +154,8 @@ CELERY_TIMEZONE = env.text("PORTAL_TIME_ZONE")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
+    "events.purge": {"task": "events.purge", "schedule": crontab(hour=4, minute=20)},
+    "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
     "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},

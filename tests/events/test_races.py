@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from accounts.models import Party
 from accounts.services import party_create
 from events.models import Delivery, OutboxEvent
 from events.services import EventData, Handler, NewEvent, events_record, handles, registry, relay, relay_all, sweep
-from events.services.relay import RelayResult
+from events.services.relay import DIED, RelayResult
 
 pytestmark = pytest.mark.race
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,10 +54,14 @@ def in_thread(results: list[RelayResult], *, block: bool = False) -> threading.T
     return thread
 
 
-def claim_without_lock(handler: Handler, size: int, *, block: bool) -> list[Delivery]:
+def begin_without_lock(handler: Handler, size: int, *, block: bool) -> tuple[list[int], RelayResult]:
     """What the relay would do had nobody thought of locks."""
     due = Delivery.objects.filter(handler=handler.label, state="due", due_at__lte=timezone.now())
-    return list(due.select_related("event").order_by("due_at", "id")[:size])
+    return list(due.order_by("due_at", "id").values_list("pk", flat=True)[:size]), RelayResult()
+
+
+def take_without_lock(ids: list[int]) -> list[Delivery]:
+    return list(Delivery.objects.filter(pk__in=ids, state="due").select_related("event"))
 
 
 def two_relays(calls: list[str], *, block: bool = False) -> tuple[list[RelayResult], bool]:
@@ -75,7 +81,8 @@ def two_relays(calls: list[str], *, block: bool = False) -> tuple[list[RelayResu
 
 
 def test_without_the_lock_two_relays_handle_one_event_twice(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["events.services.relay"], "_claim", claim_without_lock)
+    monkeypatch.setattr(sys.modules["events.services.relay"], "_begin", begin_without_lock)
+    monkeypatch.setattr(sys.modules["events.services.relay"], "_take", take_without_lock)
     calls: list[str] = []
     two_relays(calls)
     assert calls == ["A", "A"], "the race is real"
@@ -184,7 +191,13 @@ with registry.only():
 """
 
 
-def test_kill_9_between_claim_and_commit_loses_nothing_and_leaves_no_half(committed_db: str) -> None:
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is at it and holds no lock counts as dead at once."""
+    monkeypatch.setattr(sys.modules["events.services.relay"], "GRACE", timedelta(milliseconds=50))
+
+
+def test_kill_9_between_claim_and_commit_loses_nothing_and_leaves_no_half(committed_db: str, soon: None) -> None:
     done: list[str] = []
 
     def settle(events: list[EventData]) -> None:
@@ -211,4 +224,40 @@ def test_kill_9_between_claim_and_commit_loses_nothing_and_leaves_no_half(commit
             time.sleep(0.05)
     assert sorted(done) == ["a", "b", "c"]
     assert set(Party.objects.values_list("code", "name")) == {("a", "whole"), ("b", "whole"), ("c", "whole")}
-    assert set(Delivery.objects.values_list("state", "attempts")) == {("done", 0)}
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("done", 1)}, "the death was counted"
+
+
+def relay_in_a_process() -> None:
+    """A relay that may be killed; this process keeps no connection that the other could share."""
+    connections.close_all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the copy runs nothing of this process's threads
+        pid = os.fork()
+    if not pid:
+        try:
+            relay()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    time.sleep(0.1)
+
+
+def test_an_event_that_kills_its_process_every_time_is_parked_and_takes_no_other_with_it(
+    committed_db: str, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["events.services.relay"], "MAX_ATTEMPTS", 2)
+
+    def settle(events: list[EventData]) -> None:
+        if "poison" in {event.key for event in events}:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with registry.only():
+        handles("order.paid")(settle)
+        events_record(events=[NewEvent(name="order.paid", key=key) for key in ("a", "poison", "z")])
+        relay_in_a_process()
+        assert set(Delivery.objects.values_list("state", "attempts")) == {("due", 0)}, "the whole batch died with it"
+        relay_in_a_process()
+        relay()
+    assert dict(Delivery.objects.values_list("event__key", "state")) == {"a": "done", "poison": "parked", "z": "done"}
+    parked = Delivery.objects.get(state="parked")
+    assert (parked.attempts, parked.reason) == (2, DIED)

@@ -2,17 +2,28 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.choices import EventName
 from events.models import Delivery, OutboxEvent
-from events.services import EventData, NewEvent, SignUp, event_record, events_record, handles, registry, sign_ups_record
+from events.services import (
+    EventData,
+    NewEvent,
+    SignUp,
+    event_record,
+    events_record,
+    handles,
+    purge,
+    registry,
+    sign_ups_record,
+)
 
 
 def note(events: list[EventData]) -> None:
@@ -114,6 +125,28 @@ def test_an_event_is_never_changed_or_removed(committed_db: str, alias: str, sta
     with connections[alias].cursor() as cursor, pytest.raises(Error, match=r"permission denied|never changed"):
         cursor.execute(statement.format("events_outboxevent"))
     assert OutboxEvent.objects.count() == 1
+
+
+def test_aged_events_go_and_their_keys_stay(db: None) -> None:
+    now = timezone.now()
+    with time_machine.travel(now - timedelta(days=91), tick=False):
+        events_record(events=[NewEvent(name="order.paid", key=key) for key in ("told", "parked", "due")])
+        event_record(name="course.published", key="nobody listens", payload={})
+    with time_machine.travel(now - timedelta(days=89), tick=False):
+        event_record(name="order.paid", key="young", payload={})
+    Delivery.objects.exclude(event__key="due").update(state="done")
+    Delivery.objects.filter(event__key="parked", handler="tests.note").update(state="parked")
+    assert purge(now=now, chunk=1) == 2
+    assert set(OutboxEvent.objects.values_list("key", flat=True)) == {"parked", "due", "young"}
+    assert Delivery.objects.count() == 6
+    event_record(name="order.paid", key="told", payload={})
+    assert not OutboxEvent.objects.filter(key="told").exists(), "what was told once is not told again"
+    assert purge(now=now) == 0
+
+
+def test_a_week_of_events_is_kept_whatever_is_asked(db: None) -> None:
+    with pytest.raises(Error, match="last seven days"):
+        purge(now=timezone.now() + timedelta(days=84))
 
 
 def test_two_handlers_of_one_label_are_refused(db: None) -> None:

@@ -1,11 +1,12 @@
 """The relay: each delivery reaches its handler, failures rest and are parked, nothing is lost."""
 
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.audit import current
@@ -27,8 +28,11 @@ from events.services import (
     relay_all,
     sweep,
 )
-from events.services.relay import MAX_ATTEMPTS, pause_after
+from events.services.relay import GRACE, MAX_ATTEMPTS, pause_after
 from partners.models import Membership
+
+relay_module = sys.modules["events.services.relay"]
+"""The package's name `relay` is the verb."""
 
 
 class Desk:
@@ -117,6 +121,46 @@ def test_pauses_grow_and_end_in_the_car_park_with_the_reason(db: None, desk: Des
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.attempts, delivery.reason) == ("parked", MAX_ATTEMPTS, "ValueError: cannot book A")
     assert len(desk.keys) == MAX_ATTEMPTS
+
+
+def test_what_a_dead_process_had_begun_is_tried_again_alone_and_counted(db: None, desk: Desk) -> None:
+    record("A", "B", "C")
+    now = timezone.now()
+    Delivery.objects.update(begun_at=now)
+    with time_machine.travel(now + GRACE - timedelta(seconds=1), tick=False):
+        assert relay().tried == 0, "somebody is at it"
+    with time_machine.travel(now + GRACE, tick=False):
+        result = relay()
+    assert desk.batches == [["A"], ["B"], ["C"]], "whichever kills takes no other with it"
+    assert (result.done, result.retried) == (3, 3)
+    assert set(Delivery.objects.values_list("state", "attempts", "begun_at")) == {("done", 1, None)}
+
+
+def test_deaths_rest_and_end_in_the_car_park_too(db: None, desk: Desk) -> None:
+    record("A")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for death in range(1, MAX_ATTEMPTS):
+            Delivery.objects.update(begun_at=timezone.now())
+            clock.shift(GRACE)
+            desk.poison = {"A"} if death == 1 else set()
+            with transaction.atomic():
+                relay_module._begin(registry.handlers()[0], 5, block=False)
+            delivery = Delivery.objects.get()
+            assert (delivery.attempts, delivery.reason) == (death, relay_module.DIED)
+            assert (delivery.due_at - timezone.now()) == (pause_after(death - 1) if death > 1 else timedelta())
+            clock.shift(pause_after(death))
+        Delivery.objects.update(begun_at=timezone.now())
+        clock.shift(GRACE)
+        assert relay().parked == 1
+    assert desk.keys == [], "nothing was handled here"
+
+
+def test_who_is_called_back_meanwhile_does_not_handle(db: None, desk: Desk) -> None:
+    record("A")
+    begun, _result = relay_module._begin(registry.handlers()[0], 5, block=False)
+    delivery_retry(delivery_id=Delivery.objects.get().pk)
+    assert relay_module._take(begun) == []
+    assert relay().done == 1
 
 
 def test_pauses_are_ten_seconds_times_powers_of_four_up_to_six_hours() -> None:

@@ -36,6 +36,9 @@ class Delivery(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=DeliveryState.choices, default=DeliveryState.DUE)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due at"), default=timezone.now)
+    begun_at = models.DateTimeField(
+        _("begun at"), null=True, blank=True, help_text=_("A handler is at it, or died at it, since then.")
+    )
     done_at = models.DateTimeField(_("done at"), null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
 

@@ -1,4 +1,4 @@
-"""Verbs of the outbox: record, register a handler, relay, sweep, try again."""
+"""Verbs of the outbox: record, register a handler, relay, sweep, try again, purge."""
 
 from events.services.record import (
     NewEvent,
@@ -9,7 +9,7 @@ from events.services.record import (
 )
 from events.services.registry import EventData, Handler, handlers, handles
 from events.services.relay import RelayResult, relay, relay_all
-from events.services.repair import SweepResult, deliveries_retry, delivery_retry, sweep
+from events.services.repair import SweepResult, deliveries_retry, delivery_retry, purge, sweep
 from events.services.waking import wake
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "events_record",
     "handlers",
     "handles",
+    "purge",
     "relay",
     "relay_all",
     "sign_ups_record",

@@ -14,11 +14,19 @@ from events.services.registry import handlers
 from events.services.waking import wake_on_commit
 
 _RECORD = """
-WITH fresh AS (
-    INSERT INTO events_outboxevent (name, key, payload, occurred_at, recorded_at)
-    SELECT name, key, payload, occurred_at, %(now)s
+WITH given AS (
+    SELECT *, events_key_digest(name, key) AS digest
     FROM unnest(%(names)s::text[], %(keys)s::text[], %(payloads)s::jsonb[], %(instants)s::timestamptz[])
         WITH ORDINALITY AS given (name, key, payload, occurred_at, position)
+), unheard AS (
+    INSERT INTO events_eventkey (digest)
+    SELECT digest FROM given GROUP BY digest ORDER BY digest
+    ON CONFLICT DO NOTHING
+    RETURNING digest
+), fresh AS (
+    INSERT INTO events_outboxevent (name, key, payload, occurred_at, recorded_at)
+    SELECT name, key, payload, occurred_at, %(now)s
+    FROM given JOIN unheard USING (digest)
     ORDER BY position
     ON CONFLICT (name, key) DO NOTHING
     RETURNING id, name

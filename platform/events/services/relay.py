@@ -1,12 +1,15 @@
 """Taking due deliveries to their handlers."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.audit import acting
 from accounts.scope import all_rows
@@ -24,7 +27,19 @@ FIRST_PAUSE = timedelta(seconds=10)
 
 LONGEST_PAUSE = timedelta(hours=6)
 
+GRACE = timedelta(seconds=10)
+"""What was begun so long ago and is locked by nobody was left by a process that died at it."""
+
+POLL = 0.05
+"""Seconds between two looks at what another relay has begun, for who waits for it."""
+
 REASON_LENGTH = 2000
+
+DIED = gettext_noop("The process that ran the handler died before the handler was done.")
+
+
+class HandlerDied(Exception):
+    """The process of a handler ended before the handler did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +68,9 @@ class RelayResult:
 def relay(*, queue: str | None = None, limit: int = 1000, batch: int | None = None, block: bool = False) -> RelayResult:
     """Run handlers on due deliveries, oldest first, until `limit` were tried or none is due.
 
-    Each batch is one transaction: rows claimed with FOR UPDATE SKIP LOCKED, the handler in a savepoint, the marks.
-    Killed anywhere, it leaves the rows due. With `block` it waits for rows that another relay holds.
+    Each batch is two transactions: one says durably that it is begun; one locks the rows with FOR UPDATE SKIP LOCKED,
+    runs the handler in a savepoint and marks them. Killed anywhere, it leaves the rows due, and whoever comes `GRACE`
+    later counts that as a failure. With `block` it waits for rows that another relay is at.
     `batch` overrides the size that handlers ask for.
     """
     result = RelayResult()
@@ -65,8 +81,10 @@ def relay(*, queue: str | None = None, limit: int = 1000, batch: int | None = No
                 return result + RelayResult(more=True)
             step = _relay_batch(handler, size, block=block)
             result += step
-            if not step.tried and not (block and _is_due(handler)):
-                break
+            if not step.tried:
+                if not (block and _is_due(handler)):
+                    break
+                time.sleep(POLL)
     return result
 
 
@@ -90,24 +108,69 @@ def _is_due(handler: Handler) -> bool:
 
 
 def _relay_batch(handler: Handler, size: int, *, block: bool) -> RelayResult:
+    begun, result = _begin(handler, size, block=block)
+    if not begun:
+        return result
     with transaction.atomic(), all_rows(), acting(task="events.relay", handler=handler.label):
-        deliveries = _claim(handler, size, block=block)
+        deliveries = _take(begun)
         if not deliveries:
-            return RelayResult()
+            return result
         fault = _succeeds(handler, deliveries)
         if fault is None:
-            return _mark_done(deliveries)
-        return _mark_failed(deliveries[0], fault) if len(deliveries) == 1 else _each_singly(handler, deliveries)
+            return result + _mark_done(deliveries)
+        return result + (
+            _mark_failed(deliveries[0], fault) if len(deliveries) == 1 else _each_singly(handler, deliveries)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Deliveries that this relay has said to begin, by the instant at which it said so."""
+
+    ids: tuple[int, ...] = ()
+    at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.ids)
+
+
+@transaction.atomic
+def _begin(handler: Handler, size: int, *, block: bool) -> tuple[_Begun, RelayResult]:
+    """Say durably which due deliveries are begun now, oldest first; count those that a dead process had begun.
+
+    What failed before is begun alone: if it kills the process, it takes no other delivery's attempt with it.
+    """
+    due = _claim(handler, size, block=block)
+    result = RelayResult()
+    for delivery in due:
+        if delivery.begun_at is not None:
+            result += _mark_failed(delivery, HandlerDied())
+    now = timezone.now()
+    fresh = [delivery for delivery in due if delivery.state == DeliveryState.DUE and delivery.due_at <= now]
+    if not fresh:
+        return _Begun(), result
+    chosen = fresh[:1] if fresh[0].attempts else [delivery for delivery in fresh if not delivery.attempts]
+    begun = _Begun(tuple(delivery.pk for delivery in chosen), now)
+    Delivery.objects.filter(pk__in=begun.ids).update(begun_at=begun.at)
+    return begun, result
 
 
 def _claim(handler: Handler, size: int, *, block: bool) -> list[Delivery]:
-    """Lock up to `size` due deliveries of the handler, oldest first; others' locked rows are skipped or waited for."""
-    due = Delivery.objects.filter(handler=handler.label, state=DeliveryState.DUE, due_at__lte=timezone.now())
-    return list(
-        due.select_related("event")
-        .select_for_update(of=("self",), skip_locked=not block)
-        .order_by("due_at", "id")[:size]
+    """Lock up to `size` due deliveries of the handler that no living relay is at, oldest first.
+
+    Others' locked rows are skipped or waited for.
+    """
+    now = timezone.now()
+    due = Delivery.objects.filter(
+        Q(begun_at=None) | Q(begun_at__lte=now - GRACE), handler=handler.label, state=DeliveryState.DUE, due_at__lte=now
     )
+    return list(due.select_for_update(skip_locked=not block).order_by("due_at", "id")[:size])
+
+
+def _take(begun: _Begun) -> list[Delivery]:
+    """Lock what was begun; what somebody else took or called back meanwhile is left out."""
+    mine = Delivery.objects.filter(pk__in=begun.ids, state=DeliveryState.DUE, begun_at=begun.at)
+    return list(mine.select_related("event").select_for_update(of=("self",), skip_locked=True).order_by("due_at", "id"))
 
 
 def _succeeds(handler: Handler, deliveries: list[Delivery]) -> Exception | None:
@@ -141,22 +204,31 @@ def _each_singly(handler: Handler, deliveries: list[Delivery]) -> RelayResult:
 
 def _mark_done(deliveries: list[Delivery]) -> RelayResult:
     count = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
-        state=DeliveryState.DONE, done_at=timezone.now(), reason=""
+        state=DeliveryState.DONE, done_at=timezone.now(), begun_at=None, reason=""
     )
     return RelayResult(done=count)
 
 
 def _mark_failed(delivery: Delivery, fault: Exception) -> RelayResult:
     delivery.attempts += 1
-    delivery.reason = f"{type(fault).__name__}: {fault}"[:REASON_LENGTH]
+    delivery.begun_at = None
+    died = isinstance(fault, HandlerDied)
+    delivery.reason = DIED if died else f"{type(fault).__name__}: {fault}"[:REASON_LENGTH]
     parked = delivery.attempts >= MAX_ATTEMPTS
     if parked:
         delivery.state = DeliveryState.PARKED
         log.error("Parked %s after %d attempts: %s", delivery, delivery.attempts, delivery.reason)
     else:
-        delivery.due_at = timezone.now() + pause_after(delivery.attempts)
-    delivery.save(update_fields=["attempts", "reason", "state", "due_at"])
+        delivery.due_at = timezone.now() + _pause(delivery.attempts, fault)
+    delivery.save(update_fields=["attempts", "begun_at", "reason", "state", "due_at"])
     return RelayResult(parked=1) if parked else RelayResult(retried=1)
+
+
+def _pause(attempts: int, fault: Exception) -> timedelta:
+    """A first death may have been a restart, or the fault of a neighbour in the batch: no pause for it."""
+    if isinstance(fault, HandlerDied):
+        return pause_after(attempts - 1) if attempts > 1 else timedelta()
+    return pause_after(attempts)
 
 
 def pause_after(attempts: int) -> timedelta:

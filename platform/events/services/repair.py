@@ -1,13 +1,14 @@
-"""What mends the outbox: the sweep every half minute, and a person's "try again"."""
+"""What keeps the outbox well: the sweep every half minute, a person's "try again", the purge at night."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.audit import acting
 from events.choices import DeliveryState
@@ -25,6 +26,8 @@ LOOK_BACK = timedelta(days=1)
 
 ORPHANED = timedelta(hours=1)
 """Deliveries of a handler that no process knows wait so long for its deployment, then they are parked."""
+
+ORPHAN = gettext_noop("No running version of the portal has this handler.")
 
 _MISSING = """
 INSERT INTO events_delivery (event_id, handler, queue, state, attempts, due_at, reason)
@@ -80,10 +83,27 @@ def _add_missing(now: datetime) -> int:
 def _park_orphans(now: datetime) -> int:
     known = [handler.label for handler in handlers()]
     orphans = Delivery.objects.filter(state=DeliveryState.DUE, due_at__lt=now - ORPHANED).exclude(handler__in=known)
-    count = orphans.update(state=DeliveryState.PARKED, reason=_("No running version of the portal has this handler."))
+    count = orphans.update(state=DeliveryState.PARKED, reason=ORPHAN)
     if count:
         log.error("Parked %d deliveries whose handler is unknown", count)
     return count
+
+
+def purge(*, now: datetime | None = None, chunk: int = 5_000) -> int:
+    """Remove events that everybody was told of more than `PORTAL_OUTBOX_DAYS` ago, with their deliveries; how many.
+
+    What is due or parked stays, and so does every event's key: an event that is gone cannot be recorded again.
+    Each chunk is a transaction of its own.
+    """
+    before = (now or timezone.now()) - timedelta(days=settings.OUTBOX_DAYS)
+    total = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT events_purge(%s, %s)", [before, chunk])
+            (count,) = cursor.fetchone()
+        total += int(count)
+        if count < chunk:
+            return total
 
 
 def delivery_retry(*, delivery_id: int, by: int | None = None) -> bool:
@@ -101,7 +121,7 @@ def deliveries_retry(*, delivery_ids: Sequence[int], by: int | None = None) -> i
         chosen = Delivery.objects.select_for_update().filter(pk__in=delivery_ids).exclude(state=DeliveryState.DONE)
         found = list(chosen.order_by("pk"))
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in found]).update(
-            state=DeliveryState.DUE, attempts=0, due_at=timezone.now()
+            state=DeliveryState.DUE, attempts=0, begun_at=None, due_at=timezone.now()
         )
         wake_on_commit(sorted({delivery.queue for delivery in found}))
     return len(found)
