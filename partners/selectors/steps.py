@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, TAX
+from ledger.splits.accounts import CHANNEL, CLEARING, GROUP_PREFIX, PROCESSOR_FEES, TAX
 from ledger.splits.sale import Detail
 from partners.selectors import exact
 from partners.selectors.wording import Wording, percent
@@ -19,6 +19,9 @@ TAX_ROW, PROCESSING, FEE_BORNE, DISCOUNT_BORNE, SHARE, RESERVE = (
     "share",
     "reserve",
 )
+
+
+_SHARING = frozenset({"split", "group"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def rows_of(
     wording: Wording | None,
 ) -> tuple[Row, ...]:
     """Every movement but the money in, in order; those the reader may not see apart are summed by side."""
-    steps = {step["clause"]: step for step in trace["steps"]}
+    steps: Sequence[Mapping[str, Any]] = trace["steps"]
     # What steps took for the fee less the fee itself; what is missing the platform bears.
     fee_net = sum(row.amount for row in details if row.account == PROCESSOR_FEES)
     fee_clause = next((row.clause for row in details if row.account == PROCESSOR_FEES and row.amount > 0), "")
@@ -107,7 +110,7 @@ def cents_of(trace: Mapping[str, Any], currency: str, sight: Sight, names: Mappi
     """How the last units of the split were given out; who may not see names sees the own row alone."""
     found = []
     for step in trace["steps"]:
-        if step["code"] != "split":
+        if step["code"] not in _SHARING:
             continue
         whole = sum(row["weight"] for row in step["rows"])
         for row in step["rows"]:
@@ -117,7 +120,7 @@ def cents_of(trace: Mapping[str, Any], currency: str, sight: Sight, names: Mappi
             found.append(
                 Cent(
                     side=YOU if mine else _kind(row["account"], shared=True),
-                    name=names.get(row["account"].split(":")[1], ""),
+                    name=names.get(row["account"].split(":")[1], row["account"].removeprefix(GROUP_PREFIX)),
                     share=exact.share(row["weight"], whole),
                     exact=exact.exact(row["exact"], currency),
                     floor=row["floor"],
@@ -150,11 +153,15 @@ def _side(row: Detail, sight: Sight) -> str:
         return ""
     if sight.is_mine(row.account):
         return YOU
-    return _kind(row.account, shared=".parties[" in row.clause or row.clause == "reserve_bp")
+    return _kind(row.account, shared=_of_split(row.clause) or row.clause == "reserve_bp")
+
+
+def _of_split(clause: str) -> bool:
+    return ".parties[" in clause or clause.startswith("groups.")
 
 
 def _kind(account: str, *, shared: bool) -> str:
-    if not account.startswith("party:"):
+    if not account.startswith(("party:", GROUP_PREFIX)):
         return PLATFORM
     return CO_CREATOR if shared else PARTNER
 
@@ -163,18 +170,19 @@ def _may_name(row: Detail, side: str, sight: Sight) -> bool:
     return row.account.startswith("party:") and (sight.names or side == YOU)
 
 
-def _formula(row: Detail, steps: Mapping[str, Any], currency: str, sight: Sight) -> str:
+def _formula(row: Detail, steps: Sequence[Mapping[str, Any]], currency: str, sight: Sight) -> str:
     """How an amount was computed, in plain figures; empty where it was stated, not computed."""
-    step = steps.get(row.clause) or steps.get(row.clause.split(".parties[")[0])
+    shared = _shared(row, steps)
+    if shared:
+        sharing, own = shared
+        whole = sum(each["weight"] for each in sharing["rows"])
+        base = exact.plain(sharing["before"] if sharing["code"] == "split" else sharing["amount"], currency)
+        return f"{exact.share(own['weight'], whole)} × {base} = {exact.exact(own['exact'], currency)}"
+    step = next((step for step in steps if step["clause"] == row.clause and _about(step, row)), None)
     if step is None:
         return ""
-    if step["code"] == "split":
-        whole = sum(part["weight"] for part in step["rows"])
-        part = next((part for part in step["rows"] if part["clause"] == row.clause), None)
-        if part is None:
-            return ""
-        base = exact.plain(step["before"], currency)
-        return f"{exact.share(part['weight'], whole)} × {base} = {exact.exact(part['exact'], currency)}"
+    if step["code"] == "reserve":
+        return f"{percent(step['bp'])} × {exact.plain(step['on'], currency)} = {exact.exact(step['exact'], currency)}"
     if step["code"] == "percent":
         whole_step = f"{percent(step['bp'])} × {exact.plain(step['on'], currency)}"
         if step["account"] != CHANNEL:
@@ -188,6 +196,23 @@ def _formula(row: Detail, steps: Mapping[str, Any], currency: str, sight: Sight)
     if step["code"] == "tax" and "bp" in step:
         return f"{percent(step['bp'])}: {exact.exact(step['exact'], currency)}"
     return ""
+
+
+def _about(step: Mapping[str, Any], row: Detail) -> bool:
+    """Whether a step of a row's clause is the row's own; every party's reserve stands under one clause."""
+    return bool(step["code"] != "reserve" or (step["account"] == row.account and step["amount"] == row.amount))
+
+
+def _shared(row: Detail, steps: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """The sharing step behind a share, and the share's own row in it; a group may share in several places."""
+    found = [
+        (step, part)
+        for step in (steps if _of_split(row.clause) else ())
+        if step["code"] in _SHARING
+        for part in step["rows"]
+        if part["clause"] == row.clause
+    ]
+    return next((pair for pair in found if pair[1]["amount"] == row.amount), found[0] if found else None)
 
 
 def _pool(step: Mapping[str, Any]) -> int:

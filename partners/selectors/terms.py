@@ -9,6 +9,7 @@ from typing import Any
 from accounts.models import Party
 from ledger.splits.accounts import REVENUE
 from ledger.splits.parse import parse_rule
+from ledger.splits.rule import final_parties
 from partners.choices import VersionKind, VersionState
 from partners.models import AgreementVersion
 from partners.selectors.wording import Names
@@ -87,7 +88,10 @@ def rule_party_codes(rule: Mapping[str, Any]) -> list[str]:
     accounts = [
         account
         for variant in parsed.variants
-        for account in (*(take.account for take in variant.takes), *(party.account for party in variant.split.parties))
+        for account in (
+            *(take.account for take in variant.takes),
+            *(party.account for party in final_parties(variant.split.parties)),
+        )
     ]
     return list(dict.fromkeys(a.split(":")[1] for a in (*accounts, parsed.owner) if a.startswith("party:")))
 

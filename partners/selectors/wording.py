@@ -5,7 +5,7 @@ not depend on the reader's language or on which catalogues are compiled.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -15,7 +15,16 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 from django.conf import settings
 
-from ledger.splits.accounts import CHANNEL, DISPUTE_FEES, GUARANTEES, PROCESSOR_FEES, PROMOTIONS, REVENUE, TAX
+from ledger.splits.accounts import (
+    CHANNEL,
+    DISPUTE_FEES,
+    GROUP_PREFIX,
+    GUARANTEES,
+    PROCESSOR_FEES,
+    PROMOTIONS,
+    REVENUE,
+    TAX,
+)
 from ledger.splits.describe import describe
 from ledger.splits.parse import parse_rule
 from partners.choices import PayingModel, Precedence, SelfPurchase
@@ -162,13 +171,14 @@ class _Speaker:
 
     def _splits(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
         variants = [clause for clause in told if clause["code"] == "variant"]
-        if not variants:
-            steps = [clause for clause in told if clause["code"] in _STEPS]
-            yield from self._steps("3", steps)
-            return
+        steps = [clause for clause in told if clause["code"] in _STEPS]
+        yield from self._steps("3", steps)
         for i, variant in enumerate(variants, 1):
             yield WordedClause(f"3.{i}", variant["path"], *self._when(variant["params"]["when"]))
             yield from self._steps(f"3.{i}", variant["clauses"])
+        groups = [clause for clause in told if clause["code"] == "group"]
+        for i, group in enumerate(groups, len(steps) + len(variants) + 1):
+            yield WordedClause(f"3.{i}", group["path"], *self._group(group["params"]))
 
     def _steps(self, prefix: str, steps: list[dict[str, Any]]) -> Iterator[WordedClause]:
         for i, step in enumerate(steps, 1):
@@ -223,17 +233,29 @@ class _Speaker:
         )
 
     def _split(self, params: Mapping[str, Any]) -> Names:
-        shares = [
-            (self._name(party["account"]), _share(party["share"])) for party in params["parties"] if party["weight"]
-        ]
-        if len(shares) == 1:
-            return Names(f"All that remains goes to {shares[0][0].en}.", f"剩余全部归{shares[0][0].zh}。")
-        en = ", ".join(f"{share} to {who.en}" for who, share in shares)
-        zh = "，".join(f"{who.zh} {share}" for who, share in shares)
+        parties = [party for party in params["parties"] if party["weight"]]
+        if len(parties) == 1:
+            who = self._name(parties[0]["account"])
+            return Names(f"All that remains goes to {who.en}.", f"剩余全部归{who.zh}。")
+        en, zh = self._shares(parties)
         return Names(
             f"What remains is shared: {en}. A unit that cannot be divided goes to the largest remainder, "
             "on a tie to who stands earlier.",
             f"剩余金额按比例分成：{zh}。无法整除的最小单位归余数最大者，余数相同归列在前者。",
+        )
+
+    def _group(self, params: Mapping[str, Any]) -> Names:
+        name, (en, zh) = params["name"], self._shares(params["parties"])
+        return Names(
+            f"What the group “{name}” gets is shared again, in the same way: {en}.",
+            f"小组“{name}”所得按同样方式再分：{zh}。",
+        )
+
+    def _shares(self, parties: Sequence[Mapping[str, Any]]) -> Names:
+        told = [(self._name(party["account"]), _share(party["share"])) for party in parties if party["weight"]]
+        return Names(
+            ", ".join(f"{share} to {who.en}" for who, share in told),
+            "，".join(f"{who.zh} {share}" for who, share in told),
         )
 
     def _channels(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
@@ -275,6 +297,9 @@ class _Speaker:
     def _name(self, account: str) -> Names:
         if account in _HOUSE:
             return _HOUSE[account]
+        if account.startswith(GROUP_PREFIX):
+            name = account.removeprefix(GROUP_PREFIX)
+            return Names(f"the group “{name}”", f"小组“{name}”")
         code = account.split(":")[1] if account.startswith("party:") else account
         return self.parties.get(code, Names(account, account))
 

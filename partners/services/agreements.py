@@ -13,7 +13,7 @@ from accounts.audit import acting
 from accounts.models import Party, User
 from ledger.splits.accounts import is_payable, payable
 from ledger.splits.parse import check_rule, parse_rule
-from ledger.splits.rule import Rule, Tiered
+from ledger.splits.rule import Rule, Tiered, final_parties
 from partners.choices import PayingModel, Precedence, SelfPurchase, VersionState
 from partners.errors import AgreementError, RuleRefusedError
 from partners.models import Agreement, AgreementParty, AgreementVersion
@@ -194,7 +194,7 @@ def _payees(rule: Rule) -> list[tuple[str, str]]:
         for variant in rule.variants
         for pair in (
             *((take.path, take.account) for take in variant.takes),
-            *((party.path, party.account) for party in variant.split.parties if party.weight),
+            *((party.path, party.account) for party in final_parties(variant.split.parties)),
         )
     ]
 

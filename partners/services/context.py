@@ -71,6 +71,7 @@ def context_of(sales: Sequence[SaleFacts]) -> Context:
         for scope_id, rows in versions_by_scope(scope_kind=kind, scope_ids=ids).items()
     }
     named = {code for rows in versions.values() for row in rows for code in rule_party_codes(row.rule)}
+    named |= {sale.discount_bearer.split(":")[1] for sale in sales if sale.discount_bearer.startswith("party:")}
     codes = _party_codes(named, set(_party_ids(sales)))
     own: dict[int, set[int]] = {}
     buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}

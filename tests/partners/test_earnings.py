@@ -297,3 +297,41 @@ def test_an_own_purchase_says_where_the_share_went(world: World) -> None:
     assert (told.line.reason, told.computed, told.agrees) == ("self_purchase", 0, True)
     assert not [row for row in told.rows if row.yours]
     assert told.line.paid_minor == sum(row.amount for row in told.rows)
+
+
+def test_a_group_is_told_by_name_in_its_clause_its_formulas_and_its_cents(world: World) -> None:
+    team = [{"account": "party:bob", "weight": 2}, {"account": "party:carol", "weight": 1}]
+    rule = {
+        "steps": [desk.split(("party:alice", 1), ("group:team", 1))],
+        "groups": {"team": team},
+        "reserve_bp": 1000,
+    }
+    version = desk.agreement(scope_id="4", parties=[world.alice, world.bob, world.carol], rule=rule)
+    assert {row.party for row in version.acceptances.all()} == {world.alice, world.bob, world.carol}
+    assert "§3.2 What remains is shared: 50% to Alice Studio, 50% to the group “team”." in version.text
+    assert "§3.3 What the group “team” gets is shared again, in the same way: 2/3 to Bob Codes, 1/3 to Canary" in (
+        version.text
+    )
+    assert "§3.3 小组“team”所得按同样方式再分：鲍勃编程 2/3，金丝雀卡罗 1/3。" in version.text_zh
+    earnings_settle(sales=[desk.sale("G-1", lines=[desk.line(9, "4", 10_001)])])
+    told = explained(world, world.alice, "G-1", world.cast.alice)
+    assert told.agrees
+    assert [(row.code, row.name, row.clause, row.formula, row.amount) for row in told.rows] == [
+        ("share", "Alice Studio", "3.2", "50% × 100.01 = 50.005", 4_501),
+        ("reserve", "Alice Studio", "5.2", "10% × 50.01 = 5.001", 500),
+        ("share", "Bob Codes", "3.3", "2/3 × 50.00 = 33.333333…", 3_000),
+        ("reserve", "Bob Codes", "5.2", "10% × 33.33 = 3.333", 333),
+        ("share", "Canary Carol", "3.3", "1/3 × 50.00 = 16.666666…", 1_500),
+        ("reserve", "Canary Carol", "5.2", "10% × 16.67 = 1.667", 167),
+    ]
+    assert [(cent.side, cent.name, cent.amount) for cent in told.cents] == [
+        ("you", "Alice Studio", 5_001),
+        ("co_creator", "team", 5_000),
+        ("co_creator", "Bob Codes", 3_333),
+        ("co_creator", "Canary Carol", 1_667),
+    ]
+    own = explained(world, world.bob, "G-1", world.cast.bob)
+    assert own.agrees
+    assert [cent.name for cent in own.cents] == ["Bob Codes"]
+    flows = earning_waterfall(of=of(world.bob), visible_to=None)
+    assert {part.code: part.amount_minor for part in flows.parts}["co_creators"] > 0

@@ -365,3 +365,8 @@ def test_a_partner_without_an_account_in_this_currency_gets_one(stage: Stage) ->
     earnings_settle(sales=[stage.sale(currency="KWD", journey={"reef": 1_000_000})])
     party: Party = stage.reef
     assert [row.currency for row in party_balances(parties=[party.pk], visible_to=None)] == ["KWD"]
+
+
+def test_who_bears_a_discount_is_told_though_nothing_else_names_it(stage: Stage) -> None:
+    earnings_settle(sales=[stage.sale(lines=[desk.line(1, "none", discount_minor=500)], discount_bearer="party:pier")])
+    assert decisions() == {"pier": ("discount_borne", -500)}

@@ -102,7 +102,8 @@ def line_flows(*, lines: Sequence[tuple[int, str]]) -> list[Flow]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT a.code, p.party_id, p.currency, (p.clause LIKE '%%.parties[%%' OR p.clause = 'reserve_bp') AS shared,
+            SELECT a.code, p.party_id, p.currency,
+                (p.clause LIKE '%%.parties[%%' OR p.clause LIKE 'groups.%%' OR p.clause = 'reserve_bp') AS shared,
                 sum(p.amount)
             FROM unnest(%s::bigint[], %s::text[]) AS k (entry_id, line)
             JOIN ledger_posting p ON p.entry_id = k.entry_id AND p.line = k.line

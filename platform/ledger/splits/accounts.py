@@ -38,15 +38,24 @@ CHANNEL: Final = "channel"
 POOL: Final = "pool"
 """In a discount: nobody bears it, the base itself is smaller."""
 
+GROUP_PREFIX: Final = "group:"
+"""In a rule: a share that the rule's group of that name divides again."""
+
 _PARTY_ID = r"[^:\s]+"
 _PARTY = re.compile(rf"party:{_PARTY_ID}")
 _PARTY_PART = re.compile(rf"party:{_PARTY_ID}:(?:reserve|advance)")
 _ID = re.compile(_PARTY_ID)
+_GROUP_NAME = re.compile(r"[^:.\[\]\s]+")
 
 
 def is_party_id(name: str) -> bool:
     """Tell whether `name` can stand in `party:NAME`: not empty, without colon or white space."""
     return _ID.fullmatch(name) is not None
+
+
+def is_group_name(name: object) -> bool:
+    """Tell whether `name` can stand in `group:NAME` and in a clause's path: no colon, point, bracket, white space."""
+    return isinstance(name, str) and _GROUP_NAME.fullmatch(name) is not None
 
 
 def is_payable(account: str) -> bool:

@@ -1,9 +1,23 @@
 """A rule as clauses with codes and parameters, for a template to word in any language."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ledger.splits.accounts import GROUP_PREFIX
 from ledger.splits.rounding import fraction
-from ledger.splits.rule import Fixed, Percent, ProcessorFee, Rule, Split, Take, Tiered, Variant
+from ledger.splits.rule import (
+    Fixed,
+    Group,
+    Member,
+    Percent,
+    ProcessorFee,
+    Rule,
+    Split,
+    Take,
+    Tiered,
+    Variant,
+    groups_of,
+)
 
 Clause = dict[str, Any]
 
@@ -12,8 +26,9 @@ def describe(rule: Rule) -> list[Clause]:
     """Return the rule's clauses in order: {"code", "path", "params"}, variants with their own {"clauses"}.
 
     Codes: effective, owner, variant (only where there are several; params.when, empty for "every other sale"), fixed,
-    percent, processor_fee, fee_by_platform (a waterfall without processor_fee step), tiered, split, reserve, hold,
-    refund_revenue_owner, refund_fee_owner. Amounts in minor units, shares in bp, a split's parts also as "n/d".
+    percent, processor_fee, fee_by_platform (a waterfall without processor_fee step), tiered, split, group (once for
+    each, after all waterfalls), reserve, hold, refund_revenue_owner, refund_fee_owner. Amounts in minor units, shares
+    in bp, a split's parts also as "n/d".
     """
     clauses = [
         _clause("effective", "effective_from", start=rule.effective_from.isoformat(), version=rule.version),
@@ -25,6 +40,7 @@ def describe(rule: Rule) -> list[Clause]:
             clauses.append({**told, "clauses": _waterfall(variant)})
         else:
             clauses += _waterfall(variant)
+    clauses += [_group(group) for group in groups_of([p for v in rule.variants for p in v.split.parties]).values()]
     if rule.reserve_bp:
         clauses.append(_clause("reserve", "reserve_bp", bp=rule.reserve_bp))
     if rule.hold_days:
@@ -62,12 +78,18 @@ def _tiered(take: Tiered) -> Clause:
 
 
 def _split(split: Split) -> Clause:
-    whole = sum(split.weights)
-    parties = [
-        {"path": p.path, "account": p.account, "weight": p.weight, "share": fraction(p.weight, whole)}
-        for p in split.parties
+    return _clause("split", split.path, parties=_members(split.parties, sum(split.weights)))
+
+
+def _group(group: Group) -> Clause:
+    name = group.account.removeprefix(GROUP_PREFIX)
+    return _clause("group", f"groups.{name}", name=name, parties=_members(group.members, sum(group.weights)))
+
+
+def _members(members: Sequence[Member], whole: int) -> list[dict[str, Any]]:
+    return [
+        {"path": m.path, "account": m.account, "weight": m.weight, "share": fraction(m.weight, whole)} for m in members
     ]
-    return _clause("split", split.path, parties=parties)
 
 
 def _clause(code: str, path: str, **params: Any) -> Clause:

@@ -38,6 +38,9 @@ class Tax:
 NO_TAXES: Final = Tax("", NO_TAX, None, 0)
 NOBODY: Final[frozenset[str]] = frozenset()
 
+_INHERITED: Final = ("channel", "channels", "refused", "meter_before", "rule")
+"""What an order says for those of its lines that do not say it themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelCredit:
@@ -231,13 +234,15 @@ def _several(order: Reader, fee: int, log: list[Allocation]) -> tuple[LineFacts,
     if not readers:
         raise order.fail("empty", "lines")
     _refuse_twice(order, [reader.text("id") for reader in readers])
+    if order.has("limits"):
+        raise order.fail("conflict", "limits", other="lines")
     prices = [reader.integer("list_price") for reader in readers]
     own = [_discounts(reader) for reader in readers]
     shared = _shared_discounts(order, prices, own, log)
     discounts = [(*mine, *part) for mine, part in zip(own, shared, strict=True)]
     nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
     taxes = _shared_tax(order, readers, nets, log)
-    inherited = {key: order.raw[key] for key in ("channel", "channels", "meter_before", "rule") if key in order.raw}
+    inherited = {key: order.raw[key] for key in _INHERITED if key in order.raw}
     lines = [
         _line(_inheriting(reader, inherited), reader.text("id"), off, tax)
         for reader, off, tax in zip(readers, discounts, taxes, strict=True)

@@ -1,18 +1,35 @@
 """From plain data (parsed JSON) to a `Rule`, or to the full list of what is wrong with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ledger.money import BP
-from ledger.splits.accounts import CHANNEL, PROCESSOR_FEES, can_be_paid, is_known
+from ledger.splits.accounts import CHANNEL, GROUP_PREFIX, PROCESSOR_FEES, can_be_paid, is_group_name, is_known
 from ledger.splits.problems import Problem, RuleError, SplitsError
 from ledger.splits.reading import Reader, shown
-from ledger.splits.rule import Fixed, Party, Percent, ProcessorFee, Rule, Split, Take, Tier, Tiered, Variant
+from ledger.splits.rule import (
+    Fixed,
+    Group,
+    Member,
+    Party,
+    Percent,
+    ProcessorFee,
+    Rule,
+    Split,
+    Take,
+    Tier,
+    Tiered,
+    Variant,
+    groups_of,
+)
 
 T = TypeVar("T")
 
 MAX_HOLD_DAYS = 36_500
+MAX_GROUPS = 50
+MAX_PARTIES = 1000
+"""Of one split, its groups looked into."""
 
 _RULE_KEYS = {
     "id",
@@ -21,6 +38,7 @@ _RULE_KEYS = {
     "owner",
     "steps",
     "variants",
+    "groups",
     "reserve_bp",
     "hold_days",
     "refund_policy",
@@ -50,12 +68,17 @@ def parse_rule(raw: object, path: str = "") -> Rule:
 def check_rule(raw: object) -> list[Problem]:
     """Return everything that is wrong with a draft; empty if it may be proposed.
 
-    Stricter than `parse_rule`: a draft's variants must match every sale, and none may be out of reach.
+    Stricter than `parse_rule`: a draft's variants must match every sale, none may be out of reach, every group must
+    share somewhere, and percentages of the base may not add up to more than all of it.
     """
     try:
         rule = parse_rule(raw)
     except RuleError as error:
         return list(error.problems)
+    return [*_unreachable(rule), *_unused_groups(rule, raw), *_excesses(rule)]
+
+
+def _unreachable(rule: Rule) -> list[Problem]:
     problems, catch_all = [], ""
     for variant in rule.variants:
         if catch_all:
@@ -67,11 +90,33 @@ def check_rule(raw: object) -> list[Problem]:
     return problems
 
 
+def _unused_groups(rule: Rule, raw: object) -> list[Problem]:
+    assert isinstance(raw, Mapping)
+    used = groups_of([party for variant in rule.variants for party in variant.split.parties])
+    names = raw.get("groups") or {}
+    return [Problem("unused_group", f"groups.{name}") for name in names if f"{GROUP_PREFIX}{name}" not in used]
+
+
+def _excesses(rule: Rule) -> list[Problem]:
+    problems = []
+    for variant in rule.variants:
+        total = 0
+        for take in variant.takes:
+            if isinstance(take, Percent) and take.of_base:
+                total += take.bp
+                if total > BP:
+                    problems.append(Problem("percents_exceed_all", f"{take.path}.bp", {"found": total, "most": BP}))
+                    break
+    return problems
+
+
 class _Parser:
     """Collects problems while it reads, so that a draft's author sees all of them at once."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.groups: dict[str, tuple[Party, ...]] = {}
+        self.resolved: dict[str, tuple[Member, ...]] = {}
 
     def attempt(self, read: Callable[[], T]) -> T | None:
         try:
@@ -97,6 +142,7 @@ class _Parser:
         reserve_bp = self.attempt(lambda: reader.integer("reserve_bp", default=0, most=BP))
         hold_days = self.attempt(lambda: reader.integer("hold_days", default=0, most=MAX_HOLD_DAYS))
         policy = self.attempt(lambda: self.policy(reader)) or {}
+        self.attempt(lambda: self.read_groups(reader))
         variants = self.attempt(lambda: self.variants(reader)) or []
         if self.problems:
             return None
@@ -133,7 +179,9 @@ class _Parser:
         account = reader.text(key)
         if account == CHANNEL and channel:
             return account
-        if not is_known(account):
+        if account.startswith(GROUP_PREFIX):
+            self.complain("group_outside_split", reader.at(key))
+        elif not is_known(account):
             self.complain("unknown_account", reader.at(key), found=shown(account))
         elif not can_be_paid(account):
             self.complain("account_not_payable", reader.at(key), found=shown(account))
@@ -199,16 +247,68 @@ class _Parser:
         if kind == "tiered":
             marginal = self.one_of(reader, "mode", ("marginal", "cliff")) == "marginal"
             return Tiered(reader.path, self.payee(reader, "account"), marginal, tuple(self.tiers(reader)))
-        parties = tuple(self.listed(reader, "parties", self.party))
+        parties = self.parties(reader, "parties")
+        members = tuple([self.member(party, ()) for party in parties])
+        return Split(reader.path, self.countable(members, reader.at("parties")), _weights(parties))
+
+    def parties(self, reader: Reader, key: str) -> tuple[Party, ...]:
+        parties = tuple(self.listed(reader, key, self.party))
         if parties and not any(party.weight for party in parties):
-            self.complain("weights_all_zero", reader.at("parties"))
-        return Split(reader.path, parties, tuple(party.weight for party in parties))
+            self.complain("weights_all_zero", reader.at(key))
+        return parties
 
     def party(self, reader: Reader) -> Party:
         self.only(reader, {"account", "weight"})
-        if reader.text("account") == CHANNEL:
+        account = reader.text("account")
+        if account == CHANNEL:
             self.complain("channel_in_split", reader.at("account"))
-        return Party(reader.path, self.payee(reader, "account"), reader.integer("weight"))
+        if not account.startswith(GROUP_PREFIX):
+            account = self.payee(reader, "account")
+        return Party(reader.path, account, reader.integer("weight"))
+
+    def read_groups(self, reader: Reader) -> None:
+        """Read the rule's groups, then let each know its members' groups; a circle is complained of where it closes."""
+        if not reader.has("groups"):
+            return
+        groups = reader.child("groups")
+        if len(groups.raw) > MAX_GROUPS:
+            self.complain("too_many", groups.path, most=MAX_GROUPS, found=len(groups.raw))
+            return
+        for name in groups.raw:
+            if is_group_name(name):
+                self.groups[name] = self.attempt(lambda name=name: self.parties(groups, name)) or ()  # type: ignore[misc]
+            else:
+                self.complain("not_a_group", groups.at(str(name)), found=shown(name))
+        for name in self.groups:
+            self.members(name, ())
+
+    def members(self, name: str, inside: tuple[str, ...]) -> tuple[Member, ...]:
+        if name not in self.resolved:
+            self.resolved[name] = tuple([self.member(party, (*inside, name)) for party in self.groups[name]])
+        return self.resolved[name]
+
+    def member(self, party: Party, inside: tuple[str, ...]) -> Member:
+        """Look into a party that is a group; `inside` are the groups around it, outermost first."""
+        if not party.account.startswith(GROUP_PREFIX):
+            return party
+        name = party.account.removeprefix(GROUP_PREFIX)
+        if name in inside:
+            chain = " > ".join((*inside[inside.index(name) :], name))
+            self.complain("cyclic_group", f"{party.path}.account", found=name, chain=chain)
+        elif name not in self.groups:
+            self.complain("unknown_group", f"{party.path}.account", found=shown(name))
+        else:
+            members = self.members(name, inside)
+            return Group(party.path, party.account, party.weight, members, _weights(members))
+        return party
+
+    def countable(self, members: tuple[Member, ...], path: str) -> tuple[Member, ...]:
+        """Complain of a split that groups within groups blow up beyond all measure."""
+        sizes: dict[str, int] = {}
+        found = sum(_size(member, sizes) for member in members)
+        if found > MAX_PARTIES:
+            self.complain("too_many_parties", path, found=found, most=MAX_PARTIES)
+        return members
 
     def tiers(self, reader: Reader) -> list[Tier]:
         tiers = self.listed(reader, "tiers", self.tier)
@@ -228,3 +328,16 @@ class _Parser:
         self.only(reader, {"upto", "bp"})
         upto = reader.integer("upto", least=None) if reader.has("upto") else None
         return Tier(upto, reader.integer("bp", most=BP))
+
+
+def _weights(members: Sequence[Member]) -> tuple[int, ...]:
+    return tuple([member.weight for member in members])
+
+
+def _size(member: Member, known: dict[str, int]) -> int:
+    """Count the parties behind a member, each group looked into once."""
+    if not isinstance(member, Group):
+        return 1
+    if member.account not in known:
+        known[member.account] = sum(_size(inner, known) for inner in member.members)
+    return known[member.account]

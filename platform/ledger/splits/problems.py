@@ -39,6 +39,14 @@ SENTENCES: dict[str, str] = {
     "channel_in_split": gettext_noop(
         "{place} cannot be whoever brought the buyer; use a percent step before the split"
     ),
+    "not_a_group": gettext_noop("{place} cannot name a group: no colon, point, bracket or white space (found {found})"),
+    "unknown_group": gettext_noop("{place} names no group of this rule (found {found})"),
+    "cyclic_group": gettext_noop("{place} makes the group {found} a member of itself ({chain}), so nobody can be paid"),
+    "group_outside_split": gettext_noop("{place} cannot be a group; only a split and its groups share among groups"),
+    "unused_group": gettext_noop("{place} shares in no split, so its members would sign for nothing"),
+    "too_many": gettext_noop("{place} must have at most {most} entries (found {found})"),
+    "too_many_parties": gettext_noop("{place} shares among {found} parties in all, more than {most}"),
+    "percents_exceed_all": gettext_noop("{place} takes the percentages of the whole base to {found} bp, above {most}"),
     "tiers_out_of_order": gettext_noop("{place} must be above the tier before it, {before} (found {found})"),
     "tiers_not_open": gettext_noop("{place} must be left open in the last tier, so that every volume has a rate"),
     "tier_open_early": gettext_noop("{place} has no upper end, so the tiers after it can never be reached"),

@@ -4,7 +4,7 @@ Amounts are minor units, shares basis points, weights any whole numbers. Every s
 clause (`variants[1].steps[0]`), which is what traces and questions point at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -111,11 +111,28 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """One share of a split that is divided again, by its members' weights. `account` is `group:NAME`.
+
+    `path` is where the group is named; its members' paths (`groups.NAME[0]`) are the same wherever that is.
+    """
+
+    path: str
+    account: str
+    weight: int
+    members: tuple["Party | Group", ...]
+    weights: tuple[int, ...]
+
+
+Member = Party | Group
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """Shares everything that remains by weight; always the last step, leaves nothing."""
 
     path: str
-    parties: tuple[Party, ...]
+    parties: tuple[Member, ...]
     weights: tuple[int, ...]
 
 
@@ -178,10 +195,32 @@ def rule_accounts(rule: Rule) -> tuple[str, ...]:
         for take in variant.takes:
             if not isinstance(take, ProcessorFee):
                 found[take.account] = None
-        for party in variant.split.parties:
-            if party.weight:
-                found[party.account] = None
+        for party in final_parties(variant.split.parties, earning=True):
+            found[party.account] = None
     return tuple(found)
+
+
+def final_parties(members: Sequence[Member], *, earning: bool = False) -> Iterator[Party]:
+    """Yield who shares in the end, groups looked into, in order; `earning`: without those of weight zero."""
+    for member in members:
+        if earning and not member.weight:
+            continue
+        if isinstance(member, Group):
+            yield from final_parties(member.members, earning=earning)
+        else:
+            yield member
+
+
+def groups_of(members: Sequence[Member]) -> dict[str, Group]:
+    """Return the groups that share, those inside groups too, by account, each once, outer before inner."""
+    found: dict[str, Group] = {}
+    waiting = [member for member in members if isinstance(member, Group)]
+    while waiting:
+        group = waiting.pop(0)
+        if group.account not in found:
+            found[group.account] = group
+            waiting += [member for member in group.members if isinstance(member, Group)]
+    return found
 
 
 def _field(key: str, facts: Sequence[Mapping[str, Any]]) -> Any:

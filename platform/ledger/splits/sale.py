@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ledger.money import PPM, apportion, pct
 from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, REVENUE, TAX, advance, is_payable, reserve
 from ledger.splits.facts import LineFacts, Sale, parse_sale
-from ledger.splits.rule import Rule, Split, Take, Variant
+from ledger.splits.rule import Group, Member, Rule, Split, Take, Variant
 
 
 class Posting(NamedTuple):
@@ -193,13 +193,22 @@ def _run(variant: Variant, line: LineFacts, shares: list[Share], reserve_bp: int
     split = variant.split
     amounts = apportion(remaining, split.weights)
     for party, amount in zip(split.parties, amounts, strict=True):
-        kept = pct(amount, reserve_bp) if reserve_bp and is_payable(party.account) else 0
-        if amount > kept:
-            shares.append(Share(party.account, amount - kept, party.path))
-        if kept:
-            shares.append(Share(reserve(party.account), kept, "reserve_bp"))
+        _give(party, amount, reserve_bp, shares)
     taken.append(Taken(split, remaining, remaining, 0, tuple(amounts)))
     return taken
+
+
+def _give(member: Member, amount: int, reserve_bp: int, shares: list[Share]) -> None:
+    """Add a member's share, less what its reserve keeps; a group divides it again among its own members."""
+    if isinstance(member, Group):
+        for inner, part in zip(member.members, apportion(amount, member.weights), strict=True):
+            _give(inner, part, reserve_bp, shares)
+        return
+    kept = pct(amount, reserve_bp) if reserve_bp and is_payable(member.account) else 0
+    if amount > kept:
+        shares.append(Share(member.account, amount - kept, member.path))
+    if kept:
+        shares.append(Share(reserve(member.account), kept, "reserve_bp"))
 
 
 def _to_channels(

@@ -3,14 +3,14 @@
 Texts and whole numbers only, in objects and lists; exact fractions are texts "n/d". Codes and parameters, never prose.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ledger.money import BP, pct
+from ledger.money import BP, apportion, pct
 from ledger.splits.accounts import CHANNEL, REVENUE, TAX, advance, is_payable, payable, reserve
 from ledger.splits.facts import EXCLUSIVE, Allocation, LineFacts
 from ledger.splits.rounding import apportioned, fraction, percented, rounded
-from ledger.splits.rule import Fixed, Percent, ProcessorFee, Split, Tiered
+from ledger.splits.rule import Fixed, Group, Member, Percent, ProcessorFee, Split, Tiered
 from ledger.splits.sale import LineResult, SaleResult, Taken, channel_weights
 
 FORMAT = "split-trace/1"
@@ -168,32 +168,54 @@ def _channel_rows(taken: Taken, line: LineResult) -> Step:
 
 
 def _split(step: Split, taken: Taken, line: LineResult) -> Iterator[Step]:
-    """Tell how what remained was shared, then what of it was kept in reserve."""
-    rows = apportioned(taken.before, step.weights)
+    """Tell how what remained was shared, what groups made of their parts, then what was kept in reserve."""
     yield {
         "code": "split",
         "clause": step.path,
-        "rows": [
-            {"clause": party.path, "account": party.account, **row}
-            for party, row in zip(step.parties, rows, strict=True)
-        ],
+        "rows": _shared(step.parties, taken.before, step.weights),
         "took": taken.before,
         "before": taken.before,
         "after": 0,
     }
+    given = list(zip(step.parties, taken.parts, strict=True))
+    yield from _groups(given)
     bp = line.rule.reserve_bp
-    for party, amount in zip(step.parties, taken.parts, strict=True):
-        if bp and amount and is_payable(party.account):
+    for account, amount in _final(given) if bp else ():
+        if amount and is_payable(account):
             kept = percented(amount, bp, pct(amount, bp))
             yield {
                 "code": "reserve",
                 "clause": "reserve_bp",
-                "from": party.account,
-                "account": reserve(party.account),
+                "from": account,
+                "account": reserve(account),
                 "on": amount,
                 "bp": bp,
                 **kept,
             }
+
+
+def _shared(members: Sequence[Member], amount: int, weights: Sequence[int]) -> list[Step]:
+    """Tell a portion for every member."""
+    rows = apportioned(amount, weights)
+    return [{"clause": who.path, "account": who.account, **row} for who, row in zip(members, rows, strict=True)]
+
+
+def _groups(given: Sequence[tuple[Member, int]]) -> Iterator[Step]:
+    """Tell how each group divided what it got; a group's own groups right after it."""
+    for member, amount in given:
+        if isinstance(member, Group) and amount:
+            rows = _shared(member.members, amount, member.weights)
+            yield {"code": "group", "clause": member.path, "account": member.account, "amount": amount, "rows": rows}
+            yield from _groups(list(zip(member.members, apportion(amount, member.weights), strict=True)))
+
+
+def _final(given: Sequence[tuple[Member, int]]) -> Iterator[tuple[str, int]]:
+    """Return who got how much in the end, before anything is kept in reserve."""
+    for member, amount in given:
+        if isinstance(member, Group):
+            yield from _final(list(zip(member.members, apportion(amount, member.weights), strict=True)))
+        else:
+            yield member.account, amount
 
 
 def _refusals(line: LineResult) -> Iterator[Step]:

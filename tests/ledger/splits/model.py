@@ -1,6 +1,6 @@
 """A second engine, written only to disagree with the first: the semantics as they read, one unit at a time.
 
-Exact fractions and plain dictionaries, no code shared with the product. Single-line orders, one channel.
+Exact fractions and plain dictionaries, no code shared with the product. Single-line orders.
 """
 
 from datetime import datetime, timedelta
@@ -127,12 +127,10 @@ class Model:
             v["steps"] for v in rule["variants"] if all(e.get(k) == x for k, x in v["when"].items())
         )
         left, lines = base, []
+        owners = e.get("channels", [{"party": e["channel"], "ppm": 1_000_000}] if "channel" in e else [])
+        room = {limit["party"]: limit["left"] for limit in e.get("limits", [])}
         for step in steps[:-1]:
             account = step.get("account", "platform:processor_fees")
-            if account == "channel":
-                if "channel" not in e:
-                    continue
-                account = f"party:{e['channel']}"
             if step["take"] == "fixed":
                 wanted = step["amount"]
             elif step["take"] == "percent":
@@ -144,13 +142,38 @@ class Model:
             else:
                 tier = next(t for t in step["tiers"] if t["upto"] is None or e["meter_before"] < t["upto"])
                 wanted = part(left, tier["bp"])
-            lines.append((account, min(wanted, left)))
-            left -= min(wanted, left)
-        parties = steps[-1]["parties"]
-        for party, amount in zip(parties, deal(left, [p["weight"] for p in parties]), strict=True):
-            kept = part(amount, rule.get("reserve_bp", 0)) if party["account"].startswith("party:") else 0
-            lines += [(party["account"], amount - kept), (f"{party['account']}:reserve", kept)]
+            taken = [(account, min(wanted, left))]
+            if account == "channel":
+                taken = self._brought(owners, min(wanted, left), room)
+            lines += taken
+            left -= sum(amount for _, amount in taken)
+        for account, amount in self._shared(rule, steps[-1]["parties"], left):
+            kept = part(amount, rule.get("reserve_bp", 0)) if account.startswith("party:") else 0
+            lines += [(account, amount - kept), (f"{account}:reserve", kept)]
+        barred = {f"party:{name}{end}" for name in e.get("refused", []) for end in ("", ":reserve")}
+        lines = [("platform:revenue" if account in barred else account, amount) for account, amount in lines]
         return [(account, amount) for account, amount in lines if amount]
+
+    def _brought(self, owners: list[Row], amount: int, room: dict[str, int]) -> list[tuple[str, int]]:
+        """What each owned channel takes of a step; the rest was never taken. `room` shrinks by it."""
+        if not owners:
+            return []
+        ppm = [owner["ppm"] for owner in owners]
+        taken = []
+        for owner, due in zip(owners, deal(amount, [*ppm, 1_000_000 - sum(ppm)]), strict=False):
+            if owner["party"]:
+                got = min(due, room.get(owner["party"], due))
+                if owner["party"] in room:
+                    room[owner["party"]] -= got
+                taken.append((f"party:{owner['party']}", got))
+        return taken
+
+    def _shared(self, rule: Row, members: list[Row], amount: int) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for member, got in zip(members, deal(amount, [m["weight"] for m in members]), strict=True):
+            kind, _, name = member["account"].partition(":")
+            found += self._shared(rule, rule["groups"][name], got) if kind == "group" else [(member["account"], got)]
+        return found
 
     def _so_far(self, order: Row, history: list[Row]) -> tuple[int, int, list[int], list[int]]:
         live = [h for h in history if h["live"]]

@@ -227,3 +227,13 @@ def test_a_malformed_correction_names_what_is_wrong(event: dict[str, Any], code:
     assert (caught.value.code, caught.value.path) == (code, path)
     assert isinstance(caught.value, RuleError) == (path == "rule.steps[0]")
     assert desk.balances() == before
+
+
+def test_one_line_of_an_order_is_corrected_and_the_others_keep_their_rule() -> None:
+    desk = Desk()
+    desk.sale(lines=[{"id": "a", "list_price": 100}, {"id": "b", "list_price": 50}])
+    assert desk.post("correct_rule", orders=["o1"], line="b", rule=TWENTY) == {"platform:revenue": -5, "party:alice": 5}
+    assert desk.post("correct_rule", orders=["o1"], line="b", rule=TWENTY) == {}
+    assert desk.post("refund", line="a", amount=100)["party:alice"] == -70
+    assert desk.post("refund", line="b", amount=50)["party:alice"] == -40
+    assert desk.reject("correct_rule", orders=["o1"], line="c", rule=TWENTY) == "unknown_line"

@@ -1,5 +1,6 @@
 """Thousands of histories: the engine against the second engine, and against what must always hold."""
 
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from ledger.splits.books import Books
 from ledger.splits.parse import parse_rule
-from ledger.splits.state import State
+from ledger.splits.state import Order, State
+from tests.ledger.splits.desk import Desk
 from tests.ledger.splits.model import Model
 
 PARTIES = ("alice", "bob", "chan")
@@ -28,11 +30,14 @@ takes = st.one_of(
         {"take": st.just("tiered"), "account": payees, "mode": st.sampled_from(["cliff", "marginal"]), "tiers": tiers}
     ),
 )
-splits = st.lists(
-    st.tuples(st.sampled_from(["party:alice", "party:bob", "platform:revenue"]), st.integers(0, 7)),
-    min_size=1,
-    max_size=4,
-).filter(lambda parties: any(weight for _, weight in parties))
+
+
+def members(*groups: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    accounts = st.sampled_from(["party:alice", "party:bob", "platform:revenue", *groups])
+    one = st.fixed_dictionaries({"account": accounts, "weight": st.integers(0, 7)})
+    return st.lists(one, min_size=1, max_size=4).filter(lambda found: any(member["weight"] for member in found))
+
+
 instants = st.sampled_from(
     [
         "2026-01-31T23:59:59Z",
@@ -48,7 +53,7 @@ policies = st.sampled_from([{}, {"platform_revenue": "owner"}, {"processor_fee":
 
 @st.composite
 def waterfalls(draw: st.DrawFn) -> list[dict[str, Any]]:
-    parties = [{"account": account, "weight": weight} for account, weight in draw(splits)]
+    parties = draw(members("group:team", "group:core"))
     return [*draw(st.lists(takes, max_size=3)), {"take": "split", "parties": parties}]
 
 
@@ -58,11 +63,31 @@ def rules(draw: st.DrawFn, version: int = 1, start: str = "2026-02-01T00:00:00Z"
         "id": "r", "version": version, "effective_from": start, "owner": "party:alice",
         "reserve_bp": draw(st.sampled_from([0, 0, 1000, 5000])), "hold_days": draw(st.sampled_from([0, 7])),
         "refund_policy": draw(policies),
+        "groups": {"core": draw(members()), "team": draw(members("group:core"))},
     }  # fmt: skip
     if draw(st.booleans()):
         own = {"when": {"channel_kind": "own"}, "steps": draw(waterfalls())}
         return {**rule, "variants": [own, {"when": {}, "steps": draw(waterfalls())}]}
     return {**rule, "steps": draw(waterfalls())}
+
+
+@st.composite
+def brought(draw: st.DrawFn) -> dict[str, Any]:
+    """Who brought the buyer, and what each of them may still take."""
+    several = draw(st.integers(0, 2))
+    found: dict[str, Any] = {}
+    if several == 1:
+        found["channel"] = draw(st.sampled_from(["chan", "bob"]))
+    elif several:
+        rest, found["channels"] = 1_000_000, []
+        for party in draw(st.lists(st.sampled_from(["chan", "bob", None]), max_size=3)):
+            found["channels"].append({"party": party, "ppm": draw(st.sampled_from([0, 333_333, rest]))})
+            rest -= found["channels"][-1]["ppm"]
+            if rest < 333_333:
+                break
+    if draw(st.booleans()):
+        found["limits"] = [{"party": party, "left": draw(st.integers(0, 20))} for party in ("chan", "bob")]
+    return found
 
 
 @st.composite
@@ -85,8 +110,9 @@ def sales(draw: st.DrawFn) -> dict[str, Any]:
         sale["tax"] = {"mode": draw(st.sampled_from(["none", "exclusive", "inclusive"])), "rate_bp": draw(bps)}
     if draw(st.booleans()):
         sale["processor_fee"] = draw(st.integers(0, 30))
-    if draw(st.booleans()):
-        sale["channel"] = draw(st.sampled_from(["chan", "bob"]))
+    sale |= draw(brought())
+    if draw(st.integers(0, 3)) == 0:
+        sale["refused"] = draw(st.lists(st.sampled_from(PARTIES), max_size=2))
     if draw(st.booleans()):
         sale["channel_kind"] = draw(st.sampled_from(["own", "other"]))
     paid_something = price > sum(discount["amount"] for discount in sale.get("discounts", []))
@@ -174,6 +200,11 @@ def histories(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any
     return versions, [first, *rest]
 
 
+def held_by_details(order: Order, account: str, days: int) -> int:
+    """What movements of the sale say of themselves that they are not available so many days after the order."""
+    return sum(d.amount for d in order.sale.details if d.account == account and d.hold_days > days)
+
+
 def must_hold(state: State) -> None:
     """What no history may break: nothing over-reversed, nothing lost, nobody recouped beyond the advance."""
     for order in state.orders.values():
@@ -191,6 +222,10 @@ def must_hold(state: State) -> None:
             if facts.payable and line.refunded == facts.payable:
                 assert line.reversed == [share.amount for share in line.result.shares]
                 assert line.given_back == list(facts.borne)
+        for account in {f"party:{party}" for party in PARTIES}:
+            for days in (0, 6, 7):
+                at = order.placed_at + timedelta(days=days)
+                assert order.held(account, at) == held_by_details(order, account, days)
     for currency in ("USD", "EUR", "KWD", "JPY"):
         assert sum(amount for (_, c), amount in state.balances.items() if c == currency) == 0
     for (account, _), amount in state.balances.items():
@@ -255,3 +290,50 @@ def test_correcting_to_the_same_rule_posts_nothing(
     for piece in pieces:
         books.apply({"type": "refund", "order": "o1", "amount": piece})
     assert books.apply({"type": "correct_rule", "orders": ["o1"], "rule": raw}).postings == ()
+
+
+@st.composite
+def orders_of_two(draw: st.DrawFn) -> dict[str, Any]:
+    """An order of two lines, each with its own channels and price."""
+    lines = [{"id": name, "list_price": draw(small), **draw(brought())} for name in ("a", "b")]
+    return {"order": "o1", "lines": lines, "processor_fee": draw(st.integers(0, 9)), "meter_before": draw(small)}
+
+
+@settings(max_examples=50, deadline=None)
+@given(orders_of_two(), rules(), rules(version=2), st.lists(st.integers(1, 30), max_size=3))
+def test_line_by_line_comes_to_the_same_as_all_at_once(
+    order: dict[str, Any], raw: dict[str, Any], other: dict[str, Any], pieces: list[int]
+) -> None:
+    whole, parts = Desk(parse_rule(raw)), Desk(parse_rule(raw))
+    for desk in (whole, parts):
+        desk.sale(**order)
+        for piece in pieces:
+            desk.apply("refund", order="o1", amount=piece)
+    whole.post("correct_rule", orders=["o1"], rule=other)
+    whole.post("release_reserve")
+    for line in ("b", "a"):
+        parts.post("correct_rule", orders=["o1"], line=line, rule=other)
+        parts.post("release_reserve", line=line)
+    assert parts.balances() == whole.balances()
+    must_hold(parts.books.state)
+
+
+@settings(max_examples=50, deadline=None)
+@given(sales(), rules(start="2026-01-01T00:00:00Z"), rules(version=2), st.lists(st.integers(1, 30), max_size=2))
+def test_what_is_booked_on_hold_is_what_the_corrected_sale_holds(
+    sale: dict[str, Any], raw: dict[str, Any], other: dict[str, Any], pieces: list[int]
+) -> None:
+    books = Books([parse_rule(raw)])
+    events = [{**sale, "order": "o1"}, *({"type": "refund", "order": "o1", "amount": piece} for piece in pieces)]
+    booked = [books.apply(event) for event in [*events, {"type": "correct_rule", "orders": ["o1"], "rule": other}]]
+    held: dict[tuple[str, int], int] = {}
+    for detail in (detail for result in booked for detail in result.details if detail.hold_days):
+        key = detail.account, detail.hold_days
+        held[key] = held.get(key, 0) + detail.amount
+    now = books.state.orders["o1"].sale.details
+    accounts = {detail.account for detail in now if detail.hold_days}
+    assert {key: amount for key, amount in held.items() if amount} == {
+        (account, other["hold_days"]): amount
+        for account in accounts
+        if (amount := sum(d.amount for d in now if d.account == account and d.hold_days))
+    }

@@ -231,3 +231,14 @@ def test_malformed_settlements_with_parties_change_nothing(
     assert (caught.value.code, caught.value.path) == (code, path)
     assert desk.balances() == {}
     assert not desk.books.state.recoup_bp
+
+
+def test_one_lines_reserve_is_released_and_then_the_rest() -> None:
+    desk = Desk(rule(split(alice=1), reserve_bp=1000))
+    desk.sale(lines=[{"id": "a", "list_price": 100}, {"id": "b", "list_price": 50}])
+    assert desk.post("release_reserve", line="b") == {"party:alice:reserve": -5, "party:alice": 5}
+    assert desk.reject("release_reserve", order="o1", line="b") == "already_released"
+    assert desk.post("release_reserve") == {"party:alice:reserve": -10, "party:alice": 10}
+    for line in ({}, {"line": "a"}):
+        assert desk.reject("release_reserve", order="o1", **line) == "already_released"
+    assert desk.reject("release_reserve", order="o1", line="c") == "unknown_line"

@@ -262,6 +262,17 @@ def test_variants_are_described_with_their_conditions_and_who_bears_the_fee() ->
     assert second["clauses"][2]["path"] == "variants[1].steps[1]"
 
 
+def test_a_drafts_percentages_of_the_base_take_no_more_than_all_of_it() -> None:
+    of_base = {**PLATFORM_30, "bp": 6000, "of": "base"}
+    raw = raw_rule(of_base, {**of_base, "bp": 4000}, {**PLATFORM_30, "bp": 10_000}, ALICE_REST)
+    assert check_rule(raw) == []
+    raw = raw_rule(of_base, PLATFORM_30, of_base, of_base, ALICE_REST)
+    assert [problem.sentence for problem in check_rule(raw)] == [
+        "steps[2].bp takes the percentages of the whole base to 12000 bp, above 10000"
+    ]
+    assert parse_rule(raw)
+
+
 def test_a_problem_can_be_worded_in_another_language() -> None:
     words = {
         "{place} must be at most {most} (found {found})": "{place} 不能大于 {most}（现为 {found}）",
