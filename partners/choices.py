@@ -107,3 +107,19 @@ class DecisionReason(models.TextChoices):
     NO_SHARE = "no_share", _("The agreement gives channels no share")
     DISCOUNT_BORNE = "discount_borne", _("A discount that you bear took it up")
     VOIDED = "voided", _("The order was voided")
+    REFUNDED = "refunded", _("Refunded")
+    REFUND_REVERSED = "refund_reversed", _("The refund was taken back")
+    DISPUTED = "disputed", _("Disputed")
+    DISPUTE_WON = "dispute_won", _("The dispute was won")
+    CORRECTED = "corrected", _("Corrected")
+
+
+EFFECTS = (
+    DecisionReason.VOIDED,
+    DecisionReason.REFUNDED,
+    DecisionReason.REFUND_REVERSED,
+    DecisionReason.DISPUTED,
+    DecisionReason.DISPUTE_WON,
+    DecisionReason.CORRECTED,
+)
+"""Reasons of decisions that follow a sale's own: each moves what the sale gave, and points at the entry that did."""

@@ -18,9 +18,11 @@ from partners.choices import DecisionReason
 from partners.models import EarningDecision
 from partners.selectors import earning_explained
 
-TONES = {
-    str(reason): {DecisionReason.EARNED: "success", DecisionReason.VOIDED: "danger"}.get(reason, "")
-    for reason in DecisionReason
+TONES = {str(reason): "" for reason in DecisionReason} | {
+    str(DecisionReason.EARNED): "success",
+    str(DecisionReason.VOIDED): "danger",
+    str(DecisionReason.REFUNDED): "danger",
+    str(DecisionReason.DISPUTED): "danger",
 }
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Party
-from partners.choices import DecisionReason
+from partners.choices import EFFECTS, DecisionReason
 from partners.models.agreement import AgreementVersion
 from partners.models.channel import Channel
 
@@ -14,8 +14,9 @@ from partners.models.channel import Channel
 class EarningDecision(models.Model):
     """One decision for one party on one order line, with the facts a partner may read. Append-only.
 
-    `amount_minor` equals the party's postings of the line. Where the order is voided, a second row with reason
-    `voided` takes the amount back. List price, discount, tax and paid are the line's, in minor units.
+    `amount_minor` equals the party's postings of the line in the entry. What happens to the sale afterwards (a refund,
+    a dispute, a correction ...) adds a row with one of the reasons EFFECTS and the difference. List price, discount,
+    tax and paid are the line's, in minor units.
     """
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
@@ -58,13 +59,13 @@ class EarningDecision(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["source_kind", "source_id", "party"],
-                condition=~models.Q(reason="voided"),
+                condition=~models.Q(reason__in=EFFECTS),
                 name="partners_decided_once",
             ),
             models.UniqueConstraint(
-                fields=["source_kind", "source_id", "party"],
-                condition=models.Q(reason="voided"),
-                name="partners_voided_once",
+                fields=["source_kind", "source_id", "party", "entry"],
+                condition=models.Q(reason__in=EFFECTS),
+                name="partners_effect_once",
             ),
         ]
         indexes = [

@@ -5,28 +5,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts.models import User
 from ledger.selectors import parties_seen
-from partners.choices import DecisionReason
+from partners.choices import EFFECTS, DecisionReason
 from partners.models import EarningDecision
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-    class _Voided(TypedDict):
-        voided_at: datetime | None
+    class _Effects(TypedDict):
+        effect_minor: int
+        effect_at: datetime | None
+        effect_reason: str | None
 
-    Standing = WithAnnotations[EarningDecision, _Voided]
+    Standing = WithAnnotations[EarningDecision, _Effects]
     """A decision of `standing`: one row an order line."""
 
-AVAILABLE, PENDING, REFUNDED, NONE = "available", "pending", "refunded", "none"
+AVAILABLE, PENDING, DISPUTED, REFUNDED, NONE = "available", "pending", "disputed", "refunded", "none"
 
 TABS = ("all", "earned", "refunded", "none")
-"""Which lines a list shows; `none` are those that paid nothing."""
+"""Which lines a list shows; `refunded` those of which something was taken back, `none` those that paid nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ class EarningsOf:
 
 @dataclass(frozen=True, slots=True)
 class EarningLine:
-    """One order line for one party. Amounts in minor units; `status` is one of AVAILABLE, PENDING, REFUNDED, NONE."""
+    """One order line for one party. Amounts in minor units.
+
+    `amount_minor` is what the sale gave, `effect_minor` what refunds, disputes and corrections since made of it; their
+    sum is what stands. `status`: AVAILABLE, PENDING, DISPUTED, REFUNDED (nothing is left), NONE.
+    """
 
     id: int
     placed_at: datetime
@@ -65,7 +72,14 @@ class EarningLine:
     reason: DecisionReason
     status: str
     matures_at: datetime
-    voided_at: datetime | None
+    effect_minor: int = 0
+    effect_at: datetime | None = None
+    effect_reason: DecisionReason | None = None
+
+    @property
+    def net_minor(self) -> int:
+        """What stands by now."""
+        return self.amount_minor + self.effect_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +116,23 @@ def decisions_of(*, of: EarningsOf, visible_to: User | None) -> QuerySet[Earning
 
 
 def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
-    """Return one row an order line: the original decisions, each with the instant at which it was voided, if it was."""
-    undone = EarningDecision.objects.filter(
-        source_kind=OuterRef("source_kind"),
-        source_id=OuterRef("source_id"),
-        party=OuterRef("party"),
-        reason=DecisionReason.VOIDED,
+    """Return one row an order line: the sale's own decisions, each with what happened to it since.
+
+    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. A party that came in
+    by an effect alone (a correction) stands with its first one.
+    """
+    same = EarningDecision.objects.filter(
+        source_kind=OuterRef("source_kind"), source_id=OuterRef("source_id"), party=OuterRef("party")
     )
-    return rows.exclude(reason=DecisionReason.VOIDED).annotate(voided_at=Subquery(undone.values("decided_at")[:1]))
+    effects = same.filter(reason__in=EFFECTS).exclude(pk=OuterRef("pk"))
+    total = effects.order_by().values("party").annotate(total=Sum("amount_minor")).values("total")
+    last = effects.order_by("-decided_at", "-pk")
+    earlier = same.filter(Q(pk__lt=OuterRef("pk")) | ~Q(reason__in=EFFECTS))
+    return rows.filter(~Q(reason__in=EFFECTS) | ~Exists(earlier)).annotate(
+        effect_minor=Coalesce(Subquery(total), 0, output_field=BigIntegerField()),
+        effect_at=Subquery(last.values("decided_at")[:1]),
+        effect_reason=Subquery(last.values("reason")[:1]),
+    )
 
 
 def earning_lines(
@@ -159,13 +182,11 @@ def earning_neighbours(
 def earning_counts(*, of: EarningsOf, visible_to: User | None) -> dict[str, int]:
     """How many lines each tab holds; one query."""
     rows = standing(decisions_of(of=of, visible_to=visible_to))
-    refunded = Q(voided_at__isnull=False)
-    nothing = Q(amount_minor=0, voided_at=None)
     counts: dict[str, Any] = rows.aggregate(
         all=Count("pk"),
-        earned=Count("pk", filter=~refunded & ~nothing),
-        refunded=Count("pk", filter=refunded),
-        none=Count("pk", filter=nothing),
+        earned=Count("pk", filter=~Q(amount_minor=-F("effect_minor"))),
+        refunded=Count("pk", filter=Q(effect_minor__lt=0)),
+        none=Count("pk", filter=Q(amount_minor=0, effect_minor=0)),
     )
     return {tab: int(counts[tab]) for tab in TABS}
 
@@ -196,11 +217,13 @@ def earning_currencies(*, visible_to: User | None, party: int) -> list[str]:
 
 def line_of(row: "Standing", at: datetime) -> EarningLine:
     """Show a decision of `standing` as a line."""
-    voided_at: datetime | None = row.voided_at
-    if voided_at is not None:
-        status = REFUNDED
-    elif not row.amount_minor:
+    effect: int = row.effect_minor
+    if effect and row.amount_minor + effect == 0:
+        status = DISPUTED if row.effect_reason == DecisionReason.DISPUTED else REFUNDED
+    elif not row.amount_minor and not effect:
         status = NONE
+    elif row.effect_reason == DecisionReason.DISPUTED:
+        status = DISPUTED
     else:
         status = PENDING if row.matures_at > at else AVAILABLE
     return EarningLine(
@@ -220,17 +243,19 @@ def line_of(row: "Standing", at: datetime) -> EarningLine:
         reason=DecisionReason(row.reason),
         status=status,
         matures_at=row.matures_at,
-        voided_at=voided_at,
+        effect_minor=effect,
+        effect_at=row.effect_at,
+        effect_reason=DecisionReason(row.effect_reason) if row.effect_reason else None,
     )
 
 
 def _tab(rows: "QuerySet[Standing]", tab: str) -> "QuerySet[Standing]":
     if tab == "earned":
-        return rows.filter(voided_at=None).exclude(amount_minor=0)
+        return rows.exclude(amount_minor=-F("effect_minor"))
     if tab == "refunded":
-        return rows.filter(voided_at__isnull=False)
+        return rows.filter(effect_minor__lt=0)
     if tab == "none":
-        return rows.filter(voided_at=None, amount_minor=0)
+        return rows.filter(amount_minor=0, effect_minor=0)
     return rows
 
 

@@ -15,15 +15,13 @@ from django.utils.translation import get_language
 
 from accounts.models import Party, User
 from accounts.scope import all_rows
-from ledger.selectors import EntryRow, entry_with_postings, parties_seen
-from ledger.splits.accounts import REVENUE
-from ledger.splits.parse import parse_rule
-from ledger.splits.rule import Rule
-from ledger.splits.sale import Detail, SaleResult, sale_lines
+from ledger.selectors import EntryRow, entry_with_postings, parties_seen, rules_by_digest
+from ledger.splits.replay import settle_again
+from ledger.splits.sale import Detail, SaleResult
 from partners.models import Acceptance, AgreementVersion, Channel, EarningDecision
 from partners.selectors.earnings import EarningLine, line_of, standing
 from partners.selectors.steps import Cent, Row, Sight, cents_of, rows_of
-from partners.selectors.terms import HOUSE_RULE, party_names, rule_party_codes, wording_terms
+from partners.selectors.terms import party_names, rule_party_codes, wording_terms
 from partners.selectors.wording import WordedClause, Wording, worded
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def _explain(found: "Standing", accepted_at: datetime | None, *, staff: bool) ->
     at = next(i for i, row in enumerate(entry.inputs["lines"]) if row["line"] == found.source_id)
     told = entry.inputs["lines"][at]
     result = recomputed(entry)
-    details = redirected(result, found.source_id, told["refused"])
+    details = [row for row in result.details if row.line == found.source_id]
     trace = result.trace()["lines"][at]
     names = _names(details)
     return Explained(
@@ -113,22 +111,11 @@ def _explain(found: "Standing", accepted_at: datetime | None, *, staff: bool) ->
 
 
 def recomputed(entry: EntryRow) -> SaleResult:
-    """Run the entry's stored inputs through the rules of their versions again. Call it where all rows are visible."""
-    wanted = {row["version"] for row in entry.inputs["lines"] if row["version"]}
-    rules = {version.pk: version.rule for version in AgreementVersion.objects.filter(pk__in=wanted)}
-    parsed: dict[int | None, Rule] = {pk: parse_rule(rule) for pk, rule in rules.items()}
-    parsed[None] = parse_rule(HOUSE_RULE)
-    return sale_lines([parsed[row["version"]] for row in entry.inputs["lines"]], entry.inputs["sale"])
-
-
-def redirected(result: SaleResult, line: str, refused: Sequence[str]) -> list[Detail]:
-    """Return one line's movements; what a refused own purchase would have earned goes to the platform."""
-    barred = {f"party:{code}" for code in refused}
-    return [
-        row._replace(account=REVENUE) if row.amount > 0 and row.account.removesuffix(":reserve") in barred else row
-        for row in result.details
-        if row.line == line
-    ]
+    """Run a sale's stored inputs through its stored rules again. Call it where all rows are visible."""
+    rules = rules_by_digest(digests=entry.inputs["rules"])
+    return settle_again(
+        entry.inputs["sale"], [rules[digest] for digest in entry.inputs["rules"]], entry.inputs.get("advances")
+    )
 
 
 def _sight(party: Party, version: AgreementVersion | None, *, staff: bool) -> Sight:

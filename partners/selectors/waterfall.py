@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from accounts.choices import PartyKind
 from accounts.models import Party, User
 from accounts.scope import all_rows
 from ledger.selectors import Flow, line_flows
 from ledger.splits.accounts import CLEARING, TAX
-from partners.choices import DecisionReason
+from partners.choices import EFFECTS, DecisionReason
 from partners.models import AgreementParty
 from partners.selectors.earnings import EarningsOf, decisions_of, standing
 
-DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS = (
+DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS = (
     "discounts",
     "tax",
     "processing",
@@ -22,9 +22,10 @@ DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS = (
     "platform",
     "co_creators",
     "others",
+    "refunds",
 )
 YOURS = "yours"
-PARTS = (DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS)
+PARTS = (DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS)
 
 _NOT_THEIRS = (
     DecisionReason.LOST_TO_COUPON,
@@ -48,7 +49,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """`start` (list prices, and tax that came on top) less all parts is `yours`. `sales` counts lines that stand."""
+    """`start` (list prices, and tax that came on top) less all parts is `yours`. `sales` counts lines that stand.
+
+    Part REFUNDS is what refunds, disputes and corrections took back from the party of lines that stand in part.
+    """
 
     currency: str
     sales: int
@@ -59,12 +63,13 @@ class Waterfall:
 
 
 def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
-    """Sum where the money of a party's lines went, voided lines left out.
+    """Sum where the money of a party's lines went; lines of which nothing is left are left out.
 
     Who is a party of the agreement sees the other sides apart, by role and never by name; of other sales only what the
     agreement's sides got together.
     """
-    rows = standing(decisions_of(of=of, visible_to=visible_to)).filter(voided_at=None)
+    rows = standing(decisions_of(of=of, visible_to=visible_to)).exclude(reason__in=EFFECTS)
+    rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))
     rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS)
     found = list(
         rows.values_list("entry_id", "source_id", "version__agreement_id", "list_minor", "discount_minor", "paid_minor")
@@ -78,6 +83,8 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     sums = _sums(inside, outside, of.party)
     sums[DISCOUNTS] = off
     sums[PROCESSING] += paid
+    sums[REFUNDS] = -sum(rows.values_list("effect_minor", flat=True))
+    sums[YOURS] -= sums[REFUNDS]
     return Waterfall(
         currency=of.currency,
         sales=len(found),

@@ -1,5 +1,6 @@
 """Verbs of the partner programme."""
 
+from partners.services.aftermath import earnings_event, earnings_void
 from partners.services.agreements import (
     DraftTerms,
     agreement_create,
@@ -42,7 +43,6 @@ from partners.services.memberships import (
 )
 from partners.services.settlement import earnings_settle
 from partners.services.versions import version_accept, version_propose, version_put_in_force
-from partners.services.voiding import earnings_void
 
 __all__ = [
     "ChannelCredit",
@@ -69,6 +69,7 @@ __all__ = [
     "coupon_redeem",
     "coupons_create",
     "coupons_redeem",
+    "earnings_event",
     "earnings_settle",
     "earnings_void",
     "link_activate",

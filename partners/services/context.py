@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from accounts.models import Party, Seat
-from ledger.splits.parse import parse_rule
-from ledger.splits.rule import ProcessorFee, Rule
+from ledger.selectors import BookRule, book_rule
+from ledger.splits.rule import ProcessorFee
 from partners.choices import MembershipState
 from partners.models import AgreementVersion, Channel, Membership
 from partners.selectors.terms import HOUSE_RULE, in_force_at, rule_party_codes, versions_by_scope
@@ -19,7 +19,7 @@ class LineTerms:
     """What one line is settled under. `version` None: no agreement was in force."""
 
     version: AgreementVersion | None
-    rule: Rule
+    rule: BookRule
     party_ids: tuple[int, ...]
     pays_channels: bool
 
@@ -43,10 +43,10 @@ class Context:
         found = self._terms.get(key)
         if found is None:
             raw = version.rule if version else HOUSE_RULE
-            rule = parse_rule(raw)
+            rule = book_rule(body=raw)
             pays = any(
                 not isinstance(take, ProcessorFee) and take.account == "channel"
-                for variant in rule.variants
+                for variant in rule.rule.variants
                 for take in variant.takes
             )
             parties = tuple(self.ids[code] for code in rule_party_codes(raw)) if version else ()

@@ -9,11 +9,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ledger.choices import EntryKind
-from ledger.selectors import booked_sources
-from ledger.services import EntryDraft, PostingDraft, entries_post
-from ledger.splits.accounts import POOL, REVENUE
-from ledger.splits.problems import EventError
-from ledger.splits.sale import Detail, SaleResult, sale_lines
+from ledger.errors import SaleRefusedError
+from ledger.selectors import OrderKey, booked_sources
+from ledger.services import BookedSale, SaleDraft, sales_book
+from ledger.splits.accounts import POOL
+from ledger.splits.sale import Detail
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.models import EarningDecision
@@ -21,7 +21,6 @@ from partners.services.context import Context, LineTerms, context_of
 from partners.services.facts import SaleFacts, SaleLine, Settled
 from partners.services.journeys import Journey, journey_of
 
-FORMAT = "settlement/1"
 SOURCE = "order"
 
 
@@ -32,7 +31,15 @@ class _LineUnderway:
     facts: SaleLine
     terms: LineTerms
     journey: Journey
-    postings: list[PostingDraft]
+
+
+@dataclass(slots=True)
+class _SaleUnderway:
+    """One order on its way into the books."""
+
+    facts: SaleFacts
+    lines: list[_LineUnderway]
+    draft: SaleDraft
 
 
 @transaction.atomic
@@ -63,42 +70,22 @@ def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
     return known
 
 
-@dataclass(slots=True)
-class _SaleUnderway:
-    facts: SaleFacts
-    lines: list[_LineUnderway]
-    inputs: dict[str, Any]
-    result: SaleResult
-
-
 def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
-    """Run every line of an order through its rule; touches no row."""
+    """Find the terms and the journey of every line of an order; touches no row."""
     own = context.buyers_parties(sale)
     terms = [context.terms_of(sale, line) for line in sale.lines]
-    journeys = [_journey(sale, row, own, context) for row in terms]
-    told = split_sale(sale, terms, journeys, context)
-    try:
-        result = sale_lines([row.rule for row in terms], told)
-    except (EventError, LookupError) as error:
-        raise SettlementError(f"{sale.order_code}: {error or 'no variant of the rule is for this sale'}.") from error
-    details: dict[str, list[Detail]] = {line.line_id: [] for line in sale.lines}
-    for detail in result.details:
-        details[detail.line].append(detail)
-    lines = []
-    for facts, row, journey, line in zip(sale.lines, terms, journeys, result.lines, strict=True):
-        if line.facts.payable != facts.payable_minor:
-            raise SettlementError(
-                _("%(order)s, line %(line)s: the learner paid %(paid)d, but price, discount and tax make %(made)d.")
-                % {
-                    "order": sale.order_code,
-                    "line": facts.line_id,
-                    "paid": facts.payable_minor,
-                    "made": line.facts.payable,
-                }
-            )
-        postings = _postings(sale, row, journey, details[facts.line_id], context)
-        lines.append(_LineUnderway(facts, row, journey, postings))
-    return _SaleUnderway(sale, lines, _inputs(told, lines, context), result)
+    lines = [
+        _LineUnderway(facts, row, _journey(sale, row, own, context))
+        for facts, row in zip(sale.lines, terms, strict=True)
+    ]
+    draft = SaleDraft(
+        key=OrderKey(SOURCE, sale.order_code),
+        placed_at=sale.placed_at,
+        event=split_sale(sale, terms, [line.journey for line in lines], context),
+        rules=[row.rule for row in terms],
+        context={"lines": [_explains(line, context) for line in lines]},
+    )
+    return _SaleUnderway(sale, lines, draft)
 
 
 def _journey(sale: SaleFacts, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
@@ -129,6 +116,9 @@ def split_sale(
             line["tax"] = {"mode": mode, "amount": facts.tax_minor}
         if journey.credits:
             line["channels"] = journey.sale_channels(context.codes)
+        refused = sorted(context.codes[pk] for pk in journey.refused if pk in context.codes)
+        if refused:
+            line["refused"] = refused
         line["channel_kind"] = context.kinds.get(journey.through() or 0, "")
         line["brought_by"] = _brought_by(row, journey)
         lines.append(line)
@@ -144,84 +134,67 @@ def _brought_by(terms: LineTerms, journey: Journey) -> str:
     return "owner" if terms.version is not None and best == terms.version.agreement.owner_id else "partner"
 
 
-def _postings(
-    sale: SaleFacts, terms: LineTerms, journey: Journey, details: Sequence[Detail], context: Context
-) -> list[PostingDraft]:
-    """One line's postings; they sum to zero by themselves. A refused party's share goes to the platform."""
-    matures = sale.placed_at + timedelta(days=terms.version.hold_days if terms.version else 0)
-    refused = {f"party:{context.codes[pk]}" for pk in journey.refused if pk in context.codes}
-    return [
-        PostingDraft(
-            account=REVENUE if row.amount > 0 and row.account.removesuffix(":reserve") in refused else row.account,
-            amount=row.amount,
-            currency=row.currency,
-            line=row.line,
-            clause=row.clause,
-            matures_at=matures if row.account.startswith("party:") else None,
-        )
-        for row in details
-    ]
-
-
-def _inputs(told: dict[str, Any], lines: Sequence[_LineUnderway], context: Context) -> dict[str, Any]:
-    """All that the amounts were computed from, as plain data: enough to compute them again."""
+def _explains(line: _LineUnderway, context: Context) -> dict[str, Any]:
+    """What explains a line beside the sale and its rule: the version, and how the learner came."""
+    version = line.terms.version
     return {
-        "format": FORMAT,
-        "sale": told,
-        "lines": [
-            {
-                "line": line.facts.line_id,
-                "item": [line.facts.item_kind, line.facts.item_id],
-                "version": line.terms.version.pk if line.terms.version else None,
-                "refused": sorted(context.codes[pk] for pk in line.journey.refused if pk in context.codes),
-                "journey": {
-                    "decided_by": line.journey.decided_by,
-                    "model": line.terms.version.paying_model if line.terms.version else "",
-                    "credits": [
-                        [c.channel_id, context.codes.get(c.owner_id or 0), c.ppm] for c in line.journey.credits
-                    ],
-                },
-            }
-            for line in lines
-        ],
+        "line": line.facts.line_id,
+        "item": [line.facts.item_kind, line.facts.item_id],
+        "version": version.pk if version else None,
+        "journey": {
+            "decided_by": line.journey.decided_by,
+            "model": version.paying_model if version else "",
+            "credits": [[c.channel_id, context.codes.get(c.owner_id or 0), c.ppm] for c in line.journey.credits],
+        },
     }
 
 
 def _book(underway: Sequence[_SaleUnderway], context: Context) -> dict[str, int | None]:
-    moved = [sale for sale in underway if any(line.postings for line in sale.lines)]
-    posted = entries_post(
-        drafts=[
-            EntryDraft(
-                kind=EntryKind.SALE,
-                source_kind=SOURCE,
-                source_id=sale.facts.order_code,
-                occurred_at=sale.facts.placed_at,
-                postings=[posting for line in sale.lines for posting in line.postings],
-                inputs=sale.inputs,
-                trace=sale.result.trace(),
-            )
-            for sale in moved
-        ]
-    )
-    entries: dict[str, int | None] = {sale.facts.order_code: None for sale in underway}
-    entries |= {sale.facts.order_code: row.id for sale, row in zip(moved, posted, strict=True)}
+    try:
+        booked = sales_book(drafts=[sale.draft for sale in underway])
+    except SaleRefusedError as error:
+        raise SettlementError(str(error)) from error
     decisions = [
-        decision
-        for sale in underway
-        for line in sale.lines
-        for decision in _decisions(sale.facts, line, entries[sale.facts.order_code], context)
+        decision for sale, row in zip(underway, booked, strict=True) for decision in _sale_decisions(sale, row, context)
     ]
     EarningDecision.objects.bulk_create(decisions, ignore_conflicts=True)
-    return entries
+    return {sale.facts.order_code: row.entry_id for sale, row in zip(underway, booked, strict=True)}
 
 
-def _decisions(sale: SaleFacts, line: _LineUnderway, entry: int | None, context: Context) -> list[EarningDecision]:
+def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -> list[EarningDecision]:
+    result = booked.result
+    if result is None:
+        return []
+    details: dict[str, list[Detail]] = {line.facts.line_id: [] for line in sale.lines}
+    for detail in result.details:
+        details[detail.line].append(detail)
+    found = []
+    for line, settled in zip(sale.lines, result.lines, strict=True):
+        facts = line.facts
+        if settled.facts.payable != facts.payable_minor:
+            raise SettlementError(
+                _("%(order)s, line %(line)s: the learner paid %(paid)d, but price, discount and tax make %(made)d.")
+                % {
+                    "order": sale.facts.order_code,
+                    "line": facts.line_id,
+                    "paid": facts.payable_minor,
+                    "made": settled.facts.payable,
+                }
+            )
+        found += _decisions(sale.facts, line, details[facts.line_id], booked.entry_id, context)
+    return found
+
+
+def _decisions(
+    sale: SaleFacts, line: _LineUnderway, details: Sequence[Detail], entry: int | None, context: Context
+) -> list[EarningDecision]:
     """One decision for every party considered on one line."""
     sums: dict[int, int] = {}
-    for posting in line.postings:
-        if posting.account.startswith("party:"):
-            party = context.ids[posting.account.split(":")[1]]
-            sums[party] = sums.get(party, 0) + posting.amount
+    for detail in details:
+        if detail.account.startswith("party:"):
+            party = context.ids[detail.account.split(":")[1]]
+            sums[party] = sums.get(party, 0) + detail.amount
+    borne = any(".discounts[" in detail.clause for detail in details)
     version, journey = line.terms.version, line.journey
     owned = journey.owned()
     considered = dict.fromkeys(
@@ -236,7 +209,7 @@ def _decisions(sale: SaleFacts, line: _LineUnderway, entry: int | None, context:
             version_id=version.pk if version else None,
             entry_id=entry,
             channel_id=journey.through(party) if party in owned or party in journey.barred else journey.through(),
-            reason=_reason(party, line, sums, owned),
+            reason=_reason(party, line, sums, owned, borne=borne),
             amount_minor=sums.get(party, 0),
             currency=sale.currency,
             list_minor=facts.list_minor,
@@ -265,11 +238,13 @@ def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
     return [pk for pk in named if pk is not None]
 
 
-def _reason(party: int, line: _LineUnderway, sums: dict[int, int], owned: dict[int, int]) -> DecisionReason:
+def _reason(
+    party: int, line: _LineUnderway, sums: dict[int, int], owned: dict[int, int], *, borne: bool
+) -> DecisionReason:
     journey = line.journey
     if sums.get(party, 0) > 0:
         return DecisionReason.EARNED
-    if party in sums and any(".discounts[" in p.clause for p in line.postings):
+    if party in sums and borne:
         return DecisionReason.DISCOUNT_BORNE
     if line.terms.version is None:
         return DecisionReason.NOT_IN_FORCE

@@ -124,6 +124,7 @@ def _stream(fall: Waterfall) -> dict[str, Any]:
         "partners": _("Partners"),
         "platform": _("Platform"),
         "co_creators": _("Co-creators"),
+        "refunds": _("Taken back"),
         "others": _("Others"),
     }
     paid_in = sum(-part.amount_minor for part in fall.parts if part.amount_minor < 0)
@@ -180,7 +181,7 @@ def _line(at: Desk, line: EarningLine) -> dict[str, Any]:
     return {
         "line": line,
         "status": status,
-        "date": {"pending": line.matures_at, "refunded": line.voided_at}.get(status),
+        "date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(status),
         "reason": reason_in_sentence(line.reason) if status == "no_earning" else "",
         "why_url": f"{reverse('partners:line', args=[line.id])}?{at.query()}",
     }

@@ -37,7 +37,7 @@ def line(request: HttpRequest, pk: int) -> HttpResponse:
         "reason": reason_in_sentence(found.line.reason),
         "status": "no_earning" if found.line.status == "none" else found.line.status,
         "status_reason": reason_in_sentence(found.line.reason) if found.line.status == "none" else "",
-        "status_date": {"pending": found.line.matures_at, "refunded": found.line.voided_at}.get(found.line.status),
+        "status_date": {"pending": found.line.matures_at, "refunded": found.line.effect_at}.get(found.line.status),
         "home_url": at.url(),
         "own_url": request.get_full_path(),
         "newer_url": _address(at, newer),
@@ -111,10 +111,10 @@ def _points(found: Explained) -> list[dict[str, Any]]:
     line = found.line
     if not line.amount_minor:
         return []
-    if line.voided_at is not None:
+    if line.effect_at is not None and not line.net_minor:
         return [
             {"at": line.placed_at, "title": _("Earned"), "state": "done"},
-            {"at": line.voided_at, "title": _("Taken back with the order"), "state": "now"},
+            {"at": line.effect_at, "title": _("Taken back with the order"), "state": "now"},
         ]
     free = line.matures_at <= timezone.now()
     return [

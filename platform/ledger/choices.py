@@ -9,6 +9,20 @@ class EntryKind(models.TextChoices):
 
     SALE = "sale", _("Sale")
     VOID = "void", _("Void")
+    REFUND = "refund", _("Refund")
+    REFUND_REVERSAL = "refund_reversal", _("Refund taken back")
+    DISPUTE = "dispute", _("Dispute opened")
+    DISPUTE_WON = "dispute_won", _("Dispute won")
+    DISPUTE_LOST = "dispute_lost", _("Dispute lost")
+    CORRECTION = "correction", _("Correction")
+    RELEASE = "release", _("Reserve released")
+    ADVANCE = "advance", _("Advance")
+    GUARANTEE = "guarantee", _("Guarantee")
+    POOL = "pool", _("Subscription pool")
+    PAYOUT = "payout", _("Payout")
+    PAYOUT_SENT = "payout_sent", _("Payout arrived")
+    PAYOUT_FAILED = "payout_failed", _("Payout failed")
+    ADJUSTMENT = "adjustment", _("Adjustment")
 
 
 class AccountKind(models.TextChoices):

@@ -1,5 +1,9 @@
 """What the ledger refuses, each with a stable code and one sentence."""
 
+from collections.abc import Callable
+
+from ledger.splits.problems import REJECTIONS
+
 
 class LedgerError(ValueError):
     """A booking or rate that the ledger does not take. Nothing was written."""
@@ -47,3 +51,43 @@ class BusyError(LedgerError):
     """Bookings were under way for longer than the caller wished to wait."""
 
     code = "busy"
+
+
+class SaleRefusedError(LedgerError):
+    """A sale that cannot be settled: `source_id` names the order, `__cause__` is what the engine said."""
+
+    code = "sale_refused"
+
+    def __init__(self, source_id: str, reason: str) -> None:
+        super().__init__(f"{source_id}: {reason}")
+        self.source_id = source_id
+
+
+class UnknownOrderError(LedgerError):
+    """No such order is in the books."""
+
+    code = "unknown_order"
+
+
+class EventRejectedError(LedgerError):
+    """What was to happen is not allowed now; `code` is one of `ledger.splits.problems.REJECTIONS`. Nothing changed."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(REJECTIONS[code])
+        self.code = code
+
+    def worded(self, translate: Callable[[str], str]) -> str:
+        """Return the reason in the language of `translate` (a gettext function)."""
+        return translate(REJECTIONS[self.code])
+
+
+class ClosedPeriodError(LedgerError):
+    """The month is closed; nothing is booked into it any more."""
+
+    code = "period_closed"
+
+
+class PayoutError(LedgerError):
+    """A payout that cannot be made as asked."""
+
+    code = "payout"

@@ -6,6 +6,7 @@ from typing import Any
 from accounts.choices import PartyKind
 from accounts.models import Party
 from accounts.services import party_create
+from ledger.selectors import entry_with_postings
 from ledger.services import EntryDraft, PostingDraft
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,4 +34,19 @@ def draft(source: str = "O-1", *postings: tuple[str, int], currency: str = "CNY"
             for account, amount in rows
         ],
         **facts,
+    )
+
+
+def opposite(entry_id: int, kind: str = "void", at: datetime = LATER) -> EntryDraft:
+    """The exact opposite of an entry, pointing at it, as any reversal of the whole would be booked."""
+    entry = entry_with_postings(entry_id=entry_id, visible_to=None)
+    assert entry is not None
+    return EntryDraft(
+        kind=kind,
+        source_kind=entry.source_kind,
+        source_id=entry.source_id,
+        occurred_at=at,
+        postings=[PostingDraft(p.account, -p.amount, p.currency, line=p.line) for p in entry.postings],
+        inputs={"reverses": entry.body_hash},
+        reverses_id=entry.id,
     )

@@ -14,13 +14,12 @@ from ledger.errors import (
     LedgerError,
     UnbalancedEntryError,
     UnknownAccountError,
-    UnknownEntryError,
 )
 from ledger.models import Account, JournalEntry, Posting
 from ledger.selectors import balance_of, entry_with_postings, party_balances, releases
 from ledger.selectors.body import HASH_SQL, canonical
-from ledger.services import ReversalDraft, entries_post, entries_reverse, entry_reverse
-from tests.ledger.desk import AT, LATER, draft, party
+from ledger.services import entries_post
+from tests.ledger.desk import AT, LATER, draft, opposite, party
 
 pytestmark = pytest.mark.usefixtures("everything")
 
@@ -125,33 +124,18 @@ def test_a_batch_of_any_size_costs_the_same_number_of_queries() -> None:
     assert Posting.objects.count() == 402
 
 
-def test_a_reversal_is_the_exact_opposite_and_points_at_what_it_reverses() -> None:
+def test_what_is_taken_back_counts_at_once_and_what_is_on_hold_stays_on_hold() -> None:
     alice = party("alice")
     first, _other = entries_post(drafts=[draft(), draft("O-2")])
-    (void,) = entries_reverse(drafts=[ReversalDraft("sale", "order", "O-1", "void", AT, "chargeback")])
+    (void,) = entries_post(drafts=[opposite(first.id, at=AT)])
     entry = entry_with_postings(entry_id=void.id, visible_to=None)
     assert entry is not None
     assert entry.reverses_id == first.id
-    assert [(p.account, p.amount) for p in entry.postings] == [("processor:clearing", 100), ("party:alice", -100)]
     (balance,) = party_balances(parties=[alice.pk], at=AT, visible_to=None)
-    # What had not matured is taken from what is pending, not from what is available.
-    assert (balance.balance, balance.pending, balance.available) == (100, 100, 0)
-    assert [(row.amount, row.currency) for row in releases(party=alice.pk, at=AT, visible_to=None)] == [(100, "CNY")]
-
-
-def test_a_reversal_happens_once_and_only_of_what_was_booked() -> None:
-    party("alice")
-    posted = entries_post(drafts=[draft()])[0]
-    first = entry_reverse(entry_id=posted.id, kind="void", occurred_at=AT, reason="again")
-    assert entry_reverse(entry_id=posted.id, kind="void", occurred_at=AT, reason="again") == dataclasses.replace(
-        first, created=False
-    )
-    with pytest.raises(IdempotencyConflictError):
-        entry_reverse(entry_id=posted.id, kind="void", occurred_at=LATER, reason="later")
-    with pytest.raises(UnknownEntryError, match="no sale entry for order/O-9"):
-        entries_reverse(drafts=[ReversalDraft("sale", "order", "O-9", "void", AT, "")])
-    with pytest.raises(UnknownEntryError, match="no entry 0"):
-        entry_reverse(entry_id=0, kind="void", occurred_at=AT, reason="")
+    assert (balance.balance, balance.pending, balance.available) == (100, 200, -100)
+    assert [(row.amount, row.currency) for row in releases(party=alice.pk, at=AT, visible_to=None)] == [(200, "CNY")]
+    (later,) = party_balances(parties=[alice.pk], at=LATER, visible_to=None)
+    assert (later.balance, later.pending, later.available) == (100, 0, 100)
 
 
 PLAIN = st.recursive(
@@ -182,7 +166,7 @@ def test_the_database_computes_the_same_hash_from_the_stored_rows() -> None:
     entries_post(
         drafts=[draft(inputs={"titel": "课程 “Ü”\n", "a": [1, None, True, {}], "bb": {"z": 1, "aa": 2}}), draft("O-2")]
     )
-    entry_reverse(entry_id=JournalEntry.objects.order_by("pk")[0].pk, kind="void", occurred_at=LATER, reason="!")
+    entries_post(drafts=[opposite(JournalEntry.objects.order_by("pk")[0].pk)])
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT e.body_hash, {HASH_SQL} FROM ledger_journalentry e JOIN ledger_posting p ON p.entry_id = e.id"

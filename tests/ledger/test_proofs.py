@@ -9,8 +9,8 @@ from django.db import connections, transaction
 
 from accounts.scope import all_rows
 from ledger.selectors import Proof, proofs, register
-from ledger.services import entries_post, entry_reverse, snapshot_take
-from tests.ledger.desk import LATER, draft, party
+from ledger.services import entries_post, snapshot_take
+from tests.ledger.desk import draft, opposite, party
 
 
 def verify(*only: str) -> tuple[str, str]:
@@ -29,7 +29,7 @@ def books(committed_db: str) -> Iterator[None]:
         party("bob")
         other = draft("O-2", ("processor:clearing", -7), ("party:bob", 7), source_kind="test")
         first, _second = entries_post(drafts=[draft("O-1", source_kind="test"), other])
-        entry_reverse(entry_id=first.id, kind="void", occurred_at=LATER, reason="")
+        entries_post(drafts=[opposite(first.id)])
         snapshot_take()
     yield
     connections.close_all()

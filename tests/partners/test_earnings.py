@@ -151,6 +151,7 @@ def test_the_waterfall_of_the_owner_ties_to_the_unit(world: World) -> None:
         "platform": 2_208 + 3_888 + 500,
         "co_creators": 1_030,
         "others": 0,
+        "refunds": 0,
     }
     assert fall.start_minor - sum(parts.values()) == fall.yours_minor == 8_512
 

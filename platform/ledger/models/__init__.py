@@ -2,6 +2,23 @@
 
 from ledger.models.account import Account, BalanceSnapshot
 from ledger.models.entry import JournalEntry, Posting
+from ledger.models.order import BookedOrder, OrderEvent, SplitRule
+from ledger.models.payout import Payout, PayoutClaim
+from ledger.models.period import ClosedPeriod
 from ledger.models.rate import FxRate
+from ledger.models.seal import Seal
 
-__all__ = ["Account", "BalanceSnapshot", "FxRate", "JournalEntry", "Posting"]
+__all__ = [
+    "Account",
+    "BalanceSnapshot",
+    "BookedOrder",
+    "ClosedPeriod",
+    "FxRate",
+    "JournalEntry",
+    "OrderEvent",
+    "Payout",
+    "PayoutClaim",
+    "Posting",
+    "Seal",
+    "SplitRule",
+]

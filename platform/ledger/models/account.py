@@ -17,6 +17,12 @@ class Account(models.Model):
     party = models.ForeignKey(
         Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("party")
     )
+    recoup_bp = models.PositiveSmallIntegerField(
+        _("recoupment in basis points"),
+        null=True,
+        blank=True,
+        help_text=_("On a party's advance account: how much of each share pays it back, as the last advance said."),
+    )
     created_at = models.DateTimeField(_("opened"), default=timezone.now)
 
     class Meta:
@@ -29,6 +35,17 @@ class Account(models.Model):
                 | (~models.Q(kind="party") & models.Q(party=None)),
                 name="ledger_account_party",
             ),
+            models.CheckConstraint(
+                condition=models.Q(recoup_bp=None) | models.Q(recoup_bp__lte=10_000, code__endswith=":advance"),
+                name="ledger_account_recoupment",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["party", "currency"],
+                condition=models.Q(recoup_bp__isnull=False),
+                name="ledger_account_advances",
+            )
         ]
 
     def __str__(self) -> str:

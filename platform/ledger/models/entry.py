@@ -20,6 +20,10 @@ class JournalEntry(models.Model):
     source_kind = models.CharField(_("source"), max_length=32)
     source_id = models.CharField(_("source id"), max_length=64)
     occurred_at = models.DateTimeField(_("occurred at"))
+    booked_on = models.DateField(
+        _("booked on"),
+        help_text=_("Day in the books. Later than the day it occurred on where that month was closed already."),
+    )
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
     reverses = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", verbose_name=_("reverses")
@@ -36,9 +40,6 @@ class JournalEntry(models.Model):
         verbose_name_plural = _("journal entries")
         constraints = [
             models.UniqueConstraint(fields=["kind", "source_kind", "source_id"], name="ledger_entry_once"),
-            models.UniqueConstraint(
-                fields=["reverses"], condition=models.Q(kind="void"), name="ledger_entry_voided_once"
-            ),
             models.CheckConstraint(
                 condition=~models.Q(kind="void") | models.Q(reverses__isnull=False), name="ledger_void_reverses"
             ),
@@ -53,7 +54,8 @@ class Posting(models.Model):
     """One line of an entry. Positive is credit, negative is debit, in minor units.
 
     `line` is the order line it concerns, `clause` the path of the rule's clause (or the fact of the sale) that put it
-    here. On a party's payable it counts as available from `matures_at` on. `occurred_at` is the entry's.
+    here. A sale's share counts as available from `matures_at` on; without it a posting counts at once, also in an
+    earlier cut-off's payout. `occurred_at` and `booked_on` are the entry's.
     """
 
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", verbose_name=_("entry"))
@@ -67,7 +69,8 @@ class Posting(models.Model):
     line = models.CharField(_("order line"), max_length=32, blank=True)
     clause = models.CharField(_("clause"), max_length=64, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))
-    matures_at = models.DateTimeField(_("available from"))
+    booked_on = models.DateField(_("booked on"))
+    matures_at = models.DateTimeField(_("available from"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("posting")
@@ -82,6 +85,11 @@ class Posting(models.Model):
                 fields=["party", "currency", "matures_at"],
                 condition=models.Q(party__isnull=False),
                 name="ledger_posting_party",
+            ),
+            models.Index(
+                fields=["party", "currency", "booked_on"],
+                condition=models.Q(party__isnull=False),
+                name="ledger_posting_month",
             ),
         ]
 

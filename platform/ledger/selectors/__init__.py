@@ -20,15 +20,33 @@ from ledger.selectors.entries import (
     entry_with_postings,
     line_flows,
 )
+from ledger.selectors.orders import (
+    EVENT_KINDS,
+    BookedState,
+    EventEffect,
+    OrderKey,
+    OrderStanding,
+    booked_state,
+    booked_states,
+    event_effect,
+    order_standing,
+)
 from ledger.selectors.proofs import Proof, proofs, register
 from ledger.selectors.rates import Converted, RateTable, RateUsed, convert, converted_at, rate_on, rate_table
+from ledger.selectors.rules import BookRule, book_rule, rules_by_digest
 from ledger.selectors.visibility import parties_seen
 
 __all__ = [
+    "EVENT_KINDS",
     "AccountBalance",
+    "BookRule",
+    "BookedState",
     "Converted",
     "EntryRow",
+    "EventEffect",
     "Flow",
+    "OrderKey",
+    "OrderStanding",
     "PartyBalance",
     "PostingRow",
     "Proof",
@@ -37,13 +55,18 @@ __all__ = [
     "Release",
     "account_balances",
     "balance_of",
+    "book_rule",
     "booked_sources",
+    "booked_state",
+    "booked_states",
     "convert",
     "converted_at",
     "credits_of_parties",
     "entries_with_postings",
     "entry_with_postings",
+    "event_effect",
     "line_flows",
+    "order_standing",
     "parties_seen",
     "party_balances",
     "proofs",
@@ -51,5 +74,6 @@ __all__ = [
     "rate_table",
     "register",
     "releases",
+    "rules_by_digest",
     "trial_balance",
 ]

@@ -19,7 +19,8 @@ encode(sha256(convert_to(
     || to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || E'\\n'
     || coalesce(e.reverses_id::text, '') || E'\\n' || e.inputs::text || E'\\n'
     || string_agg(a.code || '|' || p.currency || '|' || p.amount || '|' || p.line || '|' || p.clause || '|'
-        || to_char(p.matures_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), E'\\n' ORDER BY p.position),
+        || coalesce(to_char(p.matures_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
+        E'\\n' ORDER BY p.position),
     'UTF8')), 'hex')
 """
 """SQL for the hash of entry `e` over its postings `p` on accounts `a`, grouped by entry."""
@@ -33,7 +34,7 @@ class PostingBody(NamedTuple):
     amount: int
     line: str
     clause: str
-    matures_at: datetime
+    matures_at: datetime | None
 
 
 def body_hash(
@@ -48,7 +49,10 @@ def body_hash(
 ) -> str:
     """SHA-256 of an entry's body, as HASH_SQL computes it from the stored rows. The trace follows from the inputs."""
     head = [MARK, kind, source_kind, source_id, instant(occurred_at), str(reverses_id or ""), canonical(inputs)]
-    lines = [f"{p.account}|{p.currency}|{p.amount}|{p.line}|{p.clause}|{instant(p.matures_at)}" for p in postings]
+    lines = [
+        f"{p.account}|{p.currency}|{p.amount}|{p.line}|{p.clause}|{instant(p.matures_at) if p.matures_at else ''}"
+        for p in postings
+    ]
     return hashlib.sha256("\n".join(head + lines).encode()).hexdigest()
 
 
@@ -75,3 +79,8 @@ def _ordered(value: Any) -> Any:
 def _jsonb_key(key: str) -> tuple[int, bytes]:
     encoded = key.encode()
     return len(encoded), encoded
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of plain data, written as PostgreSQL prints jsonb."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

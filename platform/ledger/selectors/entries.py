@@ -23,7 +23,7 @@ class PostingRow:
     currency: str
     line: str
     clause: str
-    matures_at: datetime
+    matures_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,36 @@
 from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry, PostingDraft
+from ledger.services.orders import BookedEvent, order_event_book
+from ledger.services.parties import GuaranteeResult, adjustment_book, advance_book, guarantee_book, pool_book
+from ledger.services.payouts import BookedPayout, PayoutTerms, payout_arrived, payout_book, payout_failed
 from ledger.services.rates import NewRate, rate_set, rates_record
-from ledger.services.reversal import ReversalDraft, entries_reverse, entry_reverse
+from ledger.services.sales import BookedSale, SaleDraft, sales_book
 from ledger.services.snapshots import snapshot_take
 
 __all__ = [
+    "BookedEvent",
+    "BookedPayout",
+    "BookedSale",
     "EntryDraft",
+    "GuaranteeResult",
     "NewRate",
+    "PayoutTerms",
     "PostedEntry",
     "PostingDraft",
-    "ReversalDraft",
+    "SaleDraft",
     "accounts_open",
+    "adjustment_book",
+    "advance_book",
     "entries_post",
-    "entries_reverse",
-    "entry_reverse",
+    "guarantee_book",
+    "order_event_book",
+    "payout_arrived",
+    "payout_book",
+    "payout_failed",
+    "pool_book",
     "rate_set",
     "rates_record",
+    "sales_book",
     "snapshot_take",
 ]

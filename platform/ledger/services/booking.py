@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -40,7 +40,7 @@ def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
     if fresh:
         accounts = accounts_open(keys={(p.account, p.currency) for row in fresh for p in row.bodies})
         _insert_postings(fresh, created, accounts)
-    ids = {**found, **created}
+    ids = {**found, **{key: pk for key, (pk, _day) in created.items()}}
     first: set[tuple[str, str, str]] = set()
     posted = []
     for draft in drafts:
@@ -62,10 +62,7 @@ def _prepare(draft: EntryDraft) -> _Prepared:
     off = {currency: total for currency, total in totals.items() if total}
     if off:
         raise UnbalancedEntryError(f"{_name(draft)} does not balance: {off}.")
-    bodies = [
-        PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at or draft.occurred_at)
-        for p in draft.postings
-    ]
+    bodies = [PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at) for p in draft.postings]
     digest = body_hash(
         kind=draft.kind,
         source_kind=draft.source_kind,
@@ -88,8 +85,11 @@ def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
-    """Insert what is new; returns the ids of what was inserted. Waits for others who are booking the same source."""
+def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], tuple[int, date]]:
+    """Insert what is new; returns id and day in the books of each. Waits for others who are booking the same source.
+
+    What occurred in a month that is closed by now is booked today.
+    """
     columns: list[list[Any]] = [
         [row.draft.kind for row in prepared],
         [row.draft.source_kind for row in prepared],
@@ -105,18 +105,25 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
         cursor.execute(
             """
             INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
-                body_hash, actor_id, recorded_at)
+                body_hash, actor_id, recorded_at, booked_on)
             SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
-                actor_id, %s
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[],
-                %s::text[], %s::bigint[])
+                actor_id, %(now)s, CASE WHEN c.id IS NULL THEN day ELSE greatest(day, %(today)s::date) END
+            FROM unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
+                %(c5)s::text[], %(c6)s::text[], %(c7)s::text[], %(c8)s::bigint[])
                 AS d (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id)
+            CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s)::date AS day) l
+            LEFT JOIN ledger_closedperiod c ON c.month = date_trunc('month', l.day)::date
             ON CONFLICT (kind, source_kind, source_id) DO NOTHING
-            RETURNING kind, source_kind, source_id, id
+            RETURNING kind, source_kind, source_id, id, booked_on
             """,
-            [timezone.now(), *columns],
+            {
+                "now": timezone.now(),
+                "today": timezone.localdate(),
+                "zone": timezone.get_default_timezone_name(),
+                **{f"c{i}": column for i, column in enumerate(columns)},
+            },
         )
-        return {(kind, source_kind, source_id): id_ for kind, source_kind, source_id, id_ in cursor.fetchall()}
+        return {(kind, source, source_id): (pk, day) for kind, source, source_id, pk, day in cursor.fetchall()}
 
 
 def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
@@ -142,14 +149,15 @@ def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], i
 
 def _insert_postings(
     fresh: Sequence[_Prepared],
-    ids: Mapping[tuple[str, str, str], int],
+    ids: Mapping[tuple[str, str, str], tuple[int, date]],
     accounts: Mapping[AccountKey, AccountRow],
 ) -> None:
     entry, position, account, party, amount, currency, line, clause = ([] for _ in range(8))
     occurred: list[datetime] = []
-    matures: list[datetime] = []
+    matures: list[datetime | None] = []
+    booked: list[date] = []
     for row in fresh:
-        entry_id = ids[row.draft.key]
+        entry_id, day = ids[row.draft.key]
         for i, body in enumerate(row.bodies):
             where = accounts[body.account, body.currency]
             entry.append(entry_id)
@@ -162,15 +170,17 @@ def _insert_postings(
             clause.append(body.clause)
             occurred.append(row.draft.occurred_at)
             matures.append(body.matures_at)
+            booked.append(day)
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO ledger_posting
-                (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at)
+                (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at,
+                booked_on)
             SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
-                %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+                %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::date[])
             """,
-            [entry, position, account, party, amount, currency, line, clause, occurred, matures],
+            [entry, position, account, party, amount, currency, line, clause, occurred, matures, booked],
         )
 
 

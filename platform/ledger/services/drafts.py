@@ -10,7 +10,7 @@ from typing import Any
 class PostingDraft:
     """One posting to be: positive credits, negative debits `account`, in minor units of `currency`.
 
-    `line` is the order line, `clause` the path of what put it there. `matures_at` None: at once.
+    `line` is the order line, `clause` the path of what put it there. `matures_at` None: it counts at once.
     """
 
     account: str

@@ -21,7 +21,7 @@ def correct_rule(state: State, event: Reader) -> Result:
     """
     rule = parse_rule(event.child("rule").raw, event.at("rule"))
     line = event.text("line", default="")
-    orders = [state.order(order_id) for order_id in _order_ids(event)]
+    orders = [state.order(order_id) for order_id in order_ids(event)]
     details: list[Detail] = []
     corrected: list[Order] = []
     for order in orders:
@@ -38,7 +38,8 @@ def correct_rule(state: State, event: Reader) -> Result:
     return state.book(_netted(details), trace)
 
 
-def _order_ids(event: Reader) -> list[str]:
+def order_ids(event: Reader) -> list[str]:
+    """Return the orders that a correction is about, each once."""
     found = []
     for i, order_id in enumerate(event.values("orders")):
         if not isinstance(order_id, str) or not order_id:
@@ -118,7 +119,7 @@ def _effect(order: Order) -> list[Detail]:
 
 def _netted(details: Sequence[Detail]) -> list[Detail]:
     """Sum the old and new movements per account, order line, clause and hold, so that only differences are booked."""
-    sums: dict[tuple[str, str, str, str, int], int] = {}
+    sums: dict[tuple[str, str, str, str, int | None], int] = {}
     for account, currency, amount, line, clause, hold in details:
         key = account, currency, line, clause, hold
         sums[key] = sums.get(key, 0) + amount

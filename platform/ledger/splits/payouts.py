@@ -1,6 +1,6 @@
 """The events that pay parties or settle with them: advance, release_reserve, period_close, pool and payout_run."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.money import BP, apportion, pct
 from ledger.splits.accounts import (
@@ -86,18 +86,48 @@ def pool(state: State, event: Reader) -> Result:
 def payout_run(state: State, event: Reader) -> Result:
     """Pay a party what is available at `at`: its balance less what orders still on hold credited to it."""
     account, currency, at = payable(event.party("party")), event.currency("currency"), event.instant("at")
+    balance = state.balance(account, currency)
+    held = sum(order.held(account, at) for order in state.orders.values() if order.currency == currency)
+    plan = payout_details(event, Available(account, currency, balance, held))
+    return state.book(plan.details, plan.trace)
+
+
+class Available(NamedTuple):
+    """A payable's balance, and what of it orders on hold credited to it, in minor units."""
+
+    account: str
+    currency: str
+    balance: int
+    held: int
+
+
+class PayoutPlan(NamedTuple):
+    """What a payout takes from the payable, what of that is tax withheld, and its movements and steps."""
+
+    pay: int
+    withheld: int
+    details: list[Detail]
+    trace: dict[str, Any]
+
+
+def payout_details(event: Reader, available_now: Available) -> PayoutPlan:
+    """Say what a payout of a party pays: what is available, down to `increment`, if it reaches `minimum`.
+
+    `most`, where it is given, is what was approved; no more than that is paid.
+    """
+    account, currency, balance, held = available_now
     minimum, increment = event.integer("minimum", default=0), event.integer("increment", default=1, least=1)
     withholding_bp = event.integer("withholding_bp", default=0, most=BP)
     fx = event.child("fx") if event.has("fx") else None
     to_currency, to_amount = (fx.currency("currency"), fx.integer("amount")) if fx else (currency, 0)
-    balance = state.balance(account, currency)
-    held = sum(order.held(account, at) for order in state.orders.values() if order.currency == currency)
     available = balance - held
+    if event.has("most"):
+        available = min(available, event.integer("most"))
     told = _trace("payout_run", account=account, currency=currency, balance=balance, held=held)
     told |= {"available": available, "minimum": minimum, "increment": increment}
     pay = available // increment * increment if available > 0 and available >= minimum else 0
     if not pay:
-        return state.book([], {**told, "amount": 0})
+        return PayoutPlan(0, 0, [], {**told, "amount": 0})
     withheld = pct(pay, withholding_bp)
     details = [Detail(account, currency, -pay, "", ""), Detail(WITHHOLDING, currency, withheld, "", "")]
     if fx:
@@ -109,7 +139,7 @@ def payout_run(state: State, event: Reader) -> Result:
     else:
         details.append(Detail(IN_TRANSIT, currency, pay - withheld, "", ""))
     told["withheld"] = {"on": pay, "bp": withholding_bp, **percented(pay, withholding_bp, withheld)}
-    return state.book(details, {**told, "amount": pay})
+    return PayoutPlan(pay, withheld, details, {**told, "amount": pay})
 
 
 def _trace(event: str, **params: str | int) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def read_cases(document: object) -> list[tuple[str, Reader]]:
 def read_rules(case_id: str, case: Reader) -> list[Rule]:
     """Read a case's rule versions."""
     try:
-        return [parse_rule(raw, f"rules[{i}]") for i, raw in enumerate(_list(case, "rules"))]
+        return [parse_rule(raw, f"rules[{i}]") for i, raw in enumerate(list_of(case, "rules"))]
     except SplitsError as error:
         raise PreviewError(f"case {case_id}: {error}") from error
 
@@ -72,7 +72,7 @@ def run_case(case_id: str, case: Reader) -> dict[str, Any]:
     """Apply a case's events to empty books."""
     books = Books(read_rules(case_id, case))
     try:
-        events = _list(case, "events")
+        events = list_of(case, "events")
     except SplitsError as error:
         raise PreviewError(f"case {case_id}: {error}") from error
     results = []
@@ -80,7 +80,7 @@ def run_case(case_id: str, case: Reader) -> dict[str, Any]:
         try:
             results.append(told(books.apply(event)))
         except SplitsError as error:
-            raise PreviewError(f"case {case_id}, event {i}{_kind(event)}: {error}") from error
+            raise PreviewError(f"case {case_id}, event {i}{kind_of(event)}: {error}") from error
     return {"results": results, "balances_after": amounts(books.balances())}
 
 
@@ -107,12 +107,14 @@ def _refuse_constant(name: str) -> None:
     raise PreviewError(f"broken JSON: {name} is not a number")
 
 
-def _list(case: Reader, key: str) -> Sequence[Any]:
+def list_of(case: Reader, key: str) -> Sequence[Any]:
+    """Return a case's rules or events."""
     if not case.has(key):
         raise Reader(case.raw).fail("missing", key)
     return Reader(case.raw).values(key)
 
 
-def _kind(event: object) -> str:
+def kind_of(event: object) -> str:
+    """Return an event's kind in brackets, for a message; empty where it has none."""
     kind = event.get("type") if isinstance(event, Mapping) else None
     return f" ({shown(kind)})" if kind is not None else ""

@@ -21,7 +21,8 @@ class Posting(NamedTuple):
 class Detail(NamedTuple):
     """One movement before netting: which order line it belongs to and which clause or fact it comes from.
 
-    `hold_days`: days of 86,400 s from the order until it counts as available; 0 for all but a sale's payable shares.
+    `hold_days`: on a sale's payable shares, days of 86,400 s from the order until they count as available. None: it
+    counts at once, whenever one asks.
     """
 
     account: str
@@ -29,7 +30,7 @@ class Detail(NamedTuple):
     amount: int
     line: str
     clause: str
-    hold_days: int = 0
+    hold_days: int | None = None
 
 
 class Share(NamedTuple):
@@ -276,7 +277,7 @@ def _details(cur: str, lines: Sequence[LineResult]) -> list[Detail]:
         for discount, borne in zip(facts.named, facts.borne, strict=True):
             found.append(Detail(discount.borne_by, cur, -borne, line, f"sale.{discount.path}"))
         found += [
-            Detail(account, cur, amount, line, clause, hold if hold and is_payable(account) else 0)
+            Detail(account, cur, amount, line, clause, hold if is_payable(account) else None)
             for account, amount, clause in shares
         ]
         for i, _wanted, amount in recouped:

@@ -4,13 +4,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
+from ledger.services.rehearsal import rehearse
 from ledger.splits.preview import PreviewError, parse_document, preview
 
 
 class Command(BaseCommand):
     help = (
-        "Say what every event of a golden-splits/1 file posts, to the minor unit, as JSON. Needs no database.\n\n"
-        "Example: manage.py split_preview examples/splits/cases.json"
+        "Say what every event of a golden-splits/1 file posts, to the minor unit, as JSON. Needs no database; with\n"
+        "--post every event is booked through the real ledger, held against its constraints, and rolled back.\n\n"
+        "Examples:\n"
+        "  manage.py split_preview examples/splits/cases.json\n"
+        "  manage.py split_preview examples/splits/cases.json --post"
     )
     requires_system_checks: list[str] = []
 
@@ -19,6 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path, help="cases of rules and events, format golden-splits/1")
+        parser.add_argument("--post", action="store_true", help="book each case through the real ledger; roll it back")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
@@ -29,7 +34,8 @@ class Command(BaseCommand):
         except UnicodeDecodeError as error:
             raise CommandError(f"{path}: is not UTF-8 text (byte {error.start})") from error
         try:
-            answer = preview(parse_document(text))
+            document = parse_document(text)
+            answer = rehearse(document) if options["post"] else preview(document)
         except PreviewError as error:
             raise CommandError(f"{path}: {error}") from error
         self.stdout.write(json.dumps(answer, ensure_ascii=False))

@@ -1,0 +1,46 @@
+"""Rules in the books, by the digest that entries name them with."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import LedgerError
+from ledger.models import SplitRule
+from ledger.selectors.body import digest_of
+from ledger.splits.parse import parse_rule
+from ledger.splits.rule import Rule
+
+MOST_KNOWN = 10_000
+_known: dict[str, Rule] = {}
+# A digest never stands for another body, so what was read once may be kept.
+
+
+@dataclass(frozen=True, slots=True)
+class BookRule:
+    """A rule with the body it was read from and that body's digest."""
+
+    digest: str
+    rule: Rule
+    body: Mapping[str, Any]
+
+
+def book_rule(*, body: Mapping[str, Any]) -> BookRule:
+    """Read a rule's body and name it by its digest. RuleError where it cannot be applied."""
+    return BookRule(digest_of(body), parse_rule(body), body)
+
+
+def rules_by_digest(*, digests: Collection[str]) -> dict[str, Rule]:
+    """Return rules of the books; LedgerError names a digest that is not there. Call it where all rows are visible."""
+    wanted = set(digests)
+    found = {digest: rule for digest in wanted if (rule := _known.get(digest)) is not None}
+    missing = wanted - found.keys()
+    if missing:
+        rows = SplitRule.objects.filter(digest__in=missing).values_list("digest", "body")
+        read = {digest: parse_rule(body) for digest, body in rows}
+        for digest in sorted(missing - read.keys()):
+            raise LedgerError(f"The books hold no rule {digest}.")
+        if len(_known) > MOST_KNOWN:
+            _known.clear()
+        _known.update(read)
+        found |= read
+    return found
