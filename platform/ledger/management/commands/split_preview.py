@@ -12,9 +12,7 @@ class Command(BaseCommand):
     help = (
         "Say what every event of a golden-splits/1 file posts, to the minor unit, as JSON. Needs no database; with\n"
         "--post every event is booked through the real ledger, held against its constraints, and rolled back.\n\n"
-        "Examples:\n"
-        "  manage.py split_preview examples/splits/cases.json\n"
-        "  manage.py split_preview examples/splits/cases.json --post"
+        "Example: manage.py split_preview examples/splits/cases.json --post"
     )
     requires_system_checks: list[str] = []
 
