@@ -62,10 +62,15 @@ register(
         SELECT coalesce('decision ' || d.id, 'entry ' || p.entry_id || ' line ' || p.line),
             coalesce(d.amount_minor, 0) || ' decided, ' || coalesce(p.amount, 0) || ' booked'
         FROM (
-            SELECT entry_id, line, party_id, sum(amount) AS amount FROM ledger_posting
-            WHERE party_id IS NOT NULL GROUP BY entry_id, line, party_id
+            SELECT p.entry_id, p.line, p.party_id, sum(p.amount) AS amount FROM ledger_posting p
+            JOIN (
+                SELECT id FROM ledger_journalentry WHERE kind = 'sale' AND source_kind = 'order'
+                UNION ALL
+                SELECT v.entry_id FROM ledger_orderevent v
+                JOIN ledger_bookedorder o ON o.id = v.order_id AND o.source_kind = 'order'
+            ) e ON e.id = p.entry_id
+            WHERE p.party_id IS NOT NULL GROUP BY p.entry_id, p.line, p.party_id
         ) p
-        JOIN ledger_journalentry e ON e.id = p.entry_id AND e.source_kind = 'order'
         FULL JOIN partners_earningdecision d
             ON d.entry_id = p.entry_id AND d.source_id = p.line AND d.party_id = p.party_id
         WHERE coalesce(d.amount_minor, 0) <> coalesce(p.amount, 0)

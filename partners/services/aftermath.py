@@ -7,10 +7,8 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Party
-from ledger.errors import EventRejectedError, UnknownOrderError
 from ledger.selectors import OrderKey
-from ledger.services import BookedEvent, order_event_book
-from ledger.splits.sale import Detail
+from ledger.services import BookedEvent, OrderEventDraft, order_events_book
 from partners.choices import EFFECTS, DecisionReason
 from partners.models import EarningDecision
 from partners.services.settlement import SOURCE
@@ -26,68 +24,87 @@ REASONS = {
 """What a party is told of an event. A lost dispute and a released reserve change nobody's earning."""
 
 
-@transaction.atomic
 def earnings_event(
-    *, order_code: str, event: Mapping[str, Any], source: OrderKey, at: datetime, actor_id: int | None = None
+    *,
+    order_code: str,
+    event: Mapping[str, Any],
+    source: OrderKey,
+    at: datetime,
+    note: str = "",
+    actor_id: int | None = None,
 ) -> BookedEvent:
     """Book one event of an order (docs/reference/splits.md, "Afterwards"), once per source, and decide for each party.
 
     Every party whose line the event changes gets a decision over the difference, with the event's reason. Raises what
     `ledger.services.order_event_book` raises. Call it where all rows are visible.
     """
-    booked = order_event_book(
-        key=OrderKey(SOURCE, order_code), event=event, source=source, occurred_at=at, actor_id=actor_id
-    )
-    if booked.created and booked.entry_id is not None:
-        reason = REASONS.get(str(event["type"]))
-        if reason is not None:
-            _decide(order_code, booked.entry_id, booked.details, reason, at)
-    return booked
+    key = OrderKey(SOURCE, order_code)
+    draft = OrderEventDraft(key=key, event=event, source=source, occurred_at=at, note=note, actor_id=actor_id)
+    return _book([draft], skip=False)[0]
 
 
 def earnings_void(*, order_codes: Sequence[str], at: datetime, actor_id: int | None, reason: str) -> list[str]:
-    """Void settled orders; returns the codes voided now. What is not settled, or has nothing left, stays as it is."""
-    voided = []
-    for code in dict.fromkeys(order_codes):
-        event = {"type": "void", "reason": reason}
-        try:
-            booked = earnings_event(
-                order_code=code, event=event, source=OrderKey("order_void", code), at=at, actor_id=actor_id
-            )
-        except (UnknownOrderError, EventRejectedError):
-            continue
-        if booked.created:
-            voided.append(code)
-    return voided
+    """Void settled orders; returns the codes voided now. What is not settled, or has nothing left, stays as it is.
+
+    A constant number of queries. Call it where all rows are visible.
+    """
+    codes = list(dict.fromkeys(order_codes))
+    drafts = [
+        OrderEventDraft(
+            key=OrderKey(SOURCE, code),
+            event={"type": "void"},
+            source=OrderKey("order_void", code),
+            occurred_at=at,
+            note=reason,
+            actor_id=actor_id,
+        )
+        for code in codes
+    ]
+    booked = _book(drafts, skip=True)
+    return [code for code, row in zip(codes, booked, strict=True) if row.created]
 
 
-def _decide(order_code: str, entry_id: int, details: Sequence[Detail], reason: DecisionReason, at: datetime) -> None:
+@transaction.atomic
+def _book(drafts: Sequence[OrderEventDraft], *, skip: bool) -> list[BookedEvent]:
+    booked = order_events_book(drafts=drafts, skip=skip)
+    moved = [
+        (draft, row)
+        for draft, row in zip(drafts, booked, strict=True)
+        if row.created and row.entry_id is not None and draft.event["type"] in REASONS
+    ]
+    if moved:
+        _decide(moved)
+    return booked
+
+
+def _decide(moved: Sequence[tuple[OrderEventDraft, BookedEvent]]) -> None:
     """Add a decision for each party and line over what an entry moved of it."""
-    sums: dict[tuple[str, str], int] = {}
-    for detail in details:
-        if detail.account.startswith("party:"):
-            key = detail.line, detail.account.split(":")[1]
-            sums[key] = sums.get(key, 0) + detail.amount
-    moved = {key: amount for key, amount in sums.items() if amount}
-    if not moved:
-        return
-    parties = dict(Party.objects.filter(code__in={code for _, code in moved}).values_list("code", "pk"))
-    rows = EarningDecision.objects.filter(order_code=order_code).exclude(reason__in=EFFECTS).order_by("pk")
-    of_line: dict[str, EarningDecision] = {}
-    of_party: dict[tuple[str, int], EarningDecision] = {}
-    for row in rows:
-        of_line.setdefault(row.source_id, row)
-        of_party[row.source_id, row.party_id] = row
-    EarningDecision.objects.bulk_create(
-        [
-            _effect(of_party.get((line, parties[code]), of_line[line]), parties[code], amount, entry_id, reason, at)
-            for (line, code), amount in moved.items()
-        ]
-    )
+    sums: dict[tuple[str, str, str], int] = {}
+    for draft, row in moved:
+        for detail in row.details:
+            if detail.account.startswith("party:"):
+                key = draft.key.source_id, detail.line, detail.account.split(":")[1]
+                sums[key] = sums.get(key, 0) + detail.amount
+    told = {key: amount for key, amount in sums.items() if amount}
+    parties = dict(Party.objects.filter(code__in={code for *_, code in told}).values_list("code", "pk"))
+    of_line: dict[tuple[str, str], EarningDecision] = {}
+    of_party: dict[tuple[str, str, int], EarningDecision] = {}
+    orders = {order for order, *_ in told}
+    for base in EarningDecision.objects.filter(order_code__in=orders).exclude(reason__in=EFFECTS).order_by("pk"):
+        of_line.setdefault((base.order_code, base.source_id), base)
+        of_party[base.order_code, base.source_id, base.party_id] = base
+    events = {draft.key.source_id: (draft, row) for draft, row in moved}
+    rows = []
+    for (order, line, code), amount in told.items():
+        draft, row = events[order]
+        like = of_party.get((order, line, parties[code])) or of_line[order, line]
+        reason = REASONS[str(draft.event["type"])]
+        rows.append(_effect(like, parties[code], amount, row.entry_id, reason, draft.occurred_at))
+    EarningDecision.objects.bulk_create(rows)
 
 
 def _effect(
-    like: EarningDecision, party_id: int, amount: int, entry_id: int, reason: DecisionReason, at: datetime
+    like: EarningDecision, party_id: int, amount: int, entry_id: int | None, reason: DecisionReason, at: datetime
 ) -> EarningDecision:
     """A decision about the same line as `like`, which may be another party's where this one had none."""
     own = like.party_id == party_id

@@ -82,36 +82,29 @@ register(
 register(
     Proof(
         "I5",
-        "A void is the exact opposite of what it reverses, account by account and line by line",
+        "Of an order that was wholly given back nothing of any share is left, clause by clause",
         """
-        SELECT 'entry ' || v.id, a.code || ' ' || p.currency || ' is off by ' || sum(p.amount)
-        FROM ledger_journalentry v
-        JOIN ledger_posting p ON p.entry_id IN (v.id, v.reverses_id)
-        JOIN ledger_account a ON a.id = p.account_id
-        WHERE v.kind = 'void'
-        GROUP BY v.id, a.code, p.currency, p.line HAVING sum(p.amount) <> 0
+        SELECT 'order ' || o.source_id, p.line || ' ' || p.clause || ' is off by ' || sum(p.amount)
+        FROM ledger_bookedorder o
+        CROSS JOIN LATERAL (
+            SELECT o.sale_id AS entry_id UNION ALL SELECT v.entry_id FROM ledger_orderevent v WHERE v.order_id = o.id
+        ) e
+        JOIN ledger_posting p ON p.entry_id = e.entry_id
+        WHERE o.paid_minor > 0 AND o.refunded_minor = o.paid_minor
+            AND p.clause NOT IN ('', 'sale', 'sale.processor_fee')
+        GROUP BY o.id, o.source_id, p.line, p.clause HAVING sum(p.amount) <> 0
         """,
     )
 )
 register(
     Proof(
         "I7",
-        "Reversals never give back more than was paid in",
+        "An order's sums are within what was paid, and no reversal gives back more than that",
         """
-        SELECT 'entry ' || o.id, 'paid ' || o.paid || ', given back ' || r.back
-        FROM (
-            SELECT e.id, -sum(p.amount) AS paid FROM ledger_journalentry e
-            JOIN ledger_posting p ON p.entry_id = e.id
-            JOIN ledger_account a ON a.id = p.account_id AND a.code = 'processor:clearing'
-            WHERE e.reverses_id IS NULL GROUP BY e.id
-        ) o
-        JOIN (
-            SELECT e.reverses_id, sum(p.amount) AS back FROM ledger_journalentry e
-            JOIN ledger_posting p ON p.entry_id = e.id
-            JOIN ledger_account a ON a.id = p.account_id AND a.code = 'processor:clearing'
-            WHERE e.reverses_id IS NOT NULL GROUP BY e.reverses_id
-        ) r ON r.reverses_id = o.id
-        WHERE r.back > o.paid
+        SELECT 'order ' || source_id, 'paid ' || paid_minor || ', given back ' || refunded_minor
+        FROM ledger_bookedorder
+        WHERE refunded_minor NOT BETWEEN 0 AND paid_minor OR reversed_minor NOT BETWEEN 0 AND settled_minor
+            OR reserve_minor < 0
         """,
     )
 )

@@ -3,7 +3,7 @@
 from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry, PostingDraft
-from ledger.services.orders import BookedEvent, order_event_book
+from ledger.services.orders import BookedEvent, OrderEventDraft, order_event_book, order_events_book
 from ledger.services.parties import GuaranteeResult, adjustment_book, advance_book, guarantee_book, pool_book
 from ledger.services.payouts import BookedPayout, PayoutTerms, payout_arrived, payout_book, payout_failed
 from ledger.services.rates import NewRate, rate_set, rates_record
@@ -17,6 +17,7 @@ __all__ = [
     "EntryDraft",
     "GuaranteeResult",
     "NewRate",
+    "OrderEventDraft",
     "PayoutTerms",
     "PostedEntry",
     "PostingDraft",
@@ -27,6 +28,7 @@ __all__ = [
     "entries_post",
     "guarantee_book",
     "order_event_book",
+    "order_events_book",
     "payout_arrived",
     "payout_book",
     "payout_failed",
