@@ -124,7 +124,8 @@ class ReportRunAdmin(Desk):
             return asked
         return (
             *asked,
-            ("state", "display_progress", "failure"),
+            ("state", "display_progress"),
+            *((("display_failure", "failure"),) if obj.state == RunState.FAILED else ()),
             ("requested_by", "requested_at"),
             ("started_at", "finished_at", "watermark"),
             "input_hash",
@@ -133,7 +134,7 @@ class ReportRunAdmin(Desk):
     def get_readonly_fields(self, request: HttpRequest, obj: ReportRun | None = None) -> tuple[str, ...]:
         """Django asks for the computed ones by name."""
         del request
-        return ("display_progress",) if obj else ()
+        return ("display_progress", "display_failure") if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: ReportRun | None) -> tuple[type[Lines], ...]:
         """Rows come with the run."""
@@ -162,6 +163,11 @@ class ReportRunAdmin(Desk):
     def display_progress(self, obj: ReportRun) -> str:
         """In percent."""
         return f"{obj.progress_bp // 100}%"
+
+    @display(description=_("failed because"))
+    def display_failure(self, obj: ReportRun) -> str:
+        """In the reader's language."""
+        return obj.failed_because
 
     @display(description=_("page"))
     def display_page(self, obj: ReportRun) -> SafeString | str:

@@ -1,13 +1,15 @@
 """Channel reports: computed by a task, kept with all that they were computed from."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analytics.choices import ReportModel, RunState
+from analytics.errors import MissingRateError
 from partners.models import Channel
 
 ABANDONED = timedelta(hours=1)
@@ -33,7 +35,13 @@ class ReportRun(models.Model):
     requested_at = models.DateTimeField(_("asked at"), default=timezone.now)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("computed at"), null=True, blank=True)
-    failure = models.TextField(_("failure"), blank=True)
+    failure_code = models.CharField(_("kind of failure"), max_length=32, blank=True, default="", db_default="")
+    failure_params = models.JSONField(
+        _("facts of the failure"), default=dict, db_default=models.Value({}, models.JSONField()), blank=True
+    )
+    failure = models.TextField(
+        _("technical reason"), blank=True, help_text=_("As the program said it, for who looks after it.")
+    )
 
     class Meta:
         verbose_name = _("channel report")
@@ -49,6 +57,14 @@ class ReportRun(models.Model):
         if self.state == RunState.RUNNING:
             return self.started_at is not None and self.started_at > timezone.now() - ABANDONED
         return self.state == RunState.QUEUED
+
+    @property
+    def failed_because(self) -> str:
+        """Why it failed, in the reader's language."""
+        if self.failure_code == MissingRateError.code:
+            facts = self.failure_params
+            return str(MissingRateError(base=facts["base"], quote=facts["quote"], day=date.fromisoformat(facts["day"])))
+        return gettext("The computation broke off. An operator finds the reason under the run's number.")
 
 
 class ChannelReportRow(models.Model):

@@ -2,13 +2,15 @@
 
 from datetime import date
 
+from analytics.errors import MissingRateError
+from ledger.errors import NoRateError
 from ledger.selectors import RateUsed, rate_table
 
 
 class Exchange:
     """Exchange into one currency at the last rate known on each day; the rates are read once.
 
-    Raises NoRateError (of the ledger) where no rate is known for a day or before it.
+    Raises MissingRateError where no rate is known for a day or before it.
     """
 
     def __init__(self, currency: str, *, until: date) -> None:
@@ -18,14 +20,22 @@ class Exchange:
 
     def convert(self, amount_minor: int, unit: str, day: date) -> int:
         """Minor units of `unit` as minor units of the report's currency, rounded half up."""
-        converted = self._table.convert(amount_minor, unit, day)
+        try:
+            converted = self._table.convert(amount_minor, unit, day)
+        except NoRateError as error:
+            raise MissingRateError(base=unit, quote=self.currency, day=day) from error
         if converted.rate is not None:
             self._used[unit, converted.rate.day] = converted.rate
         return converted.minor
 
     def rate_day(self, unit: str, day: date) -> date:
         """The day whose rate counts on `day`: amounts that share it may be summed before they are converted."""
-        return day if unit == self.currency else self._table.rate(unit, day).day
+        if unit == self.currency:
+            return day
+        try:
+            return self._table.rate(unit, day).day
+        except NoRateError as error:
+            raise MissingRateError(base=unit, quote=self.currency, day=day) from error
 
     def used(self) -> list[dict[str, str]]:
         """The rates that were used, for the report's own page."""

@@ -59,7 +59,7 @@ class ReportInputs:
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
-    Raises NoRateError where an amount in another currency has no exchange rate on or before its day.
+    Raises MissingRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)

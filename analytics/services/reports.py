@@ -15,12 +15,11 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.scope import all_rows
 from analytics.choices import ReportModel, RunState
-from analytics.errors import ReportRefusedError
+from analytics.errors import MissingRateError, ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
 from analytics.models.report import ABANDONED
 from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
-from ledger.errors import NoRateError
 from ledger.money import MoneyError, exponent
 
 LONGEST_DAYS = 1100
@@ -74,8 +73,9 @@ def report_run(*, run_id: int) -> ReportRun:
         run = ReportRun.objects.select_for_update().get(pk=run_id)
         if run.state == RunState.DONE:
             return run
-        run.state, run.started_at, run.progress_bp, run.failure = RunState.RUNNING, timezone.now(), 0, ""
-        run.save(update_fields=["state", "started_at", "progress_bp", "failure"])
+        run.state, run.started_at, run.progress_bp = RunState.RUNNING, timezone.now(), 0
+        run.failure_code, run.failure_params, run.failure = "", {}, ""
+        run.save(update_fields=["state", "started_at", "progress_bp", "failure_code", "failure_params", "failure"])
     try:
         with all_rows(), transaction.atomic():
             inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
@@ -84,13 +84,15 @@ def report_run(*, run_id: int) -> ReportRun:
         with all_rows(), transaction.atomic():
             _finish(run, inputs, rows, effects)
     except Exception as error:
-        text = str(error) if isinstance(error, NoRateError) else f"{type(error).__name__}: {error}"
+        known = error if isinstance(error, MissingRateError) else None
         with transaction.atomic():
             ReportRun.objects.filter(pk=run.pk).exclude(state=RunState.DONE).update(
-                state=RunState.FAILED, failure=text, finished_at=timezone.now()
+                state=RunState.FAILED,
+                failure_code=known.code if known else "broken",
+                failure_params=known.params if known else {},
+                failure="" if known else f"{type(error).__name__}: {error}",
+                finished_at=timezone.now(),
             )
-        if isinstance(error, NoRateError):
-            raise ReportRefusedError(text) from error
         raise
     return run
 

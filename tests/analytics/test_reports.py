@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test.utils import override_settings
+from django.utils.translation import override
 
 from accounts.services import batch_open, batch_reverse_mark
 from analytics import tasks
@@ -159,10 +160,24 @@ def test_a_missing_rate_is_one_clear_sentence_on_a_failed_run() -> None:
     with pytest.raises(ReportRefusedError, match="No rate between USD and CNY"):
         report_run(run_id=asked.pk)
     asked.refresh_from_db()
-    assert (asked.state, asked.failure) == (
-        RunState.FAILED,
-        "No rate between USD and CNY is known for 2026-03-15 or before.",
-    )
+    assert (asked.state, asked.failure) == (RunState.FAILED, "")
+    assert asked.failed_because == "No rate between USD and CNY is known for 15 Mar 2026 or before."
+    with override("zh-hans"):
+        assert asked.failed_because == "2026年3月15日及之前没有 USD 与 CNY 之间的汇率。"
+
+
+def test_any_other_failure_keeps_the_programs_words_for_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = report_request(**MARCH, currency="CNY")
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("analytics.services.reports.report_inputs", broken)
+    with pytest.raises(ZeroDivisionError):
+        report_run(run_id=asked.pk)
+    asked.refresh_from_db()
+    assert (asked.failure_code, asked.failure) == ("broken", "ZeroDivisionError: a fault of ours")
+    assert "ZeroDivision" not in asked.failed_because
 
 
 def test_a_failed_run_can_be_run_again_and_a_finished_one_stays_as_it_is() -> None:
