@@ -31,7 +31,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "accounts.party": {_M: W, _F: V, _K: V, _O: V},
     "accounts.seat": {_M: ALL, _O: ALL},
     "accounts.consent": {_M: V, _O: V},
-    "accounts.importbatch": {_M: V, _F: V, _K: V, _O: V},
+    "accounts.importbatch": {_M: V, _F: ("view", "reverse"), _K: V, _O: V},
     "accounts.importedrow": {_M: V, _F: V, _O: V},
     "accounts.auditentry": {_O: V},
     # the outbox

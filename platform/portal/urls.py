@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from analytics import urls as analytics_urls
 from portal.health import healthz
+from portal.imports import admin as _imports_desk  # noqa: F401 - replaces the page of imports by one that reverses them
 from portal.views import patterns
 
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.

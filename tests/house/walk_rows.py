@@ -148,6 +148,9 @@ ROWS: dict[str, Row] = {
     "admin:courses_order_void": Row(
         "/admin/courses/order/{sale}/void/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
     ),
+    "admin:accounts_importbatch_reverse_import": Row(
+        "/admin/accounts/importbatch/1/reverse/", get=f"{OUT}, 403", post=f"{OUT}, 403"
+    ),
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
     ),

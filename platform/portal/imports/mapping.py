@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -9,9 +10,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils import timezone
+
 from ledger.money import MoneyError, exponent
-from partners.choices import ChannelKind
-from portal.imports.errors import RefusedImportError
+from partners.choices import ChannelKind, PayingModel
+from portal.imports.errors import RefusedImportError, shown
+
+NAME = 120
+"""Longest name in characters."""
+
+FIRST_YEAR = 1990
 
 PER_MAJOR = {"major": 1, "micros": 1_000_000}
 """Units a cost column may be written in: how many of them make one major unit of the currency."""
@@ -106,6 +114,8 @@ class _Reader:
     def mapping(self) -> Mapping:
         """The whole mapping."""
         channels = tuple(self._channel(index) for index in range(len(self._list("channels"))))
+        self._once("source_name", [channel.source_name for channel in channels])
+        self._once("code", [channel.code for channel in channels])
         names = {channel.code for channel in channels}
         return Mapping(
             path=self.file,
@@ -125,11 +135,15 @@ class _Reader:
             curator_name=self._text("agreements.curator_name"),
             curator_name_zh=self._text("agreements.curator_name_zh"),
             effective_from=self._start("agreements.effective_from"),
-            hold_days=self._whole("agreements.hold_days"),
-            window_days=self._whole("agreements.window_days"),
-            paying_model=self._text("agreements.paying_model"),
-            course_language=self._text("courses.language"),
-            topic=(self._text("courses.topic"), self._text("courses.topic_name"), self._text("courses.topic_name_zh")),
+            hold_days=self._whole("agreements.hold_days", most=36_500),
+            window_days=self._whole("agreements.window_days", most=365),
+            paying_model=self._choice("agreements.paying_model", PayingModel.values),
+            course_language=self._text("courses.language", most=10),
+            topic=(
+                self._code("courses.topic"),
+                self._text("courses.topic_name", most=NAME),
+                self._text("courses.topic_name_zh", most=NAME),
+            ),
         )
 
     def refuse(self, key: str, message: str) -> RefusedImportError:
@@ -147,10 +161,29 @@ class _Reader:
                 raise self.refuse(key, "the mapping lacks this key; see docs/how-to/import-a-business.md.")
         return value
 
-    def _text(self, key: str) -> str:
+    def _text(self, key: str, *, most: int = 200) -> str:
         value = self._get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self.refuse(key, f"{value!r} is not a text.")
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise self.refuse(key, f"{value!r} is not a text of one line.")
+        if len(value) > most:
+            raise self.refuse(key, f"{shown(value)} is longer than {most} characters.")
+        return value
+
+    def _once(self, name: str, values: Sequence[str]) -> None:
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                raise self.refuse(f"channels.{index}.{name}", f"{shown(value)} stands in two [[channels]] entries.")
+
+    def _choice(self, key: str, allowed: Sequence[str]) -> str:
+        value = self._text(key)
+        if value not in allowed:
+            raise self.refuse(key, f"unknown value {shown(value)}; choose among {', '.join(allowed)}.")
+        return value
+
+    def _code(self, key: str) -> str:
+        value = self._text(key, most=64)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+            raise self.refuse(key, f"{shown(value)} is not a code: small letters, digits, dashes, underscores.")
         return value
 
     def _texts(self, key: str) -> list[str]:
@@ -165,10 +198,10 @@ class _Reader:
             raise self.refuse(key, "write it as a list of tables, [[...]].")
         return value
 
-    def _whole(self, key: str) -> int:
+    def _whole(self, key: str, *, most: int) -> int:
         value = self._get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.refuse(key, f"{value!r} is not a whole number of at least 0.")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self.refuse(key, f"{value!r} is not a whole number from 0 to {most}.")
         return value
 
     def _columns(self, table: str, keys: tuple[str, ...]) -> dict[str, str]:
@@ -197,11 +230,12 @@ class _Reader:
 
     def _start(self, key: str) -> datetime:
         value = self._get(key)
-        if isinstance(value, datetime):
-            return value if value.tzinfo else value.replace(tzinfo=self._zone("source.time_zone"))
-        if isinstance(value, date):
-            return datetime.combine(value, time.min, self._zone("source.time_zone")).astimezone(UTC)
-        raise self.refuse(key, f"{value!r} is not a date such as 2023-10-01.")
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time.min)
+        if not isinstance(value, datetime) or not FIRST_YEAR <= value.year <= timezone.now().year:
+            raise self.refuse(key, f"{value!s} is not a date such as 2023-10-01 that has come.")
+        moment = value if value.tzinfo else value.replace(tzinfo=self._zone("source.time_zone"))
+        return moment.astimezone(UTC)
 
     def _source(self, key: str) -> str:
         name = self._text(key)
@@ -211,15 +245,12 @@ class _Reader:
 
     def _channel(self, index: int) -> ChannelDeclared:
         key = f"channels.{index}"
-        kind = self._text(f"{key}.kind")
-        if kind not in ChannelKind.values:
-            raise self.refuse(f"{key}.kind", f'unknown kind "{kind}"; choose among {", ".join(ChannelKind.values)}.')
         return ChannelDeclared(
             source_name=self._text(f"{key}.source_name"),
-            code=self._text(f"{key}.code"),
-            kind=kind,
-            name=self._text(f"{key}.name"),
-            name_zh=self._text(f"{key}.name_zh"),
+            code=self._code(f"{key}.code"),
+            kind=self._choice(f"{key}.kind", ChannelKind.values),
+            name=self._text(f"{key}.name", most=NAME),
+            name_zh=self._text(f"{key}.name_zh", most=NAME),
         )
 
     def _rate(self, index: int) -> RateDeclared:
@@ -229,21 +260,22 @@ class _Reader:
             rate = Decimal(written)
         except InvalidOperation as error:
             raise self.refuse(f"{key}.rate", f'"{written}" is not a decimal number.') from error
-        if not rate.is_finite() or rate <= 0:
-            raise self.refuse(f"{key}.rate", f'"{written}" is not a rate above 0.')
+        if not rate.is_finite() or not 0 < rate < 10**10 or rate != rate.quantize(Decimal("1e-10")):
+            raise self.refuse(f"{key}.rate", f'"{written}" is not a rate above 0 with at most ten decimals.')
         day = self._get(f"{key}.day")
         if not isinstance(day, date) or isinstance(day, datetime):
             raise self.refuse(f"{key}.day", f"{day!r} is not a day such as 2023-10-01.")
-        return RateDeclared(self._currency(f"{key}.base"), self._currency(f"{key}.quote"), rate, day)
+        base, quote = self._currency(f"{key}.base"), self._currency(f"{key}.quote")
+        if base == quote:
+            raise self.refuse(f"{key}.quote", "a rate stands between two currencies.")
+        return RateDeclared(base, quote, rate, day)
 
     def _spend(self, index: int, names: set[str]) -> SpendFile:
         key = f"spend.{index}"
-        unit = self._text(f"{key}.unit")
-        if unit not in PER_MAJOR:
-            raise self.refuse(f"{key}.unit", f'unknown unit "{unit}"; choose among {", ".join(PER_MAJOR)}.')
+        unit = self._choice(f"{key}.unit", list(PER_MAJOR))
         return SpendFile(
             file=self._text(f"{key}.file"),
-            source=self._text(f"{key}.source"),
+            source=self._code(f"{key}.source"),
             channel=self._known(f"{key}.channel", names),
             currency=self._currency(f"{key}.currency"),
             per_major=PER_MAJOR[unit],

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from analytics.rules import Arrival, ArrivalRule, ChannelMap, classify
 from ledger.money import apportion, exponent, half_up
-from portal.imports.errors import RefusedImportError
+from portal.imports.errors import RefusedImportError, shown
 from portal.imports.mapping import Mapping, SpendFile
-from portal.imports.reader import Row, find, rows
+from portal.imports.reader import ID, MOST, NAME, Row, find, rows
 
 COST_DECIMALS = 10
 
@@ -116,7 +116,21 @@ def read(folder: Path, mapping: Mapping) -> Plan:
     plan.payments = _payments(folder, mapping, plan)
     for spend_file in mapping.spend:
         _spend(folder, spend_file, plan)
+    _spend_once(plan)
     return plan
+
+
+def _spend_once(plan: Plan) -> None:
+    """Refuse a campaign's day that stands in two files of one network: one of them would count twice."""
+    seen: dict[str, Source] = {}
+    for item in plan.spend:
+        first = seen.setdefault(item.source.external_id, item.source)
+        if first is not item.source:
+            raise RefusedImportError(
+                f"campaign {shown(item.campaign)} has cost on {item.day} in {first.file} already (row {first.row}).",
+                file=item.source.file,
+                row=item.source.row,
+            )
 
 
 def _rows(folder: Path, name: str, columns: Iterable[str], plan: Plan) -> list[Row]:
@@ -138,10 +152,10 @@ class _Once:
         self.what, self.column, self.seen = what, column, dict[str, int]()
 
     def take(self, row: Row) -> str:
-        value = row.text(self.column)
+        value = row.text(self.column, most=ID)
         if value in self.seen:
             raise row.refuse(
-                f'{self.what} "{value}" stands in row {self.seen[value]} already; an id may stand in a file once.',
+                f"{self.what} {shown(value)} stands in row {self.seen[value]} already; an id may stand in a file once.",
                 self.column,
             )
         self.seen[value] = row.number
@@ -157,7 +171,9 @@ def _channel_map(folder: Path, mapping: Mapping, plan: Plan) -> ChannelMap:
     for row in _rows(folder, keys["file"], columns, plan):
         name = row.text(keys["channel"])
         if name not in names:
-            raise row.refuse(f'no [[channels]] entry of {mapping.path} has the source_name "{name}".', keys["channel"])
+            raise row.refuse(
+                f"no [[channels]] entry of {mapping.path} has the source_name {shown(name)}.", keys["channel"]
+            )
         code = names[name]
         source, medium = row.text(keys["utm_source"], required=False), row.text(keys["utm_medium"], required=False)
         landing, referrer = row.text(keys["landing"], required=False), row.text(keys["referrer"], required=False)
@@ -196,7 +212,7 @@ def _people(folder: Path, mapping: Mapping, channels: ChannelMap, plan: Plan) ->
 def _country(row: Row, column: str) -> str:
     code = row.text(column, required=False).upper()
     if code and (len(code) != 2 or not code.isascii() or not code.isalpha()):
-        raise row.refuse(f'"{code}" is not a country code of two letters.', column)
+        raise row.refuse(f"{shown(code)} is not a country code of two letters.", column)
     return code
 
 
@@ -211,7 +227,7 @@ def _courses(folder: Path, mapping: Mapping, plan: Plan) -> list[CoursePlanned]:
         planned.append(
             CoursePlanned(
                 source=_source("course", once.take(row), row),
-                title=row.text(keys["title"])[:200],
+                title=row.text(keys["title"], most=NAME),
                 price_minor=row.money(keys["price"], mapping.currency),
                 curator_bp=numerator * 100 // denominator,
             )
@@ -228,7 +244,7 @@ def _payments(folder: Path, mapping: Mapping, plan: Plan) -> list[PaymentPlanned
         PaymentPlanned(
             source=_source("payment", ids.take(row), row),
             transaction=transactions.take(row),
-            paid_at=row.instant(keys["time"], mapping.zone),
+            paid_at=_paid_at(row, mapping),
             person=_known(row, keys["person"], people, mapping.people["file"]),
             course=_known(row, keys["course"], courses, mapping.courses["file"]),
             amount_minor=row.money(keys["amount"], mapping.currency),
@@ -237,10 +253,21 @@ def _payments(folder: Path, mapping: Mapping, plan: Plan) -> list[PaymentPlanned
     ]
 
 
+def _paid_at(row: Row, mapping: Mapping) -> datetime:
+    moment = row.instant(mapping.payments["time"], mapping.zone)
+    if moment < mapping.effective_from:
+        raise row.refuse(
+            f"this payment lies before agreements.effective_from of {mapping.path}, so its curator would earn nothing; "
+            "set an earlier day there.",
+            mapping.payments["time"],
+        )
+    return moment
+
+
 def _known(row: Row, column: str, known: set[str], file: str) -> str:
     value = row.text(column)
     if value not in known:
-        raise row.refuse(f'"{value}" does not stand in {file}.', column)
+        raise row.refuse(f"{shown(value)} does not stand in {file}.", column)
     return value
 
 
@@ -262,11 +289,11 @@ def _spend(folder: Path, spend: SpendFile, plan: Plan) -> None:
     days: dict[tuple[str, date], _CampaignDay] = {}
     scale = 10**COST_DECIMALS
     for row in _rows(folder, spend.file, keys.values(), plan):
-        numerator, denominator = row.fraction(keys["cost"])
+        numerator, denominator = row.fraction(keys["cost"], most=MOST * spend.per_major)
         if scale % denominator:
             raise row.refuse(f"a cost has at most {COST_DECIMALS} decimals.", keys["cost"])
-        campaign, day = row.text(keys["campaign"]), row.day(keys["day"])
-        entry = days.setdefault((campaign, day), _CampaignDay(row, campaign, row.text(keys["campaign_name"]), day))
+        campaign, name, day = row.text(keys["campaign"], most=ID), row.text(keys["campaign_name"]), row.day(keys["day"])
+        entry = days.setdefault((campaign, day), _CampaignDay(row, campaign, name[:NAME], day))
         entry.cost += numerator * (scale // denominator)
         entry.impressions += row.integer(keys["impressions"])
         entry.clicks += row.integer(keys["clicks"])

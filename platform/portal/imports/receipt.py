@@ -64,11 +64,12 @@ def _codes(done: Written) -> list[str]:
 
 def _spend(name: str, total: Any, plan: Plan, done: Written) -> dict[str, Any]:
     planned = [item for item in plan.spend if item.source.file.removesuffix(".gz") == name.removesuffix(".gz")]
-    networks = {item.network for item in planned}
+    days = {(item.network, item.campaign, item.day) for item in planned}
+    kept = Spend.objects.filter(import_batch=done.batch, campaign__source__in={item.network for item in planned})
     booked = sum(
-        Spend.objects.filter(import_batch=done.batch, campaign__source__in=networks).values_list(
-            "amount_minor", flat=True
-        )
+        amount
+        for *key, amount in kept.values_list("campaign__source", "campaign__external_id", "day", "amount_minor")
+        if tuple(key) in days
     )
     numerator, denominator = total.exact
     return {

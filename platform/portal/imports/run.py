@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.choices import BatchState, Role
+from accounts.errors import AccountsError
 from accounts.models import ImportBatch, User
 from accounts.scope import all_rows
 from accounts.services import NewPerson, batch_close, batch_open, batch_reverse_mark, persons_create
-from courses.models import Order
-from courses.services import orders_void
+from courses.choices import CourseState
+from courses.errors import CoursesError
+from courses.models import Course, Order
+from courses.services import course_retire, orders_void
+from ledger.errors import LedgerError
+from partners.errors import PartnersError
 from partners.services import earnings_void
 from portal.imports import receipt
 from portal.imports.errors import RefusedImportError
@@ -25,19 +30,26 @@ def run(plan: Plan, mapping: Mapping, *, actors: Sequence[User] = (), dry_run: b
     """Import a plan in one transaction, settled before the receipt is made; returns the receipt.
 
     A dry run does all of it and rolls back. `actors`: who prepared it and who approved its agreements.
+    RefusedImportError: a row that changed since an earlier import, or what a floor or the database does not take.
     """
-    with all_rows(), transaction.atomic():
-        batch = batch_open(source=mapping.source, actor=actors[0] if actors else None)
-        done = write(plan, mapping, batch=batch, actors=Actors(*actors) if actors else _custodians(mapping.source))
-        made = receipt.make(plan, mapping, done)
-        batch_close(batch=batch, receipt=made)
-        # An import that found nothing new leaves no empty batch behind.
-        transaction.set_rollback(dry_run or not done.written)
+    try:
+        with all_rows(), transaction.atomic():
+            batch = batch_open(source=mapping.source, actor=actors[0] if actors else None)
+            done = write(plan, mapping, batch=batch, actors=Actors(*actors) if actors else _custodians(mapping.source))
+            made = receipt.make(plan, mapping, done)
+            batch_close(batch=batch, receipt=made)
+            # An import that found nothing new leaves no empty batch behind.
+            transaction.set_rollback(dry_run or not done.written)
+    except (AccountsError, LedgerError, PartnersError, CoursesError, DataError, IntegrityError) as error:
+        raise RefusedImportError(f"the import was refused as a whole, nothing is kept: {error}") from error
     return made
 
 
 def reverse(*, batch_id: int, at: datetime | None = None, actor: User | None = None, reason: str) -> dict[str, int]:
-    """Take an import back: its orders are voided in the books, its people, touches and spend count as withdrawn."""
+    """Take an import back: its orders are voided in the books, its people, touches and spend count as withdrawn.
+
+    Its courses go off sale, so that the files may come again without standing in the catalogue twice.
+    """
     moment = at or timezone.now()
     with all_rows(), transaction.atomic():
         batch = ImportBatch.objects.select_for_update().filter(pk=batch_id).first()
@@ -49,6 +61,10 @@ def reverse(*, batch_id: int, at: datetime | None = None, actor: User | None = N
         voided = earnings_void(order_codes=codes, at=moment, actor_id=actor.pk if actor else None, reason=reason)
         orders_void(codes=codes, at=moment, actor_id=actor.pk if actor else None, reason=reason)
         batch_reverse_mark(batch=batch, actor=actor, at=moment)
+        for course in Course.objects.filter(import_batch=batch, state=CourseState.PUBLISHED).values_list(
+            "pk", flat=True
+        ):
+            course_retire(course_id=course, at=moment)
         people = User.objects.filter(import_batch=batch).update(is_active=False)
     return {"orders": len(codes), "entries": len(voided), "people": people}
 

@@ -1,5 +1,7 @@
 """Writes a checked plan through the services of every floor, in the caller's transaction."""
 
+import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,7 +43,7 @@ from partners.services import (
     channels_ensure,
     memberships_admit,
 )
-from portal.imports.errors import RefusedImportError
+from portal.imports.errors import RefusedImportError, shown
 from portal.imports.mapping import Mapping
 from portal.imports.plan import CoursePlanned, PaymentPlanned, PersonPlanned, Plan, Source, SpendPlanned
 
@@ -109,7 +111,7 @@ def _fresh(plan: Plan, mapping: Mapping, done: Written) -> set[Source]:
             fresh.add(source)
         elif before[0] != source.digest:
             raise RefusedImportError(
-                f'{source.kind} "{source.external_id}" was imported before with other contents; '
+                f"{source.kind} {shown(source.external_id)} was imported before with other contents; "
                 "reverse that import first, or put the row back as it was.",
                 file=source.file,
                 row=source.row,
@@ -142,10 +144,10 @@ def _write_courses(courses: Sequence[CoursePlanned], mapping: Mapping, done: Wri
 
 def _curator(course: CoursePlanned, mapping: Mapping, batch: ImportBatch) -> NewParty:
     return NewParty(
-        code=f"{mapping.source}.curator-{course.source.external_id}.{batch.pk}",
+        code=f"{mapping.source}.curator-{_handle(course.source)}.{batch.pk}",
         kind=PartyKind.CREATOR,
-        name=mapping.curator_name.format(course=course.title)[:120],
-        name_zh=mapping.curator_name_zh.format(course=course.title)[:120],
+        name=mapping.curator_name.replace("{course}", course.title)[:120],
+        name_zh=mapping.curator_name_zh.replace("{course}", course.title)[:120],
         currency=mapping.currency,
         import_batch_id=batch.pk,
     )
@@ -153,7 +155,7 @@ def _curator(course: CoursePlanned, mapping: Mapping, batch: ImportBatch) -> New
 
 def _course(course: CoursePlanned, party: Party, topic: int, mapping: Mapping, batch: ImportBatch) -> NewCourse:
     return NewCourse(
-        slug=f"{mapping.source}-{course.source.external_id}-{batch.pk}",
+        slug=f"{mapping.source}-{_handle(course.source)}-{batch.pk}",
         title=course.title,
         topic_id=topic,
         price_minor=course.price_minor,
@@ -170,7 +172,7 @@ def _agreement(
     course: CoursePlanned, party: Party, pk: int, mapping: Mapping, batch: ImportBatch, actors: Actors
 ) -> NewAgreement:
     return NewAgreement(
-        code=f"{mapping.source}-{course.source.external_id}-{batch.pk}",
+        code=f"{mapping.source}-{_handle(course.source)}-{batch.pk}",
         title=course.title,
         owner_id=party.pk,
         scope_id=str(pk),
@@ -205,8 +207,8 @@ def _write_people(people: Sequence[PersonPlanned], mapping: Mapping, done: Writt
     users = persons_create(
         persons=[
             NewPerson(
-                email=f"{person.source.external_id}.{batch_id}@{mapping.source}.invalid",
-                name=f"{mapping.source} {person.source.external_id}",
+                email=f"{_handle(person.source)}.{batch_id}@{mapping.source}.invalid",
+                name=f"{mapping.source} {person.source.external_id}"[:120],
                 joined_at=person.joined,
                 import_batch_id=batch_id,
             )
@@ -306,7 +308,7 @@ def _write_payments(payments: Sequence[PaymentPlanned], mapping: Mapping, done: 
     done.orders = orders_record(
         orders=[
             PaidOrder(
-                code=f"{mapping.source}-{payment.source.external_id}-{done.batch.pk}"[-32:],
+                code=_order_code(payment, mapping, done.batch),
                 buyer_id=buyers[payment.person],
                 visitor_key=visitors.get(buyers[payment.person]),
                 currency=mapping.currency,
@@ -322,6 +324,19 @@ def _write_payments(payments: Sequence[PaymentPlanned], mapping: Mapping, done: 
     )
     for payment, pk in zip(payments, done.orders, strict=True):
         _wrote(done, payment.source, str(pk))
+
+
+def _order_code(payment: PaymentPlanned, mapping: Mapping, batch: ImportBatch) -> str:
+    """At most 32 characters that name source, payment and batch."""
+    left = 32 - len(f"{mapping.source}--{batch.pk}")
+    return f"{mapping.source}-{_handle(payment.source, left)}-{batch.pk}"
+
+
+def _handle(source: Source, most: int = 24) -> str:
+    """The id as part of a code, an address or a mail's name: as it stands where it may, else a hash of it."""
+    if re.fullmatch(rf"[a-z0-9_-]{{1,{most}}}", source.external_id):
+        return source.external_id
+    return "x" + hashlib.sha256(source.external_id.encode()).hexdigest()[: min(most, 24) - 1]
 
 
 def _wrote(done: Written, source: Source, target: str) -> None:

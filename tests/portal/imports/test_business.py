@@ -1,63 +1,26 @@
 """Importing a business: the receipt equals the files, curators are owed the hand calculation, and it goes back."""
 
-import csv
 import gzip
-import shutil
-from collections.abc import Callable
+import re
 from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import ImportBatch, ImportedRow, Party, User
+from accounts.models import ImportBatch, User
 from accounts.scope import all_rows
-from analytics.models import Campaign, ChannelReportRow, Conversion, Credit, ReportRun, Spend, Touchpoint, Visitor
+from analytics.models import ChannelReportRow, ReportRun, Spend
 from analytics.selectors import report_table
 from analytics.services import report_request, report_run
 from courses.models import Course, Order
-from ledger.models import FxRate, JournalEntry
-from ledger.selectors import trial_balance
-from partners.models import Agreement
-
-ROOT = Path(__file__).resolve().parents[3]
-EXAMPLE, MAPPING = ROOT / "examples/imports/paid_courses", ROOT / "examples/imports/paid_courses.toml"
-WRITTEN = (
-    Agreement, Campaign, Conversion, Course, Credit, FxRate, ImportBatch, ImportedRow, JournalEntry, Order, Party,
-    Spend, Touchpoint, User, Visitor,
-)  # fmt: skip
-"""Every table that an import writes."""
+from ledger.models import JournalEntry
+from tests.cast import Cast
+from tests.portal.imports.business import EXAMPLE, balances, copied, counts, edited, imported, table
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-def imported(folder: Path = EXAMPLE, *options: str, mapping: Path = MAPPING) -> str:
-    """What the command prints."""
-    out = StringIO()
-    call_command("import_business", str(folder), "--mapping", str(mapping), *options, stdout=out)
-    return out.getvalue()
-
-
-def table(name: str) -> list[dict[str, str]]:
-    """The rows of a file of the example."""
-    with (EXAMPLE / name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def counts() -> dict[str, int]:
-    """Rows in every table that an import writes."""
-    with all_rows():
-        return {model.__name__: model._default_manager.count() for model in WRITTEN}
-
-
-def balances(currency: str = "UAH") -> dict[str, int]:
-    """Account -> balance."""
-    with all_rows():
-        rows = trial_balance(visible_to=None)
-    return {row.code: row.amount for row in rows if row.currency == currency and row.amount}
 
 
 def owed() -> list[int]:
@@ -241,6 +204,43 @@ def test_the_report_of_an_import_has_lines_that_sum() -> None:
     assert report.total.models["markov"].roas is not None
 
 
+class TestDesk:
+    """Reversing an import in the admin."""
+
+    def test_finance_reverses_an_import_with_a_reason_and_others_do_not(self, cast: Cast) -> None:
+        imported()
+        with all_rows():
+            batch = ImportBatch.objects.get()
+        page, act = (f"/admin/accounts/importbatch/{batch.pk}/{end}/" for end in ("change", "reverse"))
+        form = {"reason": "wrong export", "_form_submitted": "True"}
+        assert cast.client_of(cast.mei).post(act, form).status_code == 403
+        finance = cast.client_of(cast.finn)
+        text = finance.get(page).content.decode()
+        total = sum(int(row["paid_amount"]) for row in table("courses_payment.csv"))
+        assert f"10 orders of {total:,}.00 UAH · 48 people" in text
+        assert "Became payable" in text
+        assert act in text
+        assert f"{total:,}.00 UAH" in finance.get(act).content.decode(), "the dialog says what it takes back"
+        assert finance.post(act, form).status_code == 302
+        batch.refresh_from_db()
+        assert batch.state == "reversed"
+        assert balances() == {}
+        assert not Course.objects.filter(state="published").exists(), "its courses are off sale"
+        assert act not in finance.get(page).content.decode()
+        assert finance.post(act, form).status_code == 403, "once is enough"
+
+    def test_a_large_import_is_left_to_the_command(self, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+        imported()
+        monkeypatch.setattr("portal.imports.admin.MOST_ORDERS", 9)
+        with all_rows():
+            batch = ImportBatch.objects.get()
+        act = f"/admin/accounts/importbatch/{batch.pk}/reverse/"
+        answer = cast.client_of(cast.finn).post(act, {"reason": "x", "_form_submitted": "True"}, follow=True)
+        assert f"manage.py reverse_import {batch.pk}" in answer.content.decode()
+        batch.refresh_from_db()
+        assert batch.state == "committed"
+
+
 def test_two_actors_are_two_people() -> None:
     with pytest.raises(CommandError, match="two different people"):
         imported(EXAMPLE, "--prepared-by", "a@x.test", "--approved-by", "a@x.test")
@@ -248,145 +248,18 @@ def test_two_actors_are_two_people() -> None:
         imported(EXAMPLE, "--prepared-by", "a@x.test", "--approved-by", "b@x.test")
 
 
-def copied(tmp_path: Path) -> Path:
-    """The example in a folder of its own."""
-    folder = tmp_path / "files"
-    shutil.copytree(EXAMPLE, folder)
-    return folder
-
-
-def edited(tmp_path: Path, name: str, edit: Callable[[str], str]) -> Path:
-    """The example with one file changed."""
+def test_ids_may_be_any_text(tmp_path: Path) -> None:
+    """Ids become parts of codes, addresses and mails; what may not stand there is named by a hash."""
     folder = copied(tmp_path)
-    path = folder / name
-    text = path.read_text(encoding="utf-8")
-    changed = edit(text)
-    assert changed != text, "the edit must change the file"
-    path.write_text(changed, encoding="utf-8")
-    return folder
-
-
-def replaced(before: str, after: str) -> Callable[[str], str]:
-    """Replace the first occurrence."""
-    return lambda text: text.replace(before, after, 1)
-
-
-BAD_FILES: dict[str, tuple[str, Callable[[str], str], str]] = {
-    "a row that is too short": (
-        "courses_payment.csv",
-        replaced(",503,7200", ",503"),
-        r"courses_payment\.csv, row 2, column paid_amount: the row has 5 fields where 6 are expected",
-    ),
-    "a quote that never ends": (
-        "courses_course.csv",
-        replaced("Data pipelines", '"Data pipelines'),
-        r"courses_course\.csv, row \d+: this line is not well-formed CSV",
-    ),
-    "a negative price": (
-        "courses_course.csv",
-        replaced(",9600,", ",-9600,"),
-        r'courses_course\.csv, row 2, column price_uah: "-9600" is negative',
-    ),
-    "a negative payment": (
-        "courses_payment.csv",
-        replaced(",7200\n", ",-7200\n"),
-        r'courses_payment\.csv, row 2, column paid_amount: "-7200" is negative',
-    ),
-    "an amount that is no number": (
-        "courses_payment.csv",
-        replaced(",7200\n", ",7.2e3\n"),
-        r'courses_payment\.csv, row 2, column paid_amount: "7\.2e3" is not an amount in UAH',
-    ),
-    "a payment id that stands there twice": (
-        "courses_payment.csv",
-        replaced("\n5002,", "\n5001,"),
-        r'courses_payment\.csv, row 3, column id: payment "5001" stands in row 2 already',
-    ),
-    "a transaction that stands there twice": (
-        "courses_payment.csv",
-        replaced(",00005002,", ",00005001,"),
-        r'courses_payment\.csv, row 3, column txn_id: transaction "00005001" stands in row 2 already',
-    ),
-    "a person who is unknown": (
-        "courses_payment.csv",
-        replaced(",5004,503", ",9999,503"),
-        r'courses_payment\.csv, row 2, column user_id: "9999" does not stand in courses_user\.csv',
-    ),
-    "a time that is none": (
-        "courses_user.csv",
-        replaced("2023-10-02 09:23:38.4", "yesterday"),
-        r'courses_user\.csv, row 2, column join_ts: "yesterday" is not a date and time',
-    ),
-    "a share above the whole": (
-        "courses_course.csv",
-        replaced(",45,", ",101,"),
-        r"courses_course\.csv, row 2, column curator_fee_pct: a share is a percentage of 0 to 100",
-    ),
-    "a column that is missing": (
-        "courses_marketing_google.csv",
-        replaced("cost_micros", "cost"),
-        r"courses_marketing_google\.csv, row 1, column cost_micros: the column is missing",
-    ),
-    "clicks below nothing": (
-        "courses_marketing_facebook.csv",
-        replaced(",548,5,", ",548,-5,"),
-        r'courses_marketing_facebook\.csv, row 2, column clicks: "-5" is not a whole number',
-    ),
-    "an empty file": ("courses_user.csv", lambda text: "", r"courses_user\.csv: the file is empty"),
-}
-BAD_MAPPINGS: dict[str, tuple[Callable[[str], str], str]] = {
-    "an unknown currency": (
-        replaced('currency = "UAH"', 'currency = "UAX"'),
-        r'paid_courses\.toml, column orders\.currency: unknown currency "UAX"',
-    ),
-    "a rate that is none": (
-        replaced('rate = "36.60"', 'rate = "-1"'),
-        r'paid_courses\.toml, column rates\.0\.rate: "-1" is not a rate above 0',
-    ),
-    "a channel that is unknown": (
-        replaced('otherwise = "direct"', 'otherwise = "nowhere"'),
-        r"paid_courses\.toml, column channel_map\.otherwise: no \[\[channels\]\] entry has the code",
-    ),
-    "a key that is missing": (
-        replaced("hold_days = 0", ""),
-        r"paid_courses\.toml, column agreements\.hold_days: the mapping lacks this key",
-    ),
-    "TOML that is none": (replaced("[source]", "[source"), r"paid_courses\.toml: this is not well-formed TOML"),
-    "a time zone that is none": (
-        replaced('time_zone = "UTC"', 'time_zone = "Mars/Base"'),
-        r'paid_courses\.toml, column source\.time_zone: unknown time zone "Mars/Base"',
-    ),
-}
-
-
-def refused(call: Callable[[], Any], words: str) -> None:
-    """The call fails with one line, and nothing is written. A CommandError ends the program with exit code 1."""
-    before = counts()
-    with pytest.raises(CommandError, match=words) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    assert caught.value.returncode == 1
-    assert counts() == before
-
-
-@pytest.mark.parametrize("what", BAD_FILES)
-def test_a_bad_file_is_named_with_row_and_column_and_nothing_is_written(what: str, tmp_path: Path) -> None:
-    name, edit, words = BAD_FILES[what]
-    folder = edited(tmp_path, name, edit)
-    refused(lambda: imported(folder), words)
-
-
-@pytest.mark.parametrize("what", BAD_MAPPINGS)
-def test_a_bad_mapping_is_named_with_its_key_and_nothing_is_written(what: str, tmp_path: Path) -> None:
-    edit, words = BAD_MAPPINGS[what]
-    path = tmp_path / MAPPING.name
-    path.write_text(edit(MAPPING.read_text(encoding="utf-8")), encoding="utf-8")
-    refused(lambda: imported(mapping=path), words)
-
-
-def test_a_missing_file_folder_or_mapping_is_named(tmp_path: Path) -> None:
-    folder = copied(tmp_path)
-    (folder / "courses_user.csv").unlink()
-    refused(lambda: imported(folder), r"courses_user\.csv: there is no such file")
-    refused(lambda: imported(tmp_path / "nowhere"), "there is no such folder")
-    refused(lambda: imported(mapping=tmp_path / "nowhere.toml"), r"nowhere\.toml: the mapping cannot be read")
+    for name in ("courses_user.csv", "courses_payment.csv", "courses_course.csv"):
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("\n5001,", "\nA/1 课,").replace("\n5002,", "\na/1 课,").replace("\n5016,", f"\n{'z' * 90},")
+        text = text.replace(",5016,", f",{'z' * 90},").replace("\n501,", "\n«1»,").replace(",501,", ",«1»,")
+        path.write_text(text, encoding="utf-8")
+    imported(folder)
+    with all_rows():
+        assert Order.objects.count() == 10
+        assert all(re.fullmatch(r"[A-Za-z0-9-]{1,32}", code) for code in Order.objects.values_list("code", flat=True))
+        assert all(re.fullmatch(r"[a-z0-9-]+", slug) for slug in Course.objects.values_list("slug", flat=True))
+    assert "Nothing new" in imported(folder)
