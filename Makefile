@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev system demo run test lint format bench faults doctor docs shots clean
+.PHONY: help install install-dev system demo run test lint format bench faults mutants doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -96,6 +96,9 @@ bench: install-dev ## every benchmark in bench/, as JSON lines; ARGS=recommender
 faults: install-dev ## the long fault tests: races on committed databases, servers and holders killed
 	@$(PY) -m pytest tests -m race $(ARGS)
 	@$(PY) -m pytest tests/portal/test_ground.py $(ARGS)
+
+mutants: install-dev ## plant faults one at a time and see the suite go red; ARGS="--only reserve"
+	@$(PY) -m tests.mutants $(ARGS)
 
 doctor: install ## look this installation over
 	@$(PY) manage.py doctor

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from hypothesis import Phase, settings
 
 from portal import diagnosis
 from tests import databases
 from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fixtures for every test
+
+# Planted faults (tests/mutants) only have to be found, not made small.
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), derandomize=True, deadline=None)
 
 
 @pytest.fixture(scope="session")
