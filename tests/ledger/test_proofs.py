@@ -93,9 +93,7 @@ def test_sound_books_pass_every_proof(books: None) -> None:
         ),
         (
             "I5",
-            [
-                "UPDATE ledger_posting SET amount = sign(amount) * 99 WHERE entry_id = (SELECT max(id) FROM ledger_journalentry)"
-            ],
+            [f"UPDATE ledger_posting SET amount = sign(amount) * 99 WHERE {LAST}"],
             "is off by 1",
         ),
         (
