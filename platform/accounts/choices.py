@@ -43,6 +43,15 @@ class ConsentPurpose(models.TextChoices):
     MAIL = "mail", _("News by mail")
 
 
+class PayoutMethod(models.TextChoices):
+    """How a party is paid."""
+
+    BANK = "bank", _("Bank transfer")
+    PAYPAL = "paypal", _("PayPal")
+    ALIPAY = "alipay", _("Alipay")
+    OTHER = "other", _("Another service")
+
+
 class BatchState(models.TextChoices):
     """Where an import stands."""
 

@@ -49,6 +49,13 @@ class PartyExists(AccountsError):
     text = _("A party with this code exists already.")
 
 
+class BadPayoutDetails(AccountsError):
+    """Where to pay a party is not said completely."""
+
+    code = "payout_details"
+    text = _("Say the account holder, the bank or service, and an account number or address of at least 5 characters.")
+
+
 class BatchReversed(AccountsError):
     """An import is reversed once."""
 

@@ -29,6 +29,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "accounts.user": {_M: V, _F: V, _O: W},
     "accounts.rolegrant": {_M: V, _O: W},
     "accounts.party": {_M: W, _F: V, _K: V, _O: V},
+    "accounts.payoutdetails": {_F: V},
     "accounts.seat": {_M: ALL, _O: ALL},
     "accounts.consent": {_M: V, _O: V},
     "accounts.importbatch": {_M: V, _F: ("view", "reverse"), _K: V, _O: V},
@@ -42,6 +43,9 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "ledger.balancesnapshot": {_F: V},
     "ledger.journalentry": {_M: V, _F: V},
     "ledger.posting": {_M: V, _F: V},
+    "ledger.payoutrun": {_M: V, _F: ("view", "prepare", "approve", "send")},
+    "ledger.payoutitem": {_M: V, _F: V},
+    "ledger.payouthold": {_M: ("view", "place"), _F: ("view", "place")},
     "ledger.fxrate": {_M: V, _F: W, _K: V},
     # the partner programme
     "partners.membership": {_M: W, _F: V, _K: V},

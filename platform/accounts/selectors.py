@@ -1,6 +1,6 @@
 """Reads of the ground floor. `visible_to` is the reader; staff read all, others what is theirs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from accounts.choices import ConsentPurpose
-from accounts.models import AuditEntry, Consent, ImportBatch, ImportedRow, Party, RoleGrant, Seat, User
+from accounts.models import AuditEntry, Consent, ImportBatch, ImportedRow, Party, PayoutDetails, RoleGrant, Seat, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,15 @@ def people_by_email(emails: Iterable[str]) -> dict[str, User]:
 def parties_by_code(codes: Iterable[str]) -> dict[str, Party]:
     """Parties by code, for imports and commands; one query."""
     return {party.code: party for party in Party.objects.filter(code__in=list(codes))}
+
+
+def payout_details_now(*, party_ids: Collection[int]) -> dict[int, PayoutDetails]:
+    """Where each of these parties is paid now, as far as the reader may see it; those that have not said are left out.
+
+    One query.
+    """
+    rows = PayoutDetails.objects.filter(party__in=party_ids).select_related("party")
+    return {row.party_id: row for row in rows.order_by("party", "-pk").distinct("party")}
 
 
 def roles_granted(*, user: User) -> QuerySet[RoleGrant]:

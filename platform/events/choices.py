@@ -28,4 +28,8 @@ class EventName(models.TextChoices):
     ORDER_VOIDED = "order.voided", _("Order voided")
     COURSE_PUBLISHED = "course.published", _("Course published")
     AGREEMENT_IN_FORCE = "agreement.in_force", _("Agreement in force")
+    PAYOUT_SENT = "payout.sent", _("Payout on its way")
+    PAYOUT_ARRIVED = "payout.arrived", _("Payout arrived")
+    PAYOUT_FAILED = "payout.failed", _("Payout came back")
+    STATEMENT_ISSUED = "statement.issued", _("Statement issued")
     TRAINING_FINISHED = "training.finished", _("Training finished")

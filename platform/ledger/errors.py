@@ -91,3 +91,9 @@ class PayoutError(LedgerError):
     """A payout that cannot be made as asked."""
 
     code = "payout"
+
+
+class RunRefusedError(LedgerError):
+    """A step that a payout run, as it stands, does not allow. The sentence is for people, in their language."""
+
+    code = "payout_run"

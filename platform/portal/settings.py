@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
     "events.purge": {"task": "events.purge", "schedule": crontab(hour=4, minute=20)},
     "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
+    "ledger.payout_runs": {"task": "ledger.payout_runs", "schedule": timedelta(minutes=1), "options": {"expires": 60}},
     "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},

@@ -36,6 +36,9 @@ ROOMS = (
         _("Money"),
         (
             ("partners", "earningdecision", "payments"),
+            ("ledger", "payoutrun", "payments"),
+            ("ledger", "payouthold", "pause_circle"),
+            ("accounts", "payoutdetails", "account_balance_wallet"),
             ("ledger", "journalentry", "account_balance"),
             ("ledger", "posting", "receipt_long"),
             ("ledger", "account", "account_tree"),

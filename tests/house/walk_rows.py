@@ -154,6 +154,21 @@ ROWS: dict[str, Row] = {
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
     ),
+    "admin:ledger_payoutrun_prepare": Row(
+        "/admin/ledger/payoutrun/prepare/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:ledger_payoutrun_step": Row(
+        "/admin/ledger/payoutrun/{payrun}/step/submit/", get=f"{OUT}, 405", post=f"{OUT}, f 302, 403"
+    ),
+    "admin:ledger_payoutrun_file": Row(
+        "/admin/ledger/payoutrun/{payrun}/bank.csv", get=f"{OUT}, 405", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:ledger_payoutrun_progress": Row(
+        "/admin/ledger/payoutrun/{payrun}/progress/", get=f"{OUT}, mfu 200, 403", post=f"{OUT}, 405"
+    ),
+    "admin:ledger_payouthold_place": Row(
+        "/admin/ledger/payouthold/place/", get=f"{OUT}, mf 200, 403", post=f"{OUT}, mf 200, 403"
+    ),
     # the machine's door, languages, crawlers
     "api:schema": Row("/api/v1/schema/", get=OPEN),
     "api:docs": Row("/api/v1/docs/", get=OPEN),

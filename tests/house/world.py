@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import Party, User
-from accounts.services import persons_create
+from accounts.services import payout_details_set, persons_create
 from accounts.services.people import NewPerson
 from analytics.services import orders_settle, report_request, report_run
 from courses.choices import EventKind
@@ -26,8 +26,10 @@ from courses.services import (
     orders_record,
     ratings_record,
 )
+from ledger.models import PayoutRun
 from ledger.money import decimal_from_minor
-from ledger.services import rate_set
+from ledger.selectors import OrderKey, RunTerms
+from ledger.services import adjustment_book, hold_place, rate_set, run_prepare
 from partners.models import AgreementVersion, EarningDecision
 from partners.services import (
     DraftTerms,
@@ -88,7 +90,10 @@ def build(cast: Cast) -> World:
     )
     since, until = day(at) - timedelta(days=9), day(at)
     report_run(run_id=report_request(since=since, until=until, currency="CNY", window_days=30).pk)
+    run = payday(cast, at)
     ids = {
+        "payrun": run.pk,
+        "payitem": run.items.get(party=cast.carol_party).pk,
         "course": cove.pk,
         "slug": "cove",
         "lesson": lessons_of(dune)[1].pk,
@@ -164,6 +169,23 @@ def waiting(buyer: User, of: Course) -> str:
     key = evidence.visitor(timezone.now(), buyer)
     cart_add(visitor_key=key, user=buyer, course_id=of.pk)
     return order_place(user=buyer, visitor_key=key).code
+
+
+def payday(cast: Cast, at: datetime) -> PayoutRun:
+    """Something of carol's that is free to be paid, where to, and a run that is being prepared; bob is on hold."""
+    adjustment_book(
+        party="carol", currency="CNY", amount=4_444_444, reason="a canary's bonus", source=OrderKey("walk", "1"), at=at
+    )
+    payout_details_set(
+        party=cast.carol_party,
+        method="bank",
+        holder="Canary Carol",
+        institution="Bank of Song",
+        reference="6222 0000 4471",
+        by=cast.carol,
+    )
+    hold_place(party=cast.bob_party, reason="under review", by=cast.mei)
+    return run_prepare(terms=RunTerms("CNY", timezone.now()), by=cast.finn)
 
 
 def dune_two() -> Course:

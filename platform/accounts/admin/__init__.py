@@ -2,7 +2,7 @@
 
 from accounts.admin.audit import AuditEntryAdmin
 from accounts.admin.imports import ImportBatchAdmin, ImportedRowAdmin
-from accounts.admin.parties import PartyAdmin
+from accounts.admin.parties import PartyAdmin, PayoutDetailsAdmin
 from accounts.admin.people import ConsentAdmin, RoleGrantAdmin, UserAdmin
 from accounts.admin.security import AuthenticatorAdmin, EmailAddressAdmin
 
@@ -14,6 +14,7 @@ __all__ = [
     "ImportBatchAdmin",
     "ImportedRowAdmin",
     "PartyAdmin",
+    "PayoutDetailsAdmin",
     "RoleGrantAdmin",
     "UserAdmin",
 ]

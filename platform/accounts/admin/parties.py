@@ -11,8 +11,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts import services
-from accounts.admin.base import Desk, Lines, clerk
-from accounts.models import Party, Seat
+from accounts.admin.base import Desk, Lines, ReadingDesk, clerk
+from accounts.models import Party, PayoutDetails, Seat
 
 
 class PeopleLines(Lines):
@@ -108,3 +108,16 @@ class PartyAdmin(Desk):
             services.seat_give(user=line.user, party=line.party, role=line.role, by=clerk(request))
         for line in formset.deleted_objects:
             services.seat_take(user=line.user, party=line.party, by=clerk(request))
+
+
+@admin.register(PayoutDetails)
+class PayoutDetailsAdmin(ReadingDesk):
+    """Where parties are paid, masked; parties say it themselves, the whole number leaves by the bank file alone."""
+
+    list_display = ("party", "method", "holder", "masked", "entered_by", "entered_at")
+    list_filter = (("method", ChoicesDropdownFilter), ("entered_at", RangeDateTimeFilter))
+    list_select_related = ("party", "entered_by")
+    search_fields = ("party__code", "party__name", "party__name_zh", "holder")
+    ordering = ("-pk",)
+    fields = (("party", "method"), ("holder", "masked"), ("entered_by", "entered_at"))
+    readonly_fields = ("masked",)

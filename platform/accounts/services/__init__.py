@@ -8,6 +8,7 @@ from accounts.services.batches import (
     imported_rows_record,
 )
 from accounts.services.parties import NewParty, NewSeat, parties_create, party_create, seat_give, seat_take, seats_give
+from accounts.services.payees import payout_details_set
 from accounts.services.people import (
     NewPerson,
     consent_record,
@@ -31,6 +32,7 @@ __all__ = [
     "imported_rows_record",
     "parties_create",
     "party_create",
+    "payout_details_set",
     "person_create",
     "person_set_active",
     "person_update",

@@ -2,6 +2,15 @@
 
 from ledger.admin.accounts import AccountAdmin, BalanceSnapshotAdmin
 from ledger.admin.entries import JournalEntryAdmin, PostingAdmin
+from ledger.admin.payouts import PayoutHoldAdmin, PayoutRunAdmin
 from ledger.admin.rates import FxRateAdmin
 
-__all__ = ["AccountAdmin", "BalanceSnapshotAdmin", "FxRateAdmin", "JournalEntryAdmin", "PostingAdmin"]
+__all__ = [
+    "AccountAdmin",
+    "BalanceSnapshotAdmin",
+    "FxRateAdmin",
+    "JournalEntryAdmin",
+    "PayoutHoldAdmin",
+    "PayoutRunAdmin",
+    "PostingAdmin",
+]

@@ -6,6 +6,7 @@ from ledger.models.order import BookedOrder, OrderEvent, SplitRule
 from ledger.models.payout import Payout, PayoutClaim
 from ledger.models.period import ClosedPeriod
 from ledger.models.rate import FxRate
+from ledger.models.run import PayoutHold, PayoutItem, PayoutRun, PayoutRunEvent
 from ledger.models.seal import Seal
 
 __all__ = [
@@ -18,6 +19,10 @@ __all__ = [
     "OrderEvent",
     "Payout",
     "PayoutClaim",
+    "PayoutHold",
+    "PayoutItem",
+    "PayoutRun",
+    "PayoutRunEvent",
     "Posting",
     "Seal",
     "SplitRule",

@@ -31,6 +31,7 @@ from ledger.selectors.orders import (
     event_effect,
     order_standing,
 )
+from ledger.selectors.payable import Payable, RunTerms, payables, unsettled_lines
 from ledger.selectors.proofs import Proof, proofs, register
 from ledger.selectors.rates import Converted, RateTable, RateUsed, convert, converted_at, rate_on, rate_table
 from ledger.selectors.rules import BookRule, book_rule, rules_by_digest
@@ -48,11 +49,13 @@ __all__ = [
     "OrderKey",
     "OrderStanding",
     "PartyBalance",
+    "Payable",
     "PostingRow",
     "Proof",
     "RateTable",
     "RateUsed",
     "Release",
+    "RunTerms",
     "account_balances",
     "balance_of",
     "book_rule",
@@ -69,6 +72,7 @@ __all__ = [
     "order_standing",
     "parties_seen",
     "party_balances",
+    "payables",
     "proofs",
     "rate_on",
     "rate_table",
@@ -76,4 +80,5 @@ __all__ = [
     "releases",
     "rules_by_digest",
     "trial_balance",
+    "unsettled_lines",
 ]

@@ -3,14 +3,31 @@
 from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry, PostingDraft
+from ledger.services.holds import hold_lift, hold_place
 from ledger.services.orders import BookedEvent, OrderEventDraft, order_event_book, order_events_book
 from ledger.services.parties import GuaranteeResult, adjustment_book, advance_book, guarantee_book, pool_book
 from ledger.services.payouts import BookedPayout, PayoutTerms, payout_arrived, payout_book, payout_failed
 from ledger.services.rates import NewRate, rate_set, rates_record
+from ledger.services.run_booking import item_arrived, item_failed, run_arrived, run_book, runs_book
+from ledger.services.runs import (
+    Approval,
+    items_exclude,
+    items_include,
+    leaves,
+    run_approve,
+    run_cancel,
+    run_note,
+    run_prepare,
+    run_refresh,
+    run_send_back,
+    run_submit,
+    terms_of,
+)
 from ledger.services.sales import BookedSale, SaleDraft, sales_book
 from ledger.services.snapshots import snapshot_take
 
 __all__ = [
+    "Approval",
     "BookedEvent",
     "BookedPayout",
     "BookedSale",
@@ -27,6 +44,13 @@ __all__ = [
     "advance_book",
     "entries_post",
     "guarantee_book",
+    "hold_lift",
+    "hold_place",
+    "item_arrived",
+    "item_failed",
+    "items_exclude",
+    "items_include",
+    "leaves",
     "order_event_book",
     "order_events_book",
     "payout_arrived",
@@ -35,6 +59,17 @@ __all__ = [
     "pool_book",
     "rate_set",
     "rates_record",
+    "run_approve",
+    "run_arrived",
+    "run_book",
+    "run_cancel",
+    "run_note",
+    "run_prepare",
+    "run_refresh",
+    "run_send_back",
+    "run_submit",
+    "runs_book",
     "sales_book",
     "snapshot_take",
+    "terms_of",
 ]

@@ -132,6 +132,11 @@ def money_way() -> dict[str, Any]:
             {"label": _("Transfer fees"), "minor": 42_800, "note": _("borne by the payee"), "op": "minus"},
             {"label": _("Leaves the bank"), "minor": 21_386_952, "op": "equals", "result": True},
         ],
+        "approval_checks": [
+            {"ok": True, "words": _("Every amount is still available"), "minor": 22_019_963, "currency": CURRENCY},
+            {"bad": True, "words": _("Money at the processor and the bank does not cover it"), "minor": 1_200},
+            {"words": _("Nobody changed payout details lately")},
+        ],
         "reach": [
             {"when": _("18 Nov"), "title": _("Earned"), "state": "done"},
             {"when": _("25 Nov"), "title": money_text(6493, CURRENCY), "note": _("released"), "state": "now"},
