@@ -15,9 +15,10 @@ from courses.models import Order, OrderLine
 from ledger.models import JournalEntry, Posting
 from partners.models import EarningDecision
 from portal.demo import build
+from portal.demo.learning import _weights
 from portal.demo.people import make_cast
 from portal.demo.progress import Progress
-from portal.demo.simulate import Scale
+from portal.demo.simulate import Scale, simulate
 from tests import databases
 
 LAST_DAY = date(2026, 6, 30)
@@ -80,3 +81,11 @@ def test_the_demo_is_refused_where_it_was_not_asked_for(settings: Any) -> None:
     settings.DEMO = False
     with pytest.raises(CommandError, match="PORTAL_DEMO=1"):
         call_command("demo", stdout=io.StringIO())
+
+
+def test_a_school_may_have_fewer_courses_than_topics() -> None:
+    for courses, topics in ((1, 1), (3, 3), (9, 7)):
+        year = simulate(seed=1, last_day=LAST_DAY, scale=Scale(visitors=200, orders=30, learners=40, courses=courses))
+        assert (len(year.courses), len({course.topic for course in year.courses})) == (courses, topics)
+        assert {len(chances) for chances in _weights(year)} == {courses}, "every taste finds something"
+        assert len(_weights(year)) > int(max(year.taste))

@@ -20,7 +20,7 @@ from courses.services import (
     ratings_record,
 )
 from portal.demo.audience import chunks
-from portal.demo.catalogue import COMMENTS
+from portal.demo.catalogue import COMMENTS, TOPICS
 from portal.demo.progress import Progress
 from portal.demo.simulate import Year
 
@@ -53,7 +53,7 @@ def make_learning(
 def _weights(year: Year) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Chance of looking at each course, by taste."""
     tables = []
-    for taste in range(max(course.topic for course in year.courses) + 1):
+    for taste in range(len(TOPICS)):
         row = np.array([course.appeal * (7.0 if course.topic == taste else 1.0) for course in year.courses])
         tables.append(row / row.sum())
     return tables

@@ -113,7 +113,11 @@ def _shares(weights: Sequence[float]) -> np.ndarray[Any, Any]:
 
 
 def _courses(rng: np.random.Generator, scale: Scale) -> list[DemoCourse]:
-    titles = [(topic, pair) for topic in range(len(TOPICS)) for pair in TOPICS[topic].courses][: scale.courses]
+    # A smaller school teaches some of every topic: the first of each, then the second of each.
+    places = sorted((rank, topic) for topic, of in enumerate(TOPICS) for rank in range(len(of.courses)))[
+        : scale.courses
+    ]
+    titles = [(topic, TOPICS[topic].courses[rank]) for topic, rank in sorted((t, r) for r, t in places)]
     # Each creator teaches near one topic; the first few are the stars.
     home = rng.permutation(np.arange(len(CREATORS)) % len(TOPICS))
     courses = []
