@@ -21,3 +21,7 @@ class MissingRateError(ReportRefusedError):
             % {"base": base, "quote": quote, "day": date_format(day, "SHORT_DATE_FORMAT")}
         )
         self.params = {"base": base, "quote": quote, "day": day.isoformat()}
+
+
+class RuleRefusedError(Exception):
+    """A channel rule that cannot be; the message says why."""

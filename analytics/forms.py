@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.choices import ReportModel
 from analytics.errors import ReportRefusedError
-from analytics.models import Campaign, ReportRun, Spend
+from analytics.models import Campaign, ChannelRule, ReportRun, Spend
 from analytics.services.reports import report_check
 from ledger.money import MoneyError, decimal_from_minor, exponent, minor_from_decimal
 
@@ -124,3 +124,30 @@ class ReportRunForm(forms.ModelForm):  # type: ignore[type-arg]
             except ReportRefusedError as error:
                 raise forms.ValidationError(str(error)) from error
         return values
+
+
+class ChannelRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A rule for arrivals; what the verb would refuse is said here."""
+
+    class Meta:
+        model = ChannelRule
+        fields = ("position", "channel", "click_id", "utm_source", "utm_medium", "referrer", "is_active")
+
+    def clean(self) -> dict[str, Any]:
+        """At least one mark."""
+        values: dict[str, Any] = super().clean() or {}
+        if not any(values.get(name) for name in ("click_id", "utm_source", "utm_medium", "referrer")):
+            raise forms.ValidationError(_("A rule needs at least one mark: a click id, a UTM tag or a referrer."))
+        return values
+
+
+class ArrivalForm(forms.Form):
+    """An arrival to try the rules on."""
+
+    landing = forms.CharField(
+        required=False,
+        max_length=2000,
+        label=_("Landing page"),
+        help_text=_("With its query, such as /courses/python/?utm_source=reef&utm_medium=email."),
+    )
+    referrer = forms.CharField(required=False, max_length=2000, label=_("Page before"), help_text=_("Empty: none."))

@@ -21,17 +21,20 @@ class ArrivalRule:
     utm: tuple[str, str] | None = None
     click_ids: tuple[str, ...] = ()
     referrer: str = ""
+    number: int = 0
+    """Of a rule of the installation: its primary key. 0: one of `KIND_RULES`."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """What a landing page and its referrer say: the channel's code and the marks it was read from."""
+    """What a landing page and its referrer say: the channel's code, the marks it was read from, the rule they met."""
 
     channel: str
     utm: dict[str, str] = field(default_factory=dict)
     click_id: str = ""
     campaign_id: str = ""
     referrer_host: str = ""
+    rule: ArrivalRule | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,15 @@ def classify(*, landing: str, referrer: str, channels: ChannelMap) -> Arrival:
     utm = {key: query[key] for key in UTM_KEYS if query.get(key)}
     click_key = next((key for key in CLICK_IDS if key in query), "")
     host = "" if _is_own(referrer, channels.own) else host_of(referrer)
+    rule = _by_click_id(query, channels) or _by_utm(utm, channels) or _by_referrer(host, channels)
+    otherwise = channels.referral if host else channels.direct
     return Arrival(
-        channel=_by_click_id(query, channels) or _by_utm(utm, channels) or _by_referrer(host, channels),
+        channel=rule.channel if rule else otherwise,
         utm=utm,
         click_id=f"{click_key}={query[click_key]}"[:200] if click_key else "",
         campaign_id=query.get("campaignid", "") or query.get("utm_id", ""),
         referrer_host=host,
+        rule=rule,
     )
 
 
@@ -86,31 +92,28 @@ def _is_own(referrer: str, own: Sequence[str]) -> bool:
     return any(referrer.lower().startswith(prefix.lower()) for prefix in own)
 
 
-def _by_click_id(query: dict[str, str], channels: ChannelMap) -> str:
-    for rule in channels.rules:
-        if any(key in query for key in rule.click_ids):
-            return rule.channel
-    return ""
+def _by_click_id(query: dict[str, str], channels: ChannelMap) -> ArrivalRule | None:
+    return next((rule for rule in channels.rules if any(key in query for key in rule.click_ids)), None)
 
 
-def _by_utm(utm: dict[str, str], channels: ChannelMap) -> str:
+def _by_utm(utm: dict[str, str], channels: ChannelMap) -> ArrivalRule | None:
     source, medium = utm.get("utm_source", "").lower(), utm.get("utm_medium", "").lower()
     if not source and not medium:
-        return ""
+        return None
     for rule in channels.rules:
         if rule.utm and rule.utm[0].lower() in ("", source) and rule.utm[1].lower() in ("", medium):
-            return rule.channel
-    return ""
+            return rule
+    return None
 
 
-def _by_referrer(host: str, channels: ChannelMap) -> str:
+def _by_referrer(host: str, channels: ChannelMap) -> ArrivalRule | None:
     if not host:
-        return channels.direct
+        return None
     labels = f".{host}."
     for rule in channels.rules:
         if rule.referrer and f".{rule.referrer.lower().strip('.')}." in labels:
-            return rule.channel
-    return channels.referral
+            return rule
+    return None
 
 
 KIND_RULES: tuple[ArrivalRule, ...] = (

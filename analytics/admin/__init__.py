@@ -1,7 +1,16 @@
 """The desk for evidence: who came how, what it led to, what it cost, what reports say."""
 
+from analytics.admin.arrivals import ChannelRuleAdmin
 from analytics.admin.evidence import ConversionAdmin, TouchpointAdmin, VisitorAdmin
 from analytics.admin.reports import ReportRunAdmin
 from analytics.admin.spending import CampaignAdmin, SpendAdmin
 
-__all__ = ["CampaignAdmin", "ConversionAdmin", "ReportRunAdmin", "SpendAdmin", "TouchpointAdmin", "VisitorAdmin"]
+__all__ = [
+    "CampaignAdmin",
+    "ChannelRuleAdmin",
+    "ConversionAdmin",
+    "ReportRunAdmin",
+    "SpendAdmin",
+    "TouchpointAdmin",
+    "VisitorAdmin",
+]

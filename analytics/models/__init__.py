@@ -2,12 +2,14 @@
 
 from analytics.models.conversion import Conversion, Credit
 from analytics.models.report import ChannelReportRow, ReportRun
+from analytics.models.rule import ChannelRule
 from analytics.models.spend import Campaign, Spend
 from analytics.models.touchpoint import Touchpoint, Visitor
 
 __all__ = [
     "Campaign",
     "ChannelReportRow",
+    "ChannelRule",
     "Conversion",
     "Credit",
     "ReportRun",

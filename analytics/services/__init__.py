@@ -8,6 +8,7 @@ from analytics.services.campaigns import (
     spend_correct,
     spend_record,
 )
+from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
 from analytics.services.visits import (
@@ -25,8 +26,11 @@ __all__ = [
     "NewTouch",
     "NewVisitor",
     "SignUp",
+    "arrival_explained",
     "campaign_change",
     "campaigns_record",
+    "channel_rule_delete",
+    "channel_rule_write",
     "orders_settle",
     "partitions_ensure",
     "report_request",

@@ -6,11 +6,11 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from analytics.rules import KIND_RULES, ChannelMap, classify, host_of
+from analytics.rules import classify, host_of
+from analytics.services.channel_rules import channel_map, own_addresses
 from analytics.services.visits import NewTouch, touchpoints_record
 from partners.choices import ChannelKind
 from partners.models import Channel, TrackingLink
@@ -58,9 +58,7 @@ def arrival_record(
 
     A page opened from a page of ours is no arrival. Returns whether a touch was stored.
     """
-    page = urlsplit(landing)
-    own = [f"{settings.BASE_URL}/", f"{page.scheme}://{page.netloc}/"]
-    arrival = classify(landing=landing, referrer=referrer, channels=ChannelMap(rules=KIND_RULES, own=own))
+    arrival = classify(landing=landing, referrer=referrer, channels=channel_map(own=own_addresses(landing)))
     if arrival.channel == ChannelKind.DIRECT and (returning or referrer):
         return False
     touchpoints_record(
@@ -68,7 +66,7 @@ def arrival_record(
             NewTouch(
                 visitor_key=visitor_key,
                 channel_id=_channel(arrival.channel),
-                landing=page.path,
+                landing=urlsplit(landing).path,
                 referrer_host=arrival.referrer_host,
                 utm=arrival.utm,
                 click_id=arrival.click_id,
@@ -81,7 +79,9 @@ def arrival_record(
 
 
 def _channel(kind: str) -> int:
-    """The platform's own channel of a kind; made when the first visitor comes that way."""
+    """The channel that a rule names by "#" and its key, else the platform's own of a kind, made when first used."""
+    if kind.startswith("#"):
+        return int(kind[1:])
     key = f"analytics.channel.{kind}"
     found: int | None = cache.get(key)
     if found is None:

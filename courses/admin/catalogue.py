@@ -252,7 +252,13 @@ class LessonLines(StackedInline):
     model = Lesson
     extra = 0
     verbose_name_plural = _("lessons")
-    fields = (("title", "title_zh"), ("kind", "duration_seconds", "is_preview"), ("body", "body_zh"), "position")
+    fields = (
+        ("title", "title_zh"),
+        ("kind", "duration_seconds", "is_preview"),
+        "video",
+        ("body", "body_zh"),
+        "position",
+    )
     ordering_field = "position"
     hide_ordering_field = True
     collapsible = True

@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -128,6 +129,10 @@ class CourseCreator(models.Model):
         return f"{self.course}: {self.party}"
 
 
+VIDEO = r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[^\s;,'\"<>]*\.(mp4|webm)(\?[^\s;,'\"<>]*)?$"
+"""A file's address, and nothing in it that a content security policy or a page would take for more."""
+
+
 class Section(models.Model):
     """A chapter of a course."""
 
@@ -158,6 +163,15 @@ class Lesson(models.Model):
     title_zh = models.CharField(_("title in Chinese"), max_length=200, blank=True)
     kind = models.CharField(_("kind"), max_length=10, choices=LessonKind.choices, default=LessonKind.VIDEO)
     duration_seconds = models.PositiveIntegerField(_("duration in seconds"), default=0)
+    video = models.CharField(
+        _("video"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(VIDEO, _("An https address of a video file that ends in .mp4 or .webm."))],
+        help_text=_("An https address of a video file that ends in .mp4 or .webm; it is shown above the text."),
+    )
     body = models.TextField(_("text"), blank=True)
     body_zh = models.TextField(_("text in Chinese"), blank=True)
     is_preview = models.BooleanField(_("free preview"), default=False)
@@ -167,6 +181,11 @@ class Lesson(models.Model):
         verbose_name = _("lesson")
         verbose_name_plural = _("lessons")
         ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(video="") | models.Q(video__regex=VIDEO), name="courses_lesson_video"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.local_title

@@ -25,12 +25,13 @@ WHERE courses_course.id = found.id AND courses_course.search IS DISTINCT FROM fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLesson:
-    """A lesson to make; duration in seconds."""
+    """A lesson to make; duration in seconds, `video` the https address of an mp4 or webm file."""
 
     title: str
     title_zh: str = ""
     kind: str = LessonKind.VIDEO
     duration_seconds: int = 0
+    video: str = ""
     body: str = ""
     body_zh: str = ""
     is_preview: bool = False
@@ -219,6 +220,7 @@ def _lesson(section: Section, new: NewLesson, position: int) -> Lesson:
         title_zh=new.title_zh,
         kind=new.kind,
         duration_seconds=new.duration_seconds,
+        video=new.video,
         body=new.body,
         body_zh=new.body_zh,
         is_preview=new.is_preview,

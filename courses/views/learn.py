@@ -1,5 +1,7 @@
 """Learning: the learner's home, lessons, progress, ratings, favourites."""
 
+from urllib.parse import urlsplit
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -56,7 +58,12 @@ def lesson(request: HttpRequest, slug: str, lesson_id: int) -> HttpResponse:
         "own_rating": rated,
         "rating_form": rating_form(rated) if page.enrolment else None,
     }
-    return shop(request, "courses/lesson.html", context, place="learn")
+    response = shop(request, "courses/lesson.html", context, place="learn")
+    if page.lesson.video:
+        # The page may play from the one place where its video lies, and no other page may.
+        place = urlsplit(page.lesson.video)
+        response._csp_update = {"media-src": [f"https://{place.netloc}"]}  # type: ignore[attr-defined]
+    return response
 
 
 @require_POST

@@ -80,6 +80,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "analytics.touchpoint": {_M: V, _K: V},
     "analytics.conversion": {_M: V, _F: V, _K: V},
     "analytics.credit": {_M: V, _F: V, _K: V},
+    "analytics.channelrule": {_M: ALL, _K: ALL},
     "analytics.campaign": {_M: V, _F: V, _K: W},
     "analytics.spend": {_M: V, _F: V, _K: W},
     "analytics.reportrun": {_M: ("view", "add"), _F: ("view", "add"), _K: ("view", "add")},

@@ -52,6 +52,7 @@ ROOMS = (
         _("Reach"),
         (
             ("partners", "channel", "hub"),
+            ("analytics", "channelrule", "alt_route"),
             ("analytics", "campaign", "campaign"),
             ("analytics", "spend", "price_change"),
             ("analytics", "reportrun", "monitoring"),

@@ -4,12 +4,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.cache import cache
 from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
 
-from analytics.models import Touchpoint, Visitor
+from accounts.scope import all_rows
+from analytics.errors import RuleRefusedError
+from analytics.models import ChannelRule, Touchpoint, Visitor
 from analytics.rules import KIND_RULES, ArrivalRule, ChannelMap, classify
+from analytics.services import arrival_explained, channel_rule_write
 from analytics.services.arrivals import is_robot
+from analytics.services.channel_rules import CACHE_KEY
 from courses.models import Order
 from ledger.models import JournalEntry
 from partners.services import link_create
@@ -240,3 +245,70 @@ def test_the_link_of_the_journey_is_what_settlement_sees() -> None:
     course()
     (touch,) = touches_before(user_ids=[], visitor_keys=[key], since=NOON, until=NOON)
     assert (touch.owner_id, touch.visitor_key, touch.user_id) == (reef.pk, key, None)
+
+
+class TestRulesOfTheInstallation:
+    """Marketers name channels by rules of their own, which come before the built-in ones."""
+
+    def test_a_rule_names_the_channel_of_the_next_arrival(self, everything: None, client: Client) -> None:
+        podcast = evidence.channel("podcast", kind="video")
+        channel_rule_write(rule=ChannelRule(channel_id=podcast, utm_source=" Reef-FM "))
+        client.get("/?utm_source=reef-fm&utm_medium=email", headers={"user-agent": BROWSER})
+        assert Touchpoint.objects.get().channel_id == podcast
+
+    def test_click_ids_come_first_and_lower_positions_before_higher_ones(self, everything: None) -> None:
+        one, two, three = (evidence.channel(code) for code in ("one", "two", "three"))
+        channel_rule_write(rule=ChannelRule(channel_id=one, utm_medium="paid", position=2))
+        channel_rule_write(rule=ChannelRule(channel_id=two, utm_source="reef", position=1))
+        channel_rule_write(rule=ChannelRule(channel_id=three, click_id="reefid=", position=9))
+        assert explained("/?utm_source=reef&utm_medium=paid") == two
+        assert explained("/?utm_source=reef&reefid=1") == three
+        assert explained("/?utm_source=other&utm_medium=paid") == one
+
+    def test_a_rule_that_does_not_count_or_is_gone_names_nothing(self, everything: None) -> None:
+        rule = channel_rule_write(rule=ChannelRule(channel_id=evidence.channel("one"), referrer="News.Example"))
+        assert explained("/", "https://www.news.example/a") == rule.channel_id
+        rule.is_active = False
+        channel_rule_write(rule=rule)
+        cache.delete(CACHE_KEY)
+        assert arrival_explained(landing="/", referrer="https://www.news.example/a").kind == "referral"
+
+    @pytest.mark.parametrize(
+        "marks", [{}, {"click_id": "a b"}, {"referrer": "https://x.example/"}, {"utm_source": "SAME"}]
+    )
+    def test_a_rule_that_cannot_be_is_refused(self, everything: None, marks: dict[str, str]) -> None:
+        channel = evidence.channel("one")
+        channel_rule_write(rule=ChannelRule(channel_id=channel, utm_source="same"))
+        with pytest.raises(RuleRefusedError):
+            channel_rule_write(rule=ChannelRule(channel_id=channel, **marks))
+
+    def test_marketers_write_rules_at_the_desk_and_try_them(self, cast: Cast) -> None:
+        with all_rows():
+            channel = evidence.channel("podcast")
+        marketer, form = (
+            cast.client_of(cast.marco),
+            {"channel": channel, "utm_source": "reef", "position": 0, "is_active": "on"},
+        )
+        assert marketer.post("/admin/analytics/channelrule/add/", form).status_code == 302
+        assert cast.client_of(cast.finn).post("/admin/analytics/channelrule/add/", form).status_code == 403
+        cache.delete(CACHE_KEY)
+        told = marketer.get("/admin/analytics/channelrule/answer/", {"landing": "/?utm_source=REEF"}).content.decode()
+        assert "your rule utm_source=reef" in told
+        page = marketer.get("/admin/analytics/channelrule/try/", {"referrer": "https://www.google.com/"})
+        assert "a built-in rule · @google" in page.content.decode()
+        assert (
+            "no rule knows odd.example"
+            in marketer.get(
+                "/admin/analytics/channelrule/answer/", {"referrer": "https://odd.example/"}
+            ).content.decode()
+        )
+        wrong = marketer.post("/admin/analytics/channelrule/add/", {"channel": channel, "position": 0})
+        assert "at least one mark" in wrong.content.decode()
+
+
+def explained(landing: str, referrer: str = "") -> int:
+    """The channel that the rules would name, asked afresh."""
+    cache.delete(CACHE_KEY)
+    found = arrival_explained(landing=landing, referrer=referrer).channel
+    assert found is not None
+    return found.pk

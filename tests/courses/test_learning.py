@@ -1,10 +1,14 @@
 """Lessons open for those who may; progress only moves forward; only learners rate."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.test import Client
 
 from courses.choices import EventKind
 from courses.errors import BadRatingError, LessonClosedError, NotEnrolledError
@@ -59,6 +63,37 @@ def test_an_enrolled_learner_and_staff_open_every_lesson() -> None:
         assert lesson_open(lesson_id=lesson.pk, user=reader) is not None
         assert lesson_open(lesson_id=lesson.pk, user=staff) is None
     assert LessonProgress.objects.count() == 3
+
+
+def test_a_lessons_video_plays_on_its_page_alone(client: Client) -> None:
+    one = course()
+    lesson = lessons_of(one)[0]
+    assert "media-src" not in client.get(f"/learn/{one.slug}/{lesson.pk}/")["Content-Security-Policy"]
+    lesson.video = "https://media.example/lessons/1.mp4?token=a"
+    lesson.full_clean()
+    lesson.save()
+    answer = client.get(f"/learn/{one.slug}/{lesson.pk}/")
+    assert 'src="https://media.example/lessons/1.mp4?token=a"' in answer.content.decode()
+    policy = answer["Content-Security-Policy"]
+    assert re.search(r"media-src https://media\.example(;|$)", policy), policy
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        "http://media.example/1.mp4",
+        "javascript:alert(1)//.mp4",
+        "https://a;script-src *.example/1.mp4",
+        "https://a.example/1.exe",
+    ],
+)
+def test_a_video_is_an_https_file_in_form_and_database(video: str) -> None:
+    lesson = lessons_of(course())[0]
+    lesson.video = video
+    with pytest.raises(ValidationError):
+        lesson.full_clean()
+    with pytest.raises(IntegrityError):
+        lesson.save()
 
 
 def test_a_retired_course_stays_open_for_its_learners_only() -> None:

@@ -148,6 +148,12 @@ ROWS: dict[str, Row] = {
     "admin:courses_order_void": Row(
         "/admin/courses/order/{sale}/void/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
     ),
+    "admin:analytics_channelrule_try_out": Row(
+        "/admin/analytics/channelrule/try/?landing=/", get=f"{OUT}, mku 200, 403", post=f"{OUT}, mku 200, 403"
+    ),
+    "admin:analytics_channelrule_answer": Row(
+        "/admin/analytics/channelrule/answer/?landing=/", get=f"{OUT}, mku 200, 403", post=f"{OUT}, mku 200, 403"
+    ),
     "admin:accounts_importbatch_reverse_import": Row(
         "/admin/accounts/importbatch/1/reverse/", get=f"{OUT}, 403", post=f"{OUT}, 403"
     ),
@@ -204,6 +210,7 @@ EMPTY_DESKS = frozenset(
         "accounts.consent",
         "accounts.importbatch",
         "accounts.importedrow",
+        "analytics.channelrule",
         "django_celery_beat.periodictask",
         "ledger.balancesnapshot",
         "mfa.authenticator",
