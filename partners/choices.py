@@ -63,6 +63,29 @@ class VersionState(models.TextChoices):
     IN_FORCE = "in_force", _("In force")
     SUPERSEDED = "superseded", _("Superseded")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+    DECLINED = "declined", _("Declined")
+
+
+class MeterPeriod(models.TextChoices):
+    """Over which time the volume is counted that tiers are held against; by the calendar of the house."""
+
+    EVER = "ever", _("Since the agreement began")
+    YEAR = "year", _("In the calendar year")
+    MONTH = "month", _("In the calendar month")
+
+
+class MeterKind(models.TextChoices):
+    """What a counter of an agreement counts."""
+
+    VOLUME = "volume", _("Volume")
+    CAP = "cap", _("Earned by bringing learners")
+
+
+class CapPeriod(models.TextChoices):
+    """What a cap holds for."""
+
+    ORDER = "order", _("One order")
+    MONTH = "month", _("One calendar month")
 
 
 class Precedence(models.TextChoices):
@@ -103,6 +126,7 @@ class DecisionReason(models.TextChoices):
     NOT_IN_FORCE = "not_in_force", _("No agreement was in force")
     NOT_A_MEMBER = "not_a_member", _("Not an active member of the programme")
     NOTHING_LEFT = "nothing_left", _("Nothing was left to share")
+    CAP_REACHED = "cap_reached", _("The agreement's cap was reached")
     NO_CREDIT = "no_credit", _("The paying model gave no credit")
     NO_SHARE = "no_share", _("The agreement gives channels no share")
     DISCOUNT_BORNE = "discount_borne", _("A discount that you bear took it up")

@@ -16,7 +16,7 @@ from accounts.admin.base import Desk, Lines, ReadingDesk, clerk
 from ledger.admin.words import moment
 from partners import services
 from partners.choices import VersionState
-from partners.forms import AgreementForm
+from partners.forms.versions import AgreementForm
 from partners.models import Acceptance, Agreement, AgreementParty, AgreementVersion
 
 TONES = {

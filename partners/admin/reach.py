@@ -15,9 +15,9 @@ from unfold.decorators import display
 from accounts.admin.base import Desk, clerk
 from ledger.admin.words import amount
 from partners import services
-from partners.forms import ChannelForm, CouponForm, TrackingLinkForm
+from partners.forms.reach import ChannelForm, CouponForm, TrackingLinkForm
 from partners.models import Channel, Coupon, TrackingLink
-from partners.selectors.wording import percent
+from partners.selectors.phrases import percent
 
 ON = {"on": "success", "off": ""}
 

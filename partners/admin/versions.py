@@ -24,7 +24,7 @@ from partners import services
 from partners.admin.agreements import TONES, version_link
 from partners.choices import VersionState
 from partners.errors import PartnersError
-from partners.forms import VersionForm, version_initial
+from partners.forms.versions import VersionForm, version_initial
 from partners.models import AgreementVersion
 from partners.selectors import version_before, version_changes, version_clauses, version_consents
 

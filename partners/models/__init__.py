@@ -2,20 +2,26 @@
 
 from partners.models.agreement import Acceptance, Agreement, AgreementParty, AgreementVersion
 from partners.models.channel import Channel, Coupon, CouponRedemption, TrackingLink
+from partners.models.consent import BoundOrder, Decline, Leave
 from partners.models.earning import EarningDecision
 from partners.models.membership import Creator, Membership, Partner
+from partners.models.meter import Meter
 
 __all__ = [
     "Acceptance",
     "Agreement",
     "AgreementParty",
     "AgreementVersion",
+    "BoundOrder",
     "Channel",
     "Coupon",
     "CouponRedemption",
     "Creator",
+    "Decline",
     "EarningDecision",
+    "Leave",
     "Membership",
+    "Meter",
     "Partner",
     "TrackingLink",
 ]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
 from accounts.models import Party, User
-from partners.choices import PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
 
 
 @tracked()
@@ -82,6 +82,23 @@ class AgreementVersion(models.Model):
     )
     window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
     hold_days = models.PositiveSmallIntegerField(_("holding period in days"), default=7)
+    reserve_days = models.PositiveSmallIntegerField(
+        _("reserve in days"), default=90, db_default=90, help_text=_("Days after the order when a reserve is released.")
+    )
+    caps = models.JSONField(
+        _("caps"),
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        blank=True,
+        help_text=_("The most that a partner earns by bringing learners, from one order or in one calendar month."),
+    )
+    meter = models.CharField(
+        _("volume for tiers"),
+        max_length=5,
+        choices=MeterPeriod.choices,
+        default=MeterPeriod.EVER,
+        db_default=MeterPeriod.EVER,
+    )
     effective = DateTimeRangeField(_("in force"), help_text=_("From inclusive, until exclusive."))
     note = models.CharField(_("why"), max_length=300, blank=True)
     text = models.TextField(_("text"), blank=True, help_text=_("Written from the rule when the version is proposed."))
@@ -94,6 +111,9 @@ class AgreementVersion(models.Model):
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approved by")
     )
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+    in_force_at = models.DateTimeField(
+        _("known since"), null=True, blank=True, help_text=_("When it was put in force, whatever its range says.")
+    )
 
     class Meta:
         verbose_name = _("version of an agreement")
@@ -113,6 +133,11 @@ class AgreementVersion(models.Model):
                 condition=~models.Q(state__in=["in_force", "superseded"])
                 | models.Q(approved_by__isnull=False, created_by__isnull=False),
                 name="partners_version_persons_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["in_force", "superseded"], in_force_at__isnull=False)
+                | ~models.Q(state__in=["in_force", "superseded"]) & models.Q(in_force_at=None),
+                name="partners_version_known_since",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["draft", "withdrawn"]) | ~models.Q(text_hash=""),

@@ -15,8 +15,8 @@ class EarningDecision(models.Model):
     """One decision for one party on one order line, with the facts a partner may read. Append-only.
 
     `amount_minor` equals the party's postings of the line in the entry. What happens to the sale afterwards (a refund,
-    a dispute, a correction ...) adds a row with one of the reasons EFFECTS and the difference. List price, discount,
-    tax and paid are the line's, in minor units.
+    a dispute, a correction ...) adds a row with one of the reasons EFFECTS and the difference. `capped_minor` is what a
+    cap of the agreement kept from it. List price, discount, tax and paid are the line's, in minor units.
     """
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
@@ -43,6 +43,7 @@ class EarningDecision(models.Model):
     discount_minor = models.BigIntegerField(_("discount in minor units"), default=0)
     tax_minor = models.BigIntegerField(_("tax in minor units"), default=0)
     paid_minor = models.BigIntegerField(_("paid by the learner in minor units"))
+    capped_minor = models.BigIntegerField(_("kept by a cap, in minor units"), default=0, db_default=0)
     credit_ppm = models.PositiveIntegerField(_("credit in ppm"), null=True, blank=True)
     order_code = models.CharField(_("order"), max_length=32)
     item_kind = models.CharField(_("item"), max_length=32, default="course")

@@ -1,6 +1,14 @@
 """Reads of the partner programme."""
 
 from partners.selectors.agreements import agreements_of
+from partners.selectors.changes import (
+    ClauseChange,
+    RuleChange,
+    rule_changes,
+    version_changes,
+    version_clauses,
+)
+from partners.selectors.corrections import CorrectionEffect, correction_effect
 from partners.selectors.earnings import (
     TABS,
     EarningLine,
@@ -18,11 +26,10 @@ from partners.selectors.earnings import (
 from partners.selectors.explained import Explained, earning_explained
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
 from partners.selectors.versions import (
-    ClauseChange,
     Consent,
+    open_leaves,
+    terms_as_known,
     version_before,
-    version_changes,
-    version_clauses,
     version_consents,
 )
 from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
@@ -31,15 +38,18 @@ __all__ = [
     "TABS",
     "ClauseChange",
     "Consent",
+    "CorrectionEffect",
     "EarningLine",
     "EarningPage",
     "EarningsOf",
     "Explained",
     "Part",
+    "RuleChange",
     "Slice",
     "Terms",
     "Waterfall",
     "agreements_of",
+    "correction_effect",
     "earned_minor",
     "earning_by_channel",
     "earning_by_course",
@@ -51,7 +61,10 @@ __all__ = [
     "earning_rows",
     "earning_waterfall",
     "in_force_at",
+    "open_leaves",
     "paying_terms",
+    "rule_changes",
+    "terms_as_known",
     "version_before",
     "version_changes",
     "version_clauses",

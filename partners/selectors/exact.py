@@ -1,7 +1,7 @@
 """Exact figures as plain text, the same in every language: what a step computed before it was rounded."""
 
 from ledger.money import decimal_from_minor, exponent
-from partners.selectors.wording import percent
+from partners.selectors.phrases import percent
 
 DIGITS = 4
 """How many digits after the last minor unit are written before an ellipsis."""

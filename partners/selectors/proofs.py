@@ -1,6 +1,7 @@
 """What the programme proves over all of history, beside the ledger's own proofs."""
 
 from ledger.selectors import Proof, register
+from partners.selectors.meters import COUNTED
 
 register(
     Proof(
@@ -75,5 +76,25 @@ register(
             ON d.entry_id = p.entry_id AND d.source_id = p.line AND d.party_id = p.party_id
         WHERE coalesce(d.amount_minor, 0) <> coalesce(p.amount, 0)
         """,
+    )
+)
+register(
+    Proof(
+        "I9-meters",
+        "Every counter behind tiers and caps equals what the entries of its agreement's sales add up to",
+        f"""
+        WITH wanted AS (SELECT DISTINCT agreement_id AS id FROM partners_meter), {COUNTED}
+        SELECT 'agreement ' || coalesce(m.agreement_id, c.agreement_id) || ', ' || coalesce(m.kind, c.kind) || ' per '
+                || coalesce(m.per, c.per) || ' from ' || coalesce(m.period, c.period),
+            coalesce(m.amount, 0) || ' counted, ' || coalesce(c.amount, 0) || ' ' || coalesce(m.currency, c.currency)
+                || ' sold or earned'
+        FROM partners_meter m
+        FULL JOIN (
+            SELECT * FROM counted WHERE (agreement_id, kind, per) IN (
+                SELECT agreement_id, kind, per FROM partners_meter)
+        ) c ON c.agreement_id = m.agreement_id AND c.kind = m.kind AND c.currency = m.currency AND c.per = m.per
+            AND c.period = m.period AND coalesce(c.party_id, 0) = coalesce(m.party_id, 0)
+        WHERE coalesce(m.amount, 0) <> coalesce(c.amount, 0)
+        """,  # noqa: S608 - only constants are put in
     )
 )

@@ -7,7 +7,8 @@ from typing import Any
 from ledger.splits.accounts import CHANNEL, CLEARING, GROUP_PREFIX, PROCESSOR_FEES, TAX
 from ledger.splits.sale import Detail
 from partners.selectors import exact
-from partners.selectors.wording import Wording, percent
+from partners.selectors.phrases import percent
+from partners.selectors.wording import Wording
 
 YOU, PLATFORM, PARTNER, CO_CREATOR, OTHERS = "you", "platform", "partner", "co_creator", "others"
 
@@ -188,11 +189,17 @@ def _formula(row: Detail, steps: Sequence[Mapping[str, Any]], currency: str, sig
         if step["account"] != CHANNEL:
             return f"{whole_step} = {exact.exact(step['exact'], currency)}"
         part = next(
-            (p for p in step.get("channels", ()) if p["account"] == row.account and p["amount"] == row.amount), None
+            (
+                p
+                for p in step.get("channels", ())
+                if p["account"] == row.account and p["amount"] - p.get("capped", 0) == row.amount
+            ),
+            None,
         )
         if part is None or not (sight.names or sight.is_mine(row.account)):
             return whole_step
-        return f"{exact.credit(part['weight'])} × {exact.plain(_pool(step), currency)} ({whole_step})"
+        over = f" − {exact.plain(part['capped'], currency)}" if part.get("capped") else ""
+        return f"{exact.credit(part['weight'])} × {exact.plain(_pool(step), currency)} ({whole_step}){over}"
     if step["code"] == "tax" and "bp" in step:
         return f"{percent(step['bp'])}: {exact.exact(step['exact'], currency)}"
     return ""

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import Party
-from ledger.splits.accounts import REVENUE
+from accounts.scope import all_rows
+from ledger.splits.accounts import CHANNEL, REVENUE
 from ledger.splits.parse import parse_rule
-from ledger.splits.rule import final_parties
+from ledger.splits.rule import Rule, final_parties, rule_accounts
 from partners.choices import VersionKind, VersionState
-from partners.models import AgreementVersion
-from partners.selectors.wording import Names
+from partners.models import AgreementVersion, EarningDecision
+from partners.selectors.phrases import Names
 from partners.selectors.wording import Terms as WordingTerms
 
 VALID = (VersionState.IN_FORCE, VersionState.SUPERSEDED)
@@ -96,6 +97,33 @@ def rule_party_codes(rule: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(a.split(":")[1] for a in (*accounts, parsed.owner) if a.startswith("party:")))
 
 
+def pays_channels(rule: Rule) -> bool:
+    """Whether any step pays whoever brought the learner."""
+    return CHANNEL in rule_accounts(rule)
+
+
+def signatories(version: AgreementVersion) -> list[str]:
+    """Codes of the parties that must accept a version, each once: whom its rule names, and the owner.
+
+    A correction also takes from those who shared under the versions that its orders were settled under; they sign too.
+    """
+    codes = rule_party_codes(version.rule)
+    if version.kind == VersionKind.CORRECTION:
+        # A party reads its own decisions alone, yet who must sign is the same for all readers.
+        with all_rows():
+            settled = settled_versions(version)
+        codes += [code for row in settled for code in rule_party_codes(row.rule)]
+    return list(dict.fromkeys(codes))
+
+
+def settled_versions(correction: AgreementVersion) -> list[AgreementVersion]:
+    """The versions under which a correction's orders were settled. Call it where all rows are visible."""
+    decided = EarningDecision.objects.filter(
+        order_code__in=correction.orders.values("order_code"), version__agreement=correction.agreement_id
+    )
+    return list(AgreementVersion.objects.filter(pk__in=decided.values("version")).order_by("number"))
+
+
 def party_names(codes: Collection[str]) -> dict[str, Names]:
     """What parties are called, by code."""
     rows = Party.objects.filter(code__in=codes)
@@ -112,4 +140,15 @@ def wording_terms(version: AgreementVersion) -> WordingTerms:
         hold_days=version.hold_days,
         precedence=version.precedence,
         self_purchase=version.self_purchase,
+        reserve_days=version.reserve_days,
+        meter=version.meter,
+        caps=version.caps,
+        orders=tuple(bound_orders(version)),
     )
+
+
+def bound_orders(version: AgreementVersion) -> list[str]:
+    """Codes of the orders that a correction is about, in order; of no other kind."""
+    if version.kind != VersionKind.CORRECTION:
+        return []
+    return list(version.orders.order_by("order_code").values_list("order_code", flat=True))

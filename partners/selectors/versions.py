@@ -1,27 +1,14 @@
-"""A version as the desk reads it: its words, what changed, who has said yes."""
+"""A version as the desk reads it: what it follows, who has said yes or no, what was known when, who wants to leave."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.utils.translation import get_language
+from django.utils import timezone
 
 from accounts.models import Party
-from partners.choices import VersionKind
-from partners.models import Acceptance, AgreementVersion
-from partners.selectors.terms import VALID, party_names, rule_party_codes, wording_terms
-from partners.selectors.wording import WordedClause, worded
-
-SAME, CHANGED, ADDED, REMOVED = "same", "changed", "added", "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class ClauseChange:
-    """One clause beside the one of the same number in another version; texts in the reader's language."""
-
-    number: str
-    kind: str
-    before: str
-    after: str
+from partners.choices import VersionKind, VersionState
+from partners.models import Acceptance, Agreement, AgreementVersion, Leave
+from partners.selectors.terms import VALID, rule_party_codes, signatories
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +19,74 @@ class Consent:
     said: Acceptance | None
 
 
-def version_clauses(version: AgreementVersion) -> tuple[WordedClause, ...]:
-    """The clauses of a version, written from its rule."""
-    return worded(version.rule, wording_terms(version), party_names(rule_party_codes(version.rule))).clauses
-
-
 def version_before(version: AgreementVersion) -> AgreementVersion | None:
-    """The version that this one would follow, or followed: the last one that held before it began."""
+    """The version that this one would follow, or followed: the last one that held before it began.
+
+    For a correction: the one that its first order was settled under.
+    """
     others = AgreementVersion.objects.filter(
-        agreement=version.agreement_id,
-        kind=VersionKind.STANDARD,
-        state__in=VALID,
-        effective__startswith__lt=version.effective.lower,
-    )
-    return others.exclude(pk=version.pk).select_related("agreement__owner").order_by("-effective__startswith").first()
-
-
-def version_changes(version: AgreementVersion, before: AgreementVersion | None) -> list[ClauseChange]:
-    """Compare two versions clause by clause, by number; those that stayed the same are left out."""
-    if before is None:
-        return []
-    old, new = _by_number(version_clauses(before)), _by_number(version_clauses(version))
-    found = []
-    for number in [*new, *(number for number in old if number not in new)]:
-        was, now = old.get(number, ""), new.get(number, "")
-        kind = SAME if was == now else CHANGED if was and now else ADDED if now else REMOVED
-        found.append(ClauseChange(number, kind, was, now))
-    return [change for change in found if change.kind != SAME]
+        agreement=version.agreement_id, kind=VersionKind.STANDARD, state__in=VALID
+    ).exclude(pk=version.pk)
+    start = version.effective.lower
+    if version.kind == VersionKind.CORRECTION:
+        others = others.filter(effective__contains=start)
+    else:
+        others = others.filter(effective__startswith__lt=start)
+    return others.select_related("agreement__owner").order_by("-effective__startswith").first()
 
 
 def version_consents(version: AgreementVersion) -> list[Consent]:
-    """Every party that the version names, with its acceptance."""
-    codes = rule_party_codes(version.rule)
+    """Every party that must sign the version, with its acceptance."""
+    codes = signatories(version)
     parties = {party.code: party for party in Party.objects.filter(code__in=codes)}
     said = {row.party_id: row for row in version.acceptances.select_related("user")}
     return [Consent(parties[code], said.get(parties[code].pk)) for code in codes if code in parties]
 
 
-def _by_number(clauses: Sequence[WordedClause]) -> dict[str, str]:
-    chinese = (get_language() or "").startswith("zh")
-    return {clause.number: clause.zh if chinese else clause.en for clause in clauses}
+def terms_as_known(*, agreement: Agreement, at: datetime, known_on: datetime) -> AgreementVersion | None:
+    """Which version held for orders placed at `at`, as it was known at `known_on`; None where none was known then.
+
+    Versions that came in force after `known_on` are unknown to it, so that what they ended was open still.
+    """
+    return (
+        AgreementVersion.objects.filter(
+            agreement=agreement,
+            kind=VersionKind.STANDARD,
+            state__in=VALID,
+            in_force_at__lte=known_on,
+            effective__startswith__lte=at,
+        )
+        .select_related("agreement__owner")
+        .order_by("-effective__startswith")
+        .first()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeave:
+    """A wish to leave that no version in force has met yet; `overdue`: its day has come."""
+
+    leave: Leave
+    overdue: bool
+
+
+def open_leaves(*, at: datetime | None = None) -> list[OpenLeave]:
+    """Wishes to leave that still wait, the most urgent first; two queries. Call it where all rows are visible.
+
+    A wish is met once the version that holds last names the party no more, whichever version that is.
+    """
+    now = at or timezone.now()
+    rows = list(
+        Leave.objects.exclude(version__state__in=VALID)
+        .select_related("agreement", "party", "version")
+        .order_by("leaves_at", "pk")
+    )
+    held = AgreementVersion.objects.filter(
+        agreement__in={row.agreement_id for row in rows}, kind=VersionKind.STANDARD, state=VersionState.IN_FORCE
+    )
+    named = {version.agreement_id: rule_party_codes(version.rule) for version in held}
+    return [
+        OpenLeave(row, overdue=row.leaves_at <= now)
+        for row in rows
+        if row.party.code in named.get(row.agreement_id, ())
+    ]

@@ -15,26 +15,25 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 from django.conf import settings
 
-from ledger.splits.accounts import (
-    CHANNEL,
-    DISPUTE_FEES,
-    GROUP_PREFIX,
-    GUARANTEES,
-    PROCESSOR_FEES,
-    PROMOTIONS,
-    REVENUE,
-    TAX,
-)
+from ledger.splits.accounts import CHANNEL, GROUP_PREFIX
 from ledger.splits.describe import describe
 from ledger.splits.parse import parse_rule
-from partners.choices import PayingModel, Precedence, SelfPurchase
-
-
-class Names(NamedTuple):
-    """What something is called in English and in Chinese."""
-
-    en: str
-    zh: str
+from partners.choices import MeterPeriod
+from partners.selectors.phrases import (
+    BASE,
+    HOUSE,
+    METERS,
+    MODELS,
+    PRECEDENCE,
+    REFUNDS,
+    SELF_PURCHASE,
+    WHEN,
+    Names,
+    cap_words,
+    percent,
+    share,
+    upto,
+)
 
 
 class WordedClause(NamedTuple):
@@ -77,7 +76,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The fields of a version beside its rule."""
+    """The fields of a version beside its rule; `orders` are those that a correction is about."""
 
     title: Names
     paying_model: str
@@ -85,50 +84,10 @@ class Terms:
     hold_days: int
     precedence: str
     self_purchase: str
-
-
-MODELS: Mapping[str, Names] = {
-    PayingModel.FIRST_TOUCH: Names("first touch", "首次触达"),
-    PayingModel.LAST_TOUCH: Names("last touch", "末次触达"),
-    PayingModel.LINEAR: Names("linear", "线性平均"),
-    PayingModel.U_SHAPE: Names("U-shape (40% first, 40% last, the rest between)", "U 形（首末各 40%，其余均分）"),
-    PayingModel.TIME_DECAY: Names("time decay, half-life 7 days", "时间衰减（半衰期 7 天）"),
-    PayingModel.SHAPLEY: Names("Shapley value", "Shapley 值"),
-    PayingModel.MARKOV: Names("Markov chain", "马尔可夫链"),
-}
-
-_HOUSE: Mapping[str, Names] = {
-    REVENUE: Names("the platform", "平台"),
-    PROMOTIONS: Names("the platform's promotions", "平台推广费用"),
-    PROCESSOR_FEES: Names("payment processing", "支付通道"),
-    GUARANTEES: Names("the platform's guarantees", "平台保底费用"),
-    DISPUTE_FEES: Names("the platform's dispute fees", "平台争议费用"),
-    TAX: Names("tax", "税费"),
-    CHANNEL: Names("the partners who brought the learner", "带来学员的推广伙伴"),
-}
-
-_PRECEDENCE: Mapping[str, Names] = {
-    Precedence.COUPON: Names(
-        "Where a coupon of one partner meets the link of another, the coupon's owner is paid, never both.",
-        "优惠码与推广链接分属不同伙伴时，归优惠码所有者，绝不重复支付。",
-    ),
-    Precedence.LINK: Names(
-        "Where a coupon of one partner meets the link of another, the link's side is paid, never both.",
-        "优惠码与推广链接分属不同伙伴时，归推广链接一方，绝不重复支付。",
-    ),
-    Precedence.LATEST: Names(
-        "Where a coupon of one partner meets the link of another, whichever came last is paid, never both.",
-        "优惠码与推广链接分属不同伙伴时，以最后发生者为准，绝不重复支付。",
-    ),
-}
-
-_SELF_PURCHASE: Mapping[str, Names] = {
-    SelfPurchase.REFUSE: Names(
-        "Who buys for themselves earns nothing from it; a share of the split then goes to the platform.",
-        "本人购买不产生收益，其应得的分成归平台。",
-    ),
-    SelfPurchase.ALLOW: Names("Who buys for themselves earns as usual.", "本人购买同样产生收益。"),
-}
+    reserve_days: int = 90
+    meter: str = MeterPeriod.EVER
+    caps: Sequence[Mapping[str, Any]] = ()
+    orders: Sequence[str] = ()
 
 
 def text_hash(text: str, text_zh: str) -> str:
@@ -152,13 +111,23 @@ class _Speaker:
     def clauses(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
         by_code = {clause["code"]: clause for clause in told}
         yield self._scope(by_code["effective"]["params"], by_code["owner"]["params"])
-        yield WordedClause("2", "base", *_BASE)
+        yield WordedClause("2", "base", *BASE)
         yield from self._splits(told)
         yield from self._channels(told)
         yield from self._afterwards(by_code)
 
     def _scope(self, effective: Mapping[str, Any], owner: Mapping[str, Any]) -> WordedClause:
         title, who = self.terms.title, self._name(owner["account"])
+        if self.terms.orders:
+            en, zh = ", ".join(self.terms.orders), "、".join(self.terms.orders)
+            return WordedClause(
+                "1",
+                "orders",
+                f"This agreement is about “{title.en}” and belongs to {who.en}. Version {effective['version']} "
+                f"corrects what these orders were settled under, and holds for no other: {en}.",
+                f"本协议适用于《{title.zh}》，归属方为{who.zh}。第 {effective['version']} 版更正以下订单的结算依据，"
+                f"不适用于其他订单：{zh}。",
+            )
         start = datetime.fromisoformat(effective["start"]).astimezone(ZoneInfo(settings.TIME_ZONE))
         return WordedClause(
             "1",
@@ -176,9 +145,12 @@ class _Speaker:
         for i, variant in enumerate(variants, 1):
             yield WordedClause(f"3.{i}", variant["path"], *self._when(variant["params"]["when"]))
             yield from self._steps(f"3.{i}", variant["clauses"])
-        groups = [clause for clause in told if clause["code"] == "group"]
-        for i, group in enumerate(groups, len(steps) + len(variants) + 1):
-            yield WordedClause(f"3.{i}", group["path"], *self._group(group["params"]))
+        numbers = count(len(steps) + len(variants) + 1)
+        for group in told:
+            if group["code"] == "group":
+                yield WordedClause(f"3.{next(numbers)}", group["path"], *self._group(group["params"]))
+        if any(step["code"] == "tiered" for step in (*steps, *(s for v in variants for s in v["clauses"]))):
+            yield WordedClause(f"3.{next(numbers)}", "meter", *self._meter())
 
     def _steps(self, prefix: str, steps: list[dict[str, Any]]) -> Iterator[WordedClause]:
         for i, step in enumerate(steps, 1):
@@ -187,9 +159,12 @@ class _Speaker:
     def _when(self, when: Mapping[str, Any]) -> Names:
         if not when:
             return Names("For every other sale:", "其他所有销售：")
-        en = " and ".join(f"{key} is “{value}”" for key, value in when.items())
-        zh = "且".join(f"{key} 为“{value}”" for key, value in when.items())
-        return Names(f"For sales of which {en}:", f"满足{zh}的销售：")
+        told = [
+            WHEN.get((key, value), Names(f"of which {key} is “{value}”", f"{key} 为“{value}”"))
+            for key, value in when.items()
+        ]
+        en, zh = " and ".join(name.en for name in told), "且".join(name.zh for name in told)
+        return Names(f"For sales {en}:", f"{zh}的销售：")
 
     def _fixed(self, params: Mapping[str, Any]) -> Names:
         who = self._name(params["account"])
@@ -221,15 +196,27 @@ class _Speaker:
 
     def _tiered(self, params: Mapping[str, Any]) -> Names:
         who = self._name(params["account"])
-        en = "; ".join(f"{percent(t['bp'])} from {t['from']}" + _upto(t["upto"], " up to ") for t in params["tiers"])
-        zh = "；".join(f"自 {t['from']} 起" + _upto(t["upto"], "至 ") + f" {percent(t['bp'])}" for t in params["tiers"])
+        en = "; ".join(f"{percent(t['bp'])} from {t['from']:,}" + upto(t["upto"], " up to ") for t in params["tiers"])
+        zh = "；".join(
+            f"自 {t['from']:,} 起" + upto(t["upto"], "至 ") + f" {percent(t['bp'])}" for t in params["tiers"]
+        )
         how = {
             "marginal": Names("each part of the volume at its own rate", "各区间分别计算"),
-            "cliff": Names("the whole sale at the rate reached before it", "整单按销售前所达档位计算"),
+            "cliff": Names("the whole of it at the rate reached before the sale", "整单按销售前所达档位计算"),
         }[params["mode"]]
         return Names(
-            f"A share that depends on the volume before the sale goes to {who.en}, {how.en}: {en} (minor units).",
-            f"按销售前累计额分档，归{who.zh}，{how.zh}：{zh}（最小货币单位）。",
+            f"A share of what remains, by tiers of the volume before the sale, goes to {who.en}, {how.en}: {en} "
+            "(in the smallest units of the sale's currency).",
+            f"剩余金额按销售前累计额分档，归{who.zh}，{how.zh}：{zh}（以销售币种的最小单位计）。",
+        )
+
+    def _meter(self) -> Names:
+        since = METERS[self.terms.meter]
+        zone = settings.TIME_ZONE
+        return Names(
+            f"The volume is what all sales under this agreement came to before the split, {since.en.format(zone)}, in "
+            "the sale's currency; refunds do not lower it.",
+            f"累计额为本协议下{since.zh.format(zone)}同币种全部销售的分成前金额，退款不予扣减。",
         )
 
     def _split(self, params: Mapping[str, Any]) -> Names:
@@ -252,7 +239,7 @@ class _Speaker:
         )
 
     def _shares(self, parties: Sequence[Mapping[str, Any]]) -> Names:
-        told = [(self._name(party["account"]), _share(party["share"])) for party in parties if party["weight"]]
+        told = [(self._name(party["account"]), share(party["share"])) for party in parties if party["weight"]]
         return Names(
             ", ".join(f"{share} to {who.en}" for who, share in told),
             "，".join(f"{who.zh} {share}" for who, share in told),
@@ -268,8 +255,19 @@ class _Speaker:
                 f"Credit is given by the model {model.en}, over touches within {days} days before the order.",
                 f"权重按{model.zh}模型计算，只计下单前 {days} 天内的触达。",
             )
-            yield WordedClause("4.2", "precedence", *_PRECEDENCE[self.terms.precedence])
-        yield WordedClause("4.3", "self_purchase", *_SELF_PURCHASE[self.terms.self_purchase])
+            yield WordedClause("4.2", "precedence", *PRECEDENCE[self.terms.precedence])
+        yield WordedClause("4.3", "self_purchase", *SELF_PURCHASE[self.terms.self_purchase])
+        if self.terms.caps:
+            yield WordedClause("4.4", "caps", *self._caps())
+
+    def _caps(self) -> Names:
+        told = [cap_words(cap) for cap in self.terms.caps]
+        return Names(
+            f"A partner earns by bringing learners at most {', '.join(cap.en for cap in told)}. What lies above stays "
+            "in what remains; a refund makes no new room.",
+            f"推广伙伴因带来学员所得的上限：{'，'.join(cap.zh for cap in told)}。"
+            "超出部分留在剩余金额中，退款不恢复额度。",
+        )
 
     def _afterwards(self, by_code: Mapping[str, Mapping[str, Any]]) -> Iterator[WordedClause]:
         numbers = count(1)
@@ -281,22 +279,22 @@ class _Speaker:
             f"分成在下单 {days} 天后可结算。" if days else "分成即时可结算。",
         )
         if "reserve" in by_code:
-            rate = percent(by_code["reserve"]["params"]["bp"])
+            rate, kept = percent(by_code["reserve"]["params"]["bp"]), self.terms.reserve_days
             yield WordedClause(
                 f"5.{next(numbers)}",
                 "reserve_bp",
-                f"{rate} of each party's share is kept in reserve until it is released.",
-                f"各方分成的 {rate} 留作保证金，释放后可结算。",
+                f"{rate} of each party's share is kept in reserve for refunds until {kept} days after the order.",
+                f"各方分成的 {rate} 留作保证金，用于退款，下单 {kept} 天后释放。",
             )
-        for code, clause in _REFUNDS.items():
+        for code, clause in REFUNDS.items():
             if code in by_code:
                 who = self._name(by_code[code]["params"]["account"])
                 path = by_code[code]["path"]
                 yield WordedClause(f"5.{next(numbers)}", path, clause.en.format(who.en), clause.zh.format(who.zh))
 
     def _name(self, account: str) -> Names:
-        if account in _HOUSE:
-            return _HOUSE[account]
+        if account in HOUSE:
+            return HOUSE[account]
         if account.startswith(GROUP_PREFIX):
             name = account.removeprefix(GROUP_PREFIX)
             return Names(f"the group “{name}”", f"小组“{name}”")
@@ -305,35 +303,3 @@ class _Speaker:
 
 
 _STEPS = frozenset({"fixed", "percent", "processor_fee", "fee_by_platform", "tiered", "split"})
-
-_BASE = Names(
-    "What is shared is the price that the learner pays, without tax. A discount that everyone bears has been taken "
-    "off; one that a single side bears is added back and charged to that side.",
-    "参与分成的是学员实付价格（不含税）。共同承担的优惠先行扣除；由单方承担的优惠加回后向该方收取。",
-)
-
-_REFUNDS: Mapping[str, Names] = {
-    "refund_revenue_owner": Names(
-        "On a refund the platform keeps its commission; {} bears it.", "退款时平台佣金不退，由{}承担。"
-    ),
-    "refund_fee_owner": Names(
-        "On a refund {} bears the processor's fee that the pool had borne.", "退款时原由各方共担的支付通道费由{}承担。"
-    ),
-}
-
-
-def percent(bp: int) -> str:
-    """Basis points as a percentage: 3000 is "30%", 3333 is "33.33%"."""
-    whole, rest = divmod(bp, 100)
-    return f"{whole}%" if not rest else f"{whole}.{f'{rest:02d}'.rstrip('0')}%"
-
-
-def _share(fraction: str) -> str:
-    """An exact fraction as a percentage where two decimals can say it, else as it is."""
-    numerator, denominator = (int(part) for part in fraction.split("/"))
-    bp, rest = divmod(numerator * 10_000, denominator)
-    return fraction if rest else percent(bp)
-
-
-def _upto(value: int | None, word: str) -> str:
-    return "" if value is None else f"{word}{value}"

@@ -2,10 +2,10 @@
 
 from partners.services.aftermath import earnings_event, earnings_void
 from partners.services.agreements import (
-    DraftTerms,
     agreement_create,
     agreement_party_add,
     agreement_rename,
+    correction_draft,
     version_draft,
     version_redraft,
     version_withdraw,
@@ -20,6 +20,7 @@ from partners.services.channels import (
     link_create,
     links_create,
 )
+from partners.services.corrections import correction_apply
 from partners.services.coupons import (
     CouponQuote,
     NewCoupon,
@@ -33,6 +34,7 @@ from partners.services.coupons import (
 )
 from partners.services.establish import NewAgreement, agreements_establish
 from partners.services.facts import ChannelCredit, SaleFacts, SaleLine, Settled
+from partners.services.leaving import leave_ask
 from partners.services.memberships import (
     membership_decide,
     membership_describe,
@@ -42,7 +44,8 @@ from partners.services.memberships import (
     party_apply,
 )
 from partners.services.settlement import earnings_settle
-from partners.services.versions import version_accept, version_propose, version_put_in_force
+from partners.services.terms import DraftTerms
+from partners.services.versions import version_accept, version_decline, version_propose, version_put_in_force
 
 __all__ = [
     "ChannelCredit",
@@ -63,6 +66,8 @@ __all__ = [
     "channel_change",
     "channel_create",
     "channels_ensure",
+    "correction_apply",
+    "correction_draft",
     "coupon_activate",
     "coupon_create",
     "coupon_quote",
@@ -72,6 +77,7 @@ __all__ = [
     "earnings_event",
     "earnings_settle",
     "earnings_void",
+    "leave_ask",
     "link_activate",
     "link_create",
     "links_create",
@@ -82,6 +88,7 @@ __all__ = [
     "party_admit",
     "party_apply",
     "version_accept",
+    "version_decline",
     "version_draft",
     "version_propose",
     "version_put_in_force",

@@ -1,40 +1,26 @@
 """Agreements and drafts of their versions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import acting
 from accounts.models import Party, User
-from ledger.splits.accounts import is_payable, payable
-from ledger.splits.parse import check_rule, parse_rule
-from ledger.splits.rule import Rule, Tiered, final_parties
-from partners.choices import PayingModel, Precedence, SelfPurchase, VersionState
+from ledger.splits.accounts import payable
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
 from partners.errors import AgreementError, RuleRefusedError
-from partners.models import Agreement, AgreementParty, AgreementVersion
+from partners.models import Agreement, AgreementParty, AgreementVersion, BoundOrder, EarningDecision
+from partners.selectors.terms import VALID
+from partners.services.terms import DraftTerms, caps_of, refuse_draft
 
-_OURS = ("id", "version", "effective_from", "owner", "hold_days")
+OURS = ("id", "version", "effective_from", "owner", "hold_days")
 """Fields of a rule that the version itself says; a draft may leave them out."""
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftTerms:
-    """What a version says beside its rule. Days are of 86,400 s from the order."""
-
-    effective_from: datetime
-    paying_model: str = PayingModel.LAST_TOUCH
-    window_days: int = 30
-    hold_days: int = 7
-    precedence: str = Precedence.COUPON
-    self_purchase: str = SelfPurchase.REFUSE
-    note: str = ""
 
 
 @transaction.atomic
@@ -92,7 +78,8 @@ def version_draft(
     locked = Agreement.objects.select_for_update(of=("self",)).select_related("owner").get(pk=agreement.pk)
     last = locked.versions.order_by("-number").values_list("number", flat=True).first() or 0
     full = full_rule(rule=rule, code=locked.code, number=last + 1, owner=locked.owner.code, terms=terms)
-    refuse_rule(rule=full, parties=_codes(locked))
+    refuse_draft(rule=full, terms=terms, parties=_codes(locked))
+    refuse_overlap(agreement=locked, start=terms.effective_from)
     with acting(actor=by.pk if by else None):
         return AgreementVersion.objects.create(
             agreement=locked, number=last + 1, created_by=by, **version_fields(full, terms)
@@ -100,18 +87,64 @@ def version_draft(
 
 
 @transaction.atomic
-def version_redraft(
-    *, version: AgreementVersion, rule: Mapping[str, Any], terms: DraftTerms, by: User | None
+def correction_draft(
+    *,
+    agreement: Agreement,
+    rule: Mapping[str, Any],
+    terms: DraftTerms,
+    order_codes: Sequence[str],
+    by: User | None,
 ) -> AgreementVersion:
-    """Change a draft; whoever changes it is the one who prepared it."""
+    """Draft a version of kind correction, for these settled orders of the agreement and no others.
+
+    It begins when the first of them was placed, whatever `terms` say. AgreementError names orders that were not settled
+    under the agreement.
+    """
+    locked = Agreement.objects.select_for_update(of=("self",)).select_related("owner").get(pk=agreement.pk)
+    terms = replace(terms, effective_from=_first_of(locked, order_codes))
+    last = locked.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    full = full_rule(rule=rule, code=locked.code, number=last + 1, owner=locked.owner.code, terms=terms)
+    refuse_draft(rule=full, terms=terms, parties=_codes(locked))
+    with acting(actor=by.pk if by else None):
+        version = AgreementVersion.objects.create(
+            agreement=locked,
+            number=last + 1,
+            kind=VersionKind.CORRECTION,
+            created_by=by,
+            **version_fields(full, terms),
+        )
+    BoundOrder.objects.bulk_create(
+        [BoundOrder(version=version, order_code=code) for code in dict.fromkeys(order_codes)]
+    )
+    return version
+
+
+@transaction.atomic
+def version_redraft(
+    *,
+    version: AgreementVersion,
+    rule: Mapping[str, Any],
+    terms: DraftTerms,
+    by: User | None,
+    order_codes: Sequence[str] = (),
+) -> AgreementVersion:
+    """Change a draft; whoever changes it is the one who prepared it. `order_codes` are a correction's orders."""
     row = lock_version(version)
     if row.state != VersionState.DRAFT:
         raise AgreementError(
             _("Version %(number)d was proposed and never changes; draft a new one.") % {"number": row.number}
         )
     agreement = row.agreement
+    if row.kind == VersionKind.CORRECTION:
+        terms = replace(terms, effective_from=_first_of(agreement, order_codes))
+        row.orders.all().delete()
+        BoundOrder.objects.bulk_create(
+            [BoundOrder(version=row, order_code=code) for code in dict.fromkeys(order_codes)]
+        )
     full = full_rule(rule=rule, code=agreement.code, number=row.number, owner=agreement.owner.code, terms=terms)
-    refuse_rule(rule=full, parties=_codes(agreement))
+    refuse_draft(rule=full, terms=terms, parties=_codes(agreement))
+    if row.kind == VersionKind.STANDARD:
+        refuse_overlap(agreement=agreement, start=terms.effective_from)
     for field, value in version_fields(full, terms).items():
         setattr(row, field, value)
     row.created_by = by
@@ -141,7 +174,7 @@ def lock_version(version: AgreementVersion) -> AgreementVersion:
 
 def full_rule(*, rule: Mapping[str, Any], code: str, number: int, owner: str, terms: DraftTerms) -> dict[str, Any]:
     """Complete a rule with what its version says: id, number, start, owner, holding period."""
-    own = {key: value for key, value in rule.items() if key not in _OURS}
+    own = {key: value for key, value in rule.items() if key not in OURS}
     return {
         "id": code,
         "version": number,
@@ -159,6 +192,9 @@ def version_fields(full: Mapping[str, Any], terms: DraftTerms) -> dict[str, Any]
         "paying_model": PayingModel(terms.paying_model),
         "window_days": terms.window_days,
         "hold_days": terms.hold_days,
+        "reserve_days": terms.reserve_days,
+        "caps": caps_of(list(terms.caps)),
+        "meter": MeterPeriod(terms.meter),
         "precedence": Precedence(terms.precedence),
         "self_purchase": SelfPurchase(terms.self_purchase),
         "note": terms.note,
@@ -166,37 +202,45 @@ def version_fields(full: Mapping[str, Any], terms: DraftTerms) -> dict[str, Any]
     }
 
 
-def refuse_rule(*, rule: Mapping[str, Any], parties: set[str]) -> None:
-    """Raise RuleRefusedError with everything that keeps a complete rule from being applied under an agreement."""
-    problems = check_rule(rule)
-    if problems:
-        raise RuleRefusedError(" · ".join(problem.worded(_) for problem in problems), problems)
-    parsed = parse_rule(rule)
-    for path, account in _payees(parsed):
-        if is_payable(account) and account.removeprefix("party:") not in parties:
-            raise RuleRefusedError(
-                _("%(clause)s pays %(account)s, which is no party of the agreement: it could not accept it.")
-                % {"clause": path, "account": account}
-            )
-    for variant in parsed.variants:
-        for take in variant.takes:
-            if isinstance(take, Tiered):
-                raise RuleRefusedError(
-                    _("%(clause)s asks for the volume before the sale, which agreements do not meter yet.")
-                    % {"clause": take.path}
-                )
-
-
-def _payees(rule: Rule) -> list[tuple[str, str]]:
-    """Every clause that pays an account, with that account."""
-    return [
-        pair
-        for variant in rule.variants
-        for pair in (
-            *((take.path, take.account) for take in variant.takes),
-            *((party.path, party.account) for party in final_parties(variant.split.parties)),
+def refuse_overlap(*, agreement: Agreement, start: datetime) -> None:
+    """Raise RuleRefusedError where a version that held or holds began at `start` or later: two never hold at once."""
+    latest = (
+        AgreementVersion.objects.filter(
+            agreement=agreement, kind=VersionKind.STANDARD, state__in=VALID, effective__startswith__gte=start
         )
-    ]
+        .order_by("-effective__startswith")
+        .first()
+    )
+    if latest is not None:
+        raise RuleRefusedError(
+            _(
+                "effective_from lies in the range of another version: version %(number)d holds from %(start)s, and two "
+                "versions never hold at once. Let this one begin after that."
+            )
+            % {"number": latest.number, "start": moment(latest.effective.lower)}
+        )
+
+
+def moment(at: datetime) -> str:
+    """An instant in words, by the clock of the house and in the reader's language."""
+    return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT"))
+
+
+def _first_of(agreement: Agreement, order_codes: Sequence[str]) -> datetime:
+    """When the first of some settled orders was placed."""
+    if not order_codes:
+        raise AgreementError(_("A correction names the orders that it is about."))
+    found = dict(
+        EarningDecision.objects.filter(order_code__in=order_codes, version__agreement=agreement).values_list(
+            "order_code", "placed_at"
+        )
+    )
+    missing = [code for code in dict.fromkeys(order_codes) if code not in found]
+    if missing:
+        raise AgreementError(
+            _("These orders were not settled under this agreement: %(codes)s.") % {"codes": ", ".join(missing)}
+        )
+    return min(found.values())
 
 
 def _codes(agreement: Agreement) -> set[str]:

@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from accounts.audit import acting
 from accounts.models import Party
 from events.services import NewEvent, events_record
-from partners.choices import PayingModel, Precedence, SelfPurchase, VersionState
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase, VersionState
 from partners.errors import AgreementError
 from partners.models import Acceptance, Agreement, AgreementParty, AgreementVersion
+from partners.selectors.phrases import Names
 from partners.selectors.terms import rule_party_codes, wording_terms
-from partners.selectors.wording import Names, worded
-from partners.services.agreements import DraftTerms, full_rule, refuse_rule, version_fields
+from partners.selectors.wording import worded
+from partners.services.agreements import full_rule, version_fields
+from partners.services.terms import DraftTerms, refuse_draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,9 @@ class NewAgreement:
     paying_model: str = PayingModel.LAST_TOUCH
     window_days: int = 30
     hold_days: int = 7
+    reserve_days: int = 90
+    caps: Sequence[Mapping[str, Any]] = ()
+    meter: str = MeterPeriod.EVER
     precedence: str = Precedence.COUPON
     self_purchase: str = SelfPurchase.REFUSE
     note: str = ""
@@ -56,6 +61,9 @@ class NewAgreement:
             paying_model=self.paying_model,
             window_days=self.window_days,
             hold_days=self.hold_days,
+            reserve_days=self.reserve_days,
+            caps=self.caps,
+            meter=self.meter,
             precedence=self.precedence,
             self_purchase=self.self_purchase,
             note=self.note,
@@ -86,7 +94,8 @@ def agreements_establish(*, agreements: Sequence[NewAgreement]) -> list[Agreemen
     _move(versions, VersionState.ACCEPTED, [])
     for new, version in zip(agreements, versions, strict=True):
         version.approved_by_id = new.approved_by_id
-    _move(versions, VersionState.IN_FORCE, ["approved_by"])
+        version.in_force_at = new.accepted_at or timezone.now()
+    _move(versions, VersionState.IN_FORCE, ["approved_by", "in_force_at"])
     events_record(
         events=[
             NewEvent(
@@ -124,7 +133,8 @@ def _drafts(agreements: Sequence[NewAgreement], parties: Mapping[int, Party]) ->
     drafts = []
     for new, row in zip(agreements, rows, strict=True):
         full = full_rule(rule=new.rule, code=new.code, number=1, owner=row.owner.code, terms=new.terms)
-        refuse_rule(rule=full, parties={parties[pk].code for pk in (new.owner_id, *new.party_ids)})
+        codes = {parties[pk].code for pk in (new.owner_id, *new.party_ids)}
+        refuse_draft(rule=full, terms=new.terms, parties=codes)
         drafts.append(
             AgreementVersion(
                 agreement=row, number=1, created_by_id=new.prepared_by_id, **version_fields(full, new.terms)

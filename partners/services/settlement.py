@@ -1,6 +1,6 @@
 """Settling paid orders: each line under its version, one entry an order, one decision for every party considered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,15 @@ from partners.models import EarningDecision
 from partners.services.context import Context, LineTerms, context_of
 from partners.services.facts import SaleFacts, SaleLine, Settled
 from partners.services.journeys import Journey, journey_of
+from partners.services.meters import (
+    MeteredLine,
+    MeteredSale,
+    Meters,
+    Needs,
+    capped_by_party,
+    meters_lock,
+    needs_of,
+)
 
 SOURCE = "order"
 
@@ -55,7 +64,18 @@ def earnings_settle(*, sales: Sequence[SaleFacts]) -> list[Settled]:
     fresh = {sale.order_code: sale for sale in sales if sale.order_code not in known}
     if fresh:
         context = context_of(list(fresh.values()))
-        known |= _book([_underway(sale, context) for sale in fresh.values()], context)
+        underway = [_underway(sale, context) for sale in fresh.values()]
+        meters = _lock_meters(underway, context)
+        if meters is not None:
+            # Who waited for a counter may find its order settled by whom it waited for.
+            known |= _settled_before(list(fresh))
+            underway = [sale for sale in underway if sale.facts.order_code not in known]
+            fresh = {sale.facts.order_code: sale.facts for sale in underway}
+            for sale in underway:
+                meters.freeze(_metered(sale, meters.needs, context))
+        known |= _book(underway, context)
+        if meters is not None:
+            meters.save()
     return [Settled(sale.order_code, known[sale.order_code], sale.order_code in fresh) for sale in sales]
 
 
@@ -86,6 +106,32 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
         context={"lines": [_explains(line, context) for line in lines]},
     )
     return _SaleUnderway(sale, lines, draft)
+
+
+def _lock_meters(underway: Sequence[_SaleUnderway], context: Context) -> Meters | None:
+    """Lock the counters of tiers and caps; None where no agreement of the batch has any."""
+    needs = {rows[0].agreement_id: needs_of(rows) for rows in context.versions.values()}
+    needs = {agreement: need for agreement, need in needs.items() if need.volumes or need.limits}
+    if not needs:
+        return None
+    return meters_lock(sales=[_metered(sale, needs, context) for sale in underway], needs=needs)
+
+
+def _metered(sale: _SaleUnderway, needs: Mapping[int, Needs], context: Context) -> MeteredSale:
+    """An order as its counters see it; lines of agreements without any are none."""
+    event = dict(sale.draft.event)
+    lines = [
+        MeteredLine(
+            version=line.terms.version,
+            rule=line.terms.rule.rule,
+            event=told,
+            owners={context.codes[pk]: pk for pk in line.journey.owned()},
+        )
+        if line.terms.version is not None and line.terms.version.agreement_id in needs
+        else None
+        for line, told in zip(sale.lines, event["lines"], strict=True)
+    ]
+    return MeteredSale(sale.facts.placed_at, event, lines)
 
 
 def _journey(sale: SaleFacts, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
@@ -181,14 +227,20 @@ def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -
                     "made": settled.facts.payable,
                 }
             )
-        found += _decisions(sale.facts, line, details[facts.line_id], booked.entry_id, context)
+        capped = {context.ids[code]: amount for code, amount in capped_by_party(settled).items()}
+        found += _decisions(sale.facts, line, details[facts.line_id], booked.entry_id, context, capped)
     return found
 
 
 def _decisions(
-    sale: SaleFacts, line: _LineUnderway, details: Sequence[Detail], entry: int | None, context: Context
+    sale: SaleFacts,
+    line: _LineUnderway,
+    details: Sequence[Detail],
+    entry: int | None,
+    context: Context,
+    capped: Mapping[int, int],
 ) -> list[EarningDecision]:
-    """One decision for every party considered on one line."""
+    """One decision for every party considered on one line; `capped` is what caps kept from whom."""
     sums: dict[int, int] = {}
     for detail in details:
         if detail.account.startswith("party:"):
@@ -209,13 +261,14 @@ def _decisions(
             version_id=version.pk if version else None,
             entry_id=entry,
             channel_id=journey.through(party) if party in owned or party in journey.barred else journey.through(),
-            reason=_reason(party, line, sums, owned, borne=borne),
+            reason=_reason(party, line, sums, owned, capped, borne=borne),
             amount_minor=sums.get(party, 0),
             currency=sale.currency,
             list_minor=facts.list_minor,
             discount_minor=facts.discount_minor,
             tax_minor=facts.tax_minor,
             paid_minor=facts.payable_minor,
+            capped_minor=capped.get(party, 0),
             credit_ppm=owned.get(party),
             order_code=sale.order_code,
             item_kind=facts.item_kind,
@@ -239,7 +292,13 @@ def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
 
 
 def _reason(
-    party: int, line: _LineUnderway, sums: dict[int, int], owned: dict[int, int], *, borne: bool
+    party: int,
+    line: _LineUnderway,
+    sums: dict[int, int],
+    owned: dict[int, int],
+    capped: Mapping[int, int],
+    *,
+    borne: bool,
 ) -> DecisionReason:
     journey = line.journey
     if sums.get(party, 0) > 0:
@@ -253,7 +312,8 @@ def _reason(
     if party in journey.barred:
         return journey.barred[party]
     if party in owned:
-        return DecisionReason.NOTHING_LEFT if line.terms.pays_channels else DecisionReason.NO_SHARE
+        unpaid = DecisionReason.CAP_REACHED if capped.get(party) else DecisionReason.NOTHING_LEFT
+        return unpaid if line.terms.pays_channels else DecisionReason.NO_SHARE
     if party in journey.lost and party not in line.terms.party_ids:
         return journey.lost[party]
     return DecisionReason.NOTHING_LEFT

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import acting
@@ -13,10 +13,11 @@ from accounts.scope import all_rows
 from events.services import event_record
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
-from partners.models import Acceptance, Agreement, AgreementVersion, EarningDecision
-from partners.selectors.terms import VALID, party_names, rule_party_codes, wording_terms
+from partners.models import Acceptance, Agreement, AgreementVersion, Decline, EarningDecision
+from partners.selectors.terms import VALID, party_names, rule_party_codes, signatories, wording_terms
 from partners.selectors.wording import worded
-from partners.services.agreements import lock_version
+from partners.services.agreements import lock_version, moment, refuse_overlap
+from partners.services.meters import meters_recount
 
 
 @transaction.atomic
@@ -51,7 +52,7 @@ def version_accept(
     version is accepted.
     """
     row = lock_version(version)
-    wanted = rule_party_codes(row.rule)
+    wanted = signatories(row)
     if party.code not in wanted:
         raise AgreementError(_("%(party)s is no party of this version.") % {"party": party})
     said = Acceptance.objects.filter(version=row, party=party).first()
@@ -63,11 +64,10 @@ def version_accept(
         )
     if text_hash != row.text_hash:
         raise AgreementError(_("The text that was read is not the text of this version; read it again."))
-    if on_behalf:
-        if not user.is_staff:
-            raise AgreementError(_("Only staff records a consent on a party's behalf."))
-    elif not Seat.objects.filter(user=user, party=party).exists():
-        raise AgreementError(_("Only who has a seat in %(party)s can accept for it.") % {"party": party})
+    if on_behalf and not user.is_staff:
+        raise AgreementError(_("Only staff records a consent on a party's behalf."))
+    if not on_behalf:
+        refuse_without_seat(user=user, party=party)
     # A party sees its own consent alone, yet the last one's yes completes the version; and the audit trail is staff's.
     with acting(actor=user.pk), all_rows():
         said = Acceptance.objects.create(
@@ -85,8 +85,38 @@ def version_accept(
 
 
 @transaction.atomic
-def version_put_in_force(*, version: AgreementVersion, by: User) -> AgreementVersion:
-    """Let an accepted version hold from its start on, and end the one before it there.
+def version_decline(*, version: AgreementVersion, party: Party, user: User, reason: str) -> Decline:
+    """Say no to a proposed version, for a party in which the user has a seat. It ends; the others read who and why."""
+    row = lock_version(version)
+    if party.code not in signatories(row):
+        raise AgreementError(_("%(party)s is no party of this version.") % {"party": party})
+    if row.state != VersionState.PROPOSED:
+        raise AgreementError(
+            _("Only a proposed version can be declined; this is “%(state)s”.") % {"state": row.get_state_display()}
+        )
+    if Acceptance.objects.filter(version=row, party=party).exists():
+        raise AgreementError(
+            _("%(party)s has accepted this version; ask the programme to withdraw it.") % {"party": party}
+        )
+    if not reason.strip():
+        raise AgreementError(_("Say why, so that the others know what to propose next."))
+    refuse_without_seat(user=user, party=party)
+    with acting(actor=user.pk), all_rows():
+        said = Decline.objects.create(version=row, party=party, user=user, reason=reason.strip()[:300])
+        row.state = VersionState.DECLINED
+        row.save(update_fields=["state"])
+    return said
+
+
+def refuse_without_seat(*, user: User, party: Party) -> None:
+    """Raise AgreementError unless the user has a seat in the party."""
+    if not Seat.objects.filter(user=user, party=party).exists():
+        raise AgreementError(_("Only who has a seat in %(party)s can speak for it.") % {"party": party})
+
+
+@transaction.atomic
+def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | None = None) -> AgreementVersion:
+    """Let an accepted version hold from its start on, and end the one before it there; `at`: known since then, not now.
 
     By a second person. AgreementError where another version holds from then or later, or where orders from then on were
     settled already: those keep their version for good.
@@ -103,14 +133,10 @@ def version_put_in_force(*, version: AgreementVersion, by: User) -> AgreementVer
     if row.kind == VersionKind.STANDARD:
         _refuse_settled(agreement, row.effective.lower)
         _end_the_one_before(agreement, row)
-    row.state, row.approved_by = VersionState.IN_FORCE, by
-    try:
-        with transaction.atomic(), acting(actor=by.pk):
-            row.save(update_fields=["state", "approved_by"])
-    except IntegrityError as error:
-        if "partners_versions_do_not_overlap" not in str(error):
-            raise
-        raise _overlap(row.effective.lower) from None
+    row.state, row.approved_by, row.in_force_at = VersionState.IN_FORCE, by, at or timezone.now()
+    with acting(actor=by.pk):
+        row.save(update_fields=["state", "approved_by", "in_force_at"])
+    meters_recount(agreement=agreement)
     event_record(
         name="agreement.in_force",
         key=str(row.pk),
@@ -121,9 +147,8 @@ def version_put_in_force(*, version: AgreementVersion, by: User) -> AgreementVer
 
 def _end_the_one_before(agreement: Agreement, row: AgreementVersion) -> None:
     start = row.effective.lower
+    refuse_overlap(agreement=agreement, start=start)
     others = AgreementVersion.objects.filter(agreement=agreement, kind=VersionKind.STANDARD, state__in=VALID)
-    if others.filter(effective__startswith__gte=start).exists():
-        raise _overlap(start)
     before = others.filter(effective__contains=start).first()
     if before is not None:
         before.effective = DateTimeTZRange(before.effective.lower, start)
@@ -140,15 +165,5 @@ def _refuse_settled(agreement: Agreement, start: datetime) -> None:
     if latest is not None:
         raise AgreementError(
             _("Orders up to %(latest)s are settled and keep their terms; let the version begin after that.")
-            % {"latest": _moment(latest)}
+            % {"latest": moment(latest)}
         )
-
-
-def _overlap(start: datetime) -> AgreementError:
-    return AgreementError(
-        _("Another version holds from %(start)s or later; two versions never hold at once.") % {"start": _moment(start)}
-    )
-
-
-def _moment(at: datetime) -> str:
-    return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT"))

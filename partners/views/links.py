@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.rules import entrance
 from partners.errors import ChannelError
-from partners.forms import LinkForm
+from partners.forms.reach import LinkForm
 from partners.models import Coupon, TrackingLink
 from partners.services import link_create
 from partners.views.frame import Desk, desk, frame

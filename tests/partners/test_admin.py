@@ -169,6 +169,10 @@ FIGURES = {
     "hold_days": "7",
     "precedence": "coupon",
     "self_purchase": "refuse",
+    "reserve_percent": "0",
+    "reserve_days": "90",
+    "caps": "",
+    "meter": "ever",
     "note": "",
 }
 
@@ -181,7 +185,7 @@ def test_a_version_goes_from_figures_to_in_force_by_two_persons(house: Cast) -> 
         )
     add = "/admin/partners/agreementversion/add/"
     wrong = post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "carol 1"}))
-    assert "pays party:carol, which is no party of the agreement" in wrong
+    assert "pays party:carol, but there is no such party" in wrong
     assert "is not a code and a weight" in post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "alice"}))
     page = post(mei, add, agreement=shared.pk, **FIGURES)
     assert "What remains is shared: 80% to Alice Studio, 20% to Bob Codes." in page

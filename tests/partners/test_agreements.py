@@ -13,6 +13,7 @@ from django.utils import timezone
 from events.models import OutboxEvent
 from partners.errors import AgreementError, RuleRefusedError
 from partners.models import Acceptance, Agreement, AgreementParty, AgreementVersion
+from partners.selectors import terms_as_known
 from partners.selectors.wording import text_hash
 from partners.services import (
     DraftTerms,
@@ -115,14 +116,7 @@ def test_the_text_says_the_rule_in_both_languages(shared: Agreement, cast: Cast)
         ),
         (
             [desk.split(("party:carol", 1))],
-            r"steps\[0\]\.parties\[0\] pays party:carol, which is no party of the agreement",
-        ),
-        (
-            [
-                {"take": "tiered", "account": "party:alice", "mode": "cliff", "tiers": [{"bp": 1}]},
-                desk.split(("party:alice", 1)),
-            ],
-            r"steps\[0\] asks for the volume before the sale",
+            r"steps\[0\]\.parties\[0\] pays party:carol, but there is no such party",
         ),
         ([], "steps must not be empty"),
     ],
@@ -188,13 +182,15 @@ def test_a_second_person_puts_in_force_what_all_accepted(shared: Agreement, cast
 
 def test_the_next_version_ends_the_one_before(shared: Agreement, cast: Cast) -> None:
     first = version_put_in_force(version=accepted(drafted(shared, cast), cast), by=cast.finn)
+    twin = accepted(drafted(shared, cast, effective_from=PLACED), cast)
     second = version_put_in_force(version=accepted(drafted(shared, cast, effective_from=PLACED), cast), by=cast.finn)
     first.refresh_from_db()
     assert (first.state, first.effective.upper, second.effective.upper) == ("superseded", PLACED, None)
-    early = accepted(drafted(shared, cast, effective_from=START + timedelta(days=1)), cast)
-    with pytest.raises(AgreementError, match="Another version holds from"):
-        version_put_in_force(version=early, by=cast.finn)
-    assert version_withdraw(version=early, by=cast.mei).state == "withdrawn"
+    with pytest.raises(AgreementError, match="lies in the range of another version: version 3 holds from"):
+        drafted(shared, cast, effective_from=START + timedelta(days=1))
+    with pytest.raises(AgreementError, match="lies in the range of another version"):
+        version_put_in_force(version=twin, by=cast.finn)
+    assert version_withdraw(version=twin, by=cast.mei).state == "withdrawn"
     with pytest.raises(AgreementError, match="cannot be withdrawn"):
         version_withdraw(version=second, by=cast.mei)
 
@@ -217,6 +213,9 @@ CHANGES: list[tuple[str, Any]] = [
     ("text_zh", "别的"),
     ("text_hash", "0" * 64),
     ("hold_days", 0),
+    ("reserve_days", 1),
+    ("caps", [{"per": "order", "minor": 1, "currency": "CNY"}]),
+    ("meter", "year"),
     ("window_days", 1),
     ("paying_model", "first_touch"),
     ("precedence", "link"),
@@ -342,3 +341,35 @@ def test_parties_read_what_names_them_and_no_drafts(
     with as_parties(cast.carol_party):
         for model in (Agreement, AgreementVersion, AgreementParty, Acceptance):
             assert not model.objects.exists()
+
+
+def test_since_when_a_version_is_known_is_written_when_it_comes_in_force(shared: Agreement, cast: Cast) -> None:
+    before = timezone.now()
+    first = version_put_in_force(version=accepted(drafted(shared, cast), cast), by=cast.finn)
+    assert first.in_force_at is not None
+    assert before <= first.in_force_at <= timezone.now()
+    rows = AgreementVersion.objects.filter(pk=first.pk)
+    with pytest.raises(IntegrityError, match="is written once"), transaction.atomic():
+        rows.update(in_force_at=START)
+    # The release before this field puts versions in force without naming the instant; the database does.
+    second = accepted(drafted(shared, cast, effective_from=PLACED), cast)
+    rows.update(effective=(START, PLACED), state="superseded")
+    AgreementVersion.objects.filter(pk=second.pk).update(state="in_force", approved_by=cast.finn)
+    second.refresh_from_db()
+    assert second.in_force_at is not None
+
+
+def test_what_held_when_is_answered_as_it_was_known(shared: Agreement, cast: Cast) -> None:
+    days = [START + timedelta(days=n) for n in range(0, 100, 10)]
+    first = version_put_in_force(version=accepted(drafted(shared, cast), cast), by=cast.finn, at=days[1])
+    second = version_put_in_force(
+        version=accepted(drafted(shared, cast, effective_from=days[3]), cast), by=cast.finn, at=days[5]
+    )
+
+    def held(at: int, known_on: int) -> AgreementVersion | None:
+        return terms_as_known(agreement=shared, at=days[at], known_on=days[known_on])
+
+    assert held(4, 0) is None
+    assert held(4, 1) == held(4, 4) == held(2, 9) == first
+    assert held(4, 5) == held(9, 9) == second
+    assert terms_as_known(agreement=shared, at=START - timedelta(days=1), known_on=days[9]) is None

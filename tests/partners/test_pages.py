@@ -141,7 +141,7 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     draft = version_draft(
         agreement=base.agreement,
         rule={"steps": THIRTY},
-        terms=DraftTerms(effective_from=timezone.now() + timedelta(days=9)),
+        terms=DraftTerms(effective_from=timezone.now() + timedelta(days=9), hold_days=9),
         by=world.mei,
     )
     proposed = version_propose(version=draft, by=world.mei)

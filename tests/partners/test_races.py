@@ -11,7 +11,7 @@ from accounts.models import Party
 from accounts.scope import all_rows
 from ledger.selectors import trial_balance
 from partners.errors import AgreementError, CouponError
-from partners.models import Agreement, AgreementVersion, Coupon, CouponRedemption, EarningDecision
+from partners.models import Agreement, AgreementVersion, Coupon, CouponRedemption, EarningDecision, Meter
 from partners.services import (
     DraftTerms,
     agreement_create,
@@ -19,6 +19,7 @@ from partners.services import (
     coupon_create,
     coupon_redeem,
     earnings_settle,
+    meters,  # its lock is taken away below
     version_accept,
     version_draft,
     version_propose,
@@ -109,7 +110,9 @@ def test_of_versions_put_in_force_at_once_one_holds(committed_db: str) -> None:
         first = AgreementVersion.objects.get(state="in_force")
         rest = [version for version in versions if version.pk != first.pk]
     results = together(*[scoped(partial(version_put_in_force, version=version, by=checker)) for version in rest])
-    assert all(isinstance(result, AgreementError) and "Another version holds" in str(result) for result in results)
+    assert all(
+        isinstance(result, AgreementError) and "in the range of another version" in str(result) for result in results
+    )
     with all_rows():
         assert AgreementVersion.objects.filter(state="in_force").count() == 1
 
@@ -154,3 +157,34 @@ def test_eight_connections_settle_one_order_once(committed_db: str) -> None:
         assert EarningDecision.objects.count() == 2
         assert {row.code: row.amount for row in trial_balance(visible_to=None)}["party:alice"] == 5_600
         assert Agreement.objects.count() == 1
+
+
+def test_two_orders_at_once_share_what_is_left_of_a_months_cap(
+    committed_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with all_rows():
+        alice, reef = desk.party("alice"), desk.party("reef")
+        steps = [desk.percent("channel", 1000, "base"), desk.split(("party:alice", 1))]
+        desk.agreement(parties=[alice], steps=steps, caps=[{"per": "month", "minor": 1_500, "currency": "CNY"}])
+        by = {"last_touch": [desk.credit(desk.channel("reef", reef), 1_000_000)]}
+        earnings_settle(sales=[desk.sale("O-0", lines=[desk.line(1, price=1_000)], credits=by)])
+
+    def settle(number: int) -> Any:
+        with all_rows(), connection.cursor() as cursor:
+            done = earnings_settle(sales=[desk.sale(f"O-{number}", lines=[desk.line(number + 1)], credits=by)])
+            cursor.execute("SELECT pg_sleep(0.5)")
+            return done
+
+    def earned(*orders: str) -> int:
+        with all_rows():
+            rows = EarningDecision.objects.filter(party=reef, order_code__in=orders)
+            return sum(row.amount_minor for row in rows)
+
+    with monkeypatch.context() as without:
+        without.setattr(meters, "LOCK", "")
+        together(partial(settle, 1), partial(settle, 2))
+    assert earned("O-0", "O-1", "O-2") == 2_100, "without the lock the race is real: both find the same room"
+    with all_rows():
+        Meter.objects.filter(kind="cap").update(amount=1_100)
+    together(*[partial(settle, number) for number in range(3, 7)])
+    assert earned("O-3", "O-4", "O-5", "O-6") == 400

@@ -1,184 +1,22 @@
-"""Forms of the creator's pages and of the partner manager's desk."""
+"""Forms of agreements and their versions on the partner manager's desk."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.models import Party
-from ledger.money import ACTIVE, MoneyError, minor_from_decimal
+from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 from partners import services
-from partners.choices import PayingModel, Precedence, SelfPurchase
-from partners.errors import PartnersError
-from partners.models import Agreement, AgreementVersion, Channel, Coupon, TrackingLink
-
-CURRENCIES = [("", "–"), *((code, code) for code in sorted(ACTIVE))]
-
-
-def rehearse(form: forms.BaseForm, verb: Callable[[], Any]) -> None:
-    """Try a verb and take it back, so that what it refuses stands in the form beside what was entered."""
-    if form.errors:
-        return
-    with transaction.atomic():
-        point = transaction.savepoint()
-        try:
-            verb()
-        except PartnersError as fault:
-            form.add_error(None, str(fault))
-        finally:
-            transaction.savepoint_rollback(point)
-
-
-class LinkForm(forms.Form):
-    """A new tracking link in one of the party's channels."""
-
-    channel = forms.ModelChoiceField(label=_("Channel"), queryset=Channel.objects.none(), empty_label=None)
-    destination = forms.CharField(
-        label=_("Leads to"), max_length=300, initial="/courses/", help_text=_("A page of this site, such as /courses/.")
-    )
-    campaign = forms.CharField(label=_("Campaign"), max_length=120, required=False)
-
-    def __init__(self, *args: Any, party: Party, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["channel"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = channels_for(party)
-
-
-def channels_for(party: Party) -> Any:
-    """Channels in which a party may have links: its own, and those in which the programme gave it one."""
-    own = Channel.objects.filter(is_active=True, owner=party)
-    given = Channel.objects.filter(is_active=True, owner=None, links__owner=party)
-    return (own | given).distinct().order_by("name")
-
-
-class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A channel on the manager's desk."""
-
-    class Meta:
-        model = Channel
-        fields = ("name", "name_zh", "code", "kind", "owner", "slot", "is_active")
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse what the verb would."""
-        data: dict[str, Any] = super().clean() or {}
-        if self.instance.pk is None and data.get("code"):
-            rehearse(self, lambda: services.channel_create(code=data["code"], name=data["name"], kind=data["kind"]))
-        return data
-
-
-class TrackingLinkForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A tracking link on the manager's desk."""
-
-    code = forms.SlugField(
-        label=_("code"),
-        required=False,
-        max_length=64,
-        help_text=_("Empty: a short code is made up."),
-        widget=UnfoldAdminTextInputWidget,
-    )
-
-    class Meta:
-        model = TrackingLink
-        fields = ("channel", "owner", "destination", "campaign", "code", "is_active")
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse what the verb would."""
-        data: dict[str, Any] = super().clean() or {}
-        if self.instance.pk is None and data.get("channel"):
-            rehearse(
-                self,
-                lambda: services.link_create(
-                    channel=data["channel"],
-                    owner=data.get("owner"),
-                    destination=data["destination"],
-                    code=data.get("code", ""),
-                    campaign=data.get("campaign", ""),
-                ),
-            )
-        return data
-
-    def _post_clean(self) -> None:
-        """The verb has checked it; the model's own checks would ask for a code that is made up later."""
-        if self.instance.pk is not None or not self.errors:
-            self.instance = forms.models.construct_instance(self, self.instance, None, None)
-
-
-class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A coupon on the manager's desk: a percentage, or an amount in one currency."""
-
-    percent = forms.DecimalField(
-        label=_("percent"),
-        required=False,
-        min_value=Decimal("0.01"),
-        max_value=100,
-        decimal_places=2,
-        widget=UnfoldAdminDecimalFieldWidget,
-    )
-    amount = forms.CharField(
-        label=_("amount"),
-        required=False,
-        help_text=_("Instead of a percentage, such as 20.00."),
-        widget=UnfoldAdminTextInputWidget,
-    )
-    currency = forms.ChoiceField(
-        label=_("currency of the amount"), required=False, choices=CURRENCIES, widget=UnfoldAdminSelectWidget
-    )
-
-    percent_bp: int | None = None
-    amount_minor: int | None = None
-
-    class Meta:
-        model = Coupon
-        fields = (
-            "code",
-            "is_active",
-            "currency",
-            "borne_by",
-            "owner",
-            "channel",
-            "starts_at",
-            "ends_at",
-            "max_uses",
-        )
-
-    def clean(self) -> dict[str, Any]:
-        """Read the discount as whole numbers and refuse what the verb would."""
-        data: dict[str, Any] = super().clean() or {}
-        if self.instance.pk is not None:
-            return data
-        if data.get("percent") is not None:
-            self.percent_bp = int(data["percent"] * 100)
-        if data.get("amount"):
-            try:
-                self.amount_minor = minor_from_decimal(data["amount"], data.get("currency") or "")
-            except MoneyError as fault:
-                self.add_error("amount", str(fault))
-        known: dict[str, Any] = {
-            key: data.get(key) for key in ("borne_by", "owner", "channel", "starts_at", "ends_at", "max_uses")
-        }
-        rehearse(
-            self,
-            lambda: services.coupon_create(
-                code=data["code"],
-                percent_bp=self.percent_bp,
-                amount_minor=self.amount_minor,
-                currency=data.get("currency") or "",
-                **known,
-            ),
-        )
-        return data
-
-    def _post_clean(self) -> None:
-        """The verb has checked it; the model's own checks know nothing of the fields percent and amount."""
-        if not self.errors:
-            self.instance = forms.models.construct_instance(self, self.instance, None, None)
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
+from partners.forms.reach import rehearse
+from partners.models import Agreement, AgreementVersion
+from partners.selectors.terms import bound_orders
+from partners.services.agreements import OURS
+from partners.services.terms import MAX_DAYS
 
 
 class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -222,6 +60,14 @@ class VersionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("A line for each party: its code and its weight, such as “lin-yue 80”."),
     )
+    reserve_percent = forms.DecimalField(
+        label=_("Percent kept in reserve"),
+        min_value=0,
+        max_value=100,
+        decimal_places=2,
+        initial=0,
+        help_text=_("Of each party's share, for refunds that come later."),
+    )
     rule = forms.CharField(
         label=_("Rule as JSON"),
         required=False,
@@ -231,8 +77,24 @@ class VersionForm(forms.Form):
     paying_model = forms.ChoiceField(
         label=_("Paying model"), choices=PayingModel.choices, initial=PayingModel.LAST_TOUCH
     )
-    window_days = forms.IntegerField(label=_("Look-back in days"), min_value=1, max_value=365, initial=30)
-    hold_days = forms.IntegerField(label=_("Holding period in days"), min_value=0, max_value=365, initial=7)
+    window_days = forms.IntegerField(
+        label=_("Look-back in days"), min_value=1, max_value=MAX_DAYS["window_days"], initial=30
+    )
+    hold_days = forms.IntegerField(
+        label=_("Holding period in days"), min_value=0, max_value=MAX_DAYS["hold_days"], initial=7
+    )
+    reserve_days = forms.IntegerField(
+        label=_("Reserve in days"), min_value=0, max_value=MAX_DAYS["reserve_days"], initial=90
+    )
+    caps = forms.CharField(
+        label=_("Caps for partners who bring the learner"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("A line for each: order or month, amount, currency, such as “month 10000.00 CNY”."),
+    )
+    meter = forms.ChoiceField(
+        label=_("Volume for tiers"), choices=MeterPeriod.choices, help_text=_("What the tiers of a rule ask for.")
+    )
     precedence = forms.ChoiceField(label=_("Link against coupon"), choices=Precedence.choices)
     self_purchase = forms.ChoiceField(label=_("Own purchase"), choices=SelfPurchase.choices)
     note = forms.CharField(label=_("Why"), required=False, max_length=300)
@@ -249,24 +111,48 @@ class VersionForm(forms.Form):
         if self.errors:
             return data
         data["rule"] = self._written(data["rule"]) if data["rule"].strip() else self._usual(data)
+        data["caps"] = self._caps(data["caps"])
         rehearse(self, self.write)
         return data
 
     def write(self, by: Any = None) -> AgreementVersion:
         """Draft the version, or change the draft."""
         data = self.cleaned_data
-        terms = services.DraftTerms(
-            effective_from=data["effective_from"],
+        if self.draft is not None:
+            return services.version_redraft(version=self.draft, rule=data["rule"], terms=self.terms(), by=by)
+        return services.version_draft(agreement=data["agreement"], rule=data["rule"], terms=self.terms(), by=by)
+
+    def terms(self) -> services.DraftTerms:
+        """What was entered beside the rule."""
+        data = self.cleaned_data
+        return services.DraftTerms(
+            effective_from=data.get("effective_from") or timezone.now(),
             paying_model=data["paying_model"],
             window_days=data["window_days"],
             hold_days=data["hold_days"],
             precedence=data["precedence"],
             self_purchase=data["self_purchase"],
+            reserve_days=data["reserve_days"],
+            caps=data["caps"],
+            meter=data["meter"],
             note=data["note"],
         )
-        if self.draft is not None:
-            return services.version_redraft(version=self.draft, rule=data["rule"], terms=terms, by=by)
-        return services.version_draft(agreement=data["agreement"], rule=data["rule"], terms=terms, by=by)
+
+    def _caps(self, text: str) -> list[dict[str, Any]]:
+        """The caps, a line each."""
+        found = []
+        for line in filter(str.strip, text.splitlines()):
+            try:
+                per, amount, currency = line.split()
+                found.append({"per": per, "minor": minor_from_decimal(amount, currency), "currency": currency})
+            except ValueError as fault:
+                why = str(fault) if isinstance(fault, MoneyError) else ""
+                told = _("“%(line)s” is not order or month, an amount and a currency. %(why)s") % {
+                    "line": line,
+                    "why": why,
+                }
+                self.add_error("caps", told.strip())
+        return found
 
     def _written(self, text: str) -> dict[str, Any]:
         """The rule as it was written out."""
@@ -299,7 +185,35 @@ class VersionForm(forms.Form):
                 self.add_error("shares", _("“%(line)s” is not a code and a weight.") % {"line": line})
             elif words:
                 parties.append({"account": f"party:{words[0]}", "weight": int(words[1])})
-        return {"steps": [*steps, {"take": "split", "parties": parties}]}
+        rule: dict[str, Any] = {"steps": [*steps, {"take": "split", "parties": parties}]}
+        reserve_bp = int(data["reserve_percent"] * 100)
+        return {**rule, "reserve_bp": reserve_bp} if reserve_bp else rule
+
+
+class CorrectionForm(VersionForm):
+    """A correction to be drafted: the terms under which some settled orders are computed again."""
+
+    orders = forms.CharField(
+        label=_("Orders"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Codes of settled orders of this agreement, a line or a space between them."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["effective_from"]
+
+    def write(self, by: Any = None) -> AgreementVersion:
+        """Draft the correction, or change the draft; it begins with the first of its orders."""
+        data = self.cleaned_data
+        codes = data["orders"].split()
+        if self.draft is not None:
+            return services.version_redraft(
+                version=self.draft, rule=data["rule"], terms=self.terms(), by=by, order_codes=codes
+            )
+        return services.correction_draft(
+            agreement=data["agreement"], rule=data["rule"], terms=self.terms(), order_codes=codes, by=by
+        )
 
 
 def version_initial(version: AgreementVersion) -> dict[str, Any]:
@@ -313,11 +227,16 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
         "hold_days": version.hold_days,
         "precedence": version.precedence,
         "self_purchase": version.self_purchase,
+        "reserve_days": version.reserve_days,
+        "meter": version.meter,
+        "caps": "\n".join(
+            f"{cap['per']} {decimal_from_minor(cap['minor'], cap['currency'])} {cap['currency']}"
+            for cap in version.caps
+        ),
         "note": version.note,
+        "orders": "\n".join(bound_orders(version)),
     }
-    own = {
-        key: value for key, value in version.rule.items() if key in {"steps", "variants", "reserve_bp", "refund_policy"}
-    }
+    own = {key: value for key, value in version.rule.items() if key not in OURS}
     usual = _usual_figures(own)
     return told | (usual if usual is not None else {"rule": json.dumps(own, ensure_ascii=False, indent=1)})
 
@@ -325,9 +244,10 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
 def _usual_figures(rule: dict[str, Any]) -> dict[str, Any] | None:
     """The figures of a rule of the usual shape; None where it says more than they can."""
     steps = list(rule.get("steps", ()))
-    if rule.keys() != {"steps"} or not steps:
+    if not rule.keys() <= {"steps", "reserve_bp"} or not steps:
         return None
     told: dict[str, Any] = {"channel_percent": Decimal(0), "fee_from_pool": False, "platform_percent": Decimal(0)}
+    told["reserve_percent"] = Decimal(rule.get("reserve_bp", 0)) / 100
     *takes, last = steps
     # Fee and channels stand in either order: the channels' percentage is of the base, so nothing changes by it.
     for shape, field in (*_SHAPES[:2], *_SHAPES[:1], *_SHAPES[2:]):

@@ -1,0 +1,178 @@
+"""Forms of links, channels and coupons."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts.models import Party
+from ledger.money import ACTIVE, MoneyError, minor_from_decimal
+from partners import services
+from partners.errors import PartnersError
+from partners.models import Channel, Coupon, TrackingLink
+
+CURRENCIES = [("", "–"), *((code, code) for code in sorted(ACTIVE))]
+
+
+def rehearse(form: forms.BaseForm, verb: Callable[[], Any]) -> None:
+    """Try a verb and take it back, so that what it refuses stands in the form beside what was entered."""
+    if form.errors:
+        return
+    with transaction.atomic():
+        point = transaction.savepoint()
+        try:
+            verb()
+        except PartnersError as fault:
+            form.add_error(None, str(fault))
+        finally:
+            transaction.savepoint_rollback(point)
+
+
+class LinkForm(forms.Form):
+    """A new tracking link in one of the party's channels."""
+
+    channel = forms.ModelChoiceField(label=_("Channel"), queryset=Channel.objects.none(), empty_label=None)
+    destination = forms.CharField(
+        label=_("Leads to"), max_length=300, initial="/courses/", help_text=_("A page of this site, such as /courses/.")
+    )
+    campaign = forms.CharField(label=_("Campaign"), max_length=120, required=False)
+
+    def __init__(self, *args: Any, party: Party, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["channel"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = channels_for(party)
+
+
+def channels_for(party: Party) -> Any:
+    """Channels in which a party may have links: its own, and those in which the programme gave it one."""
+    own = Channel.objects.filter(is_active=True, owner=party)
+    given = Channel.objects.filter(is_active=True, owner=None, links__owner=party)
+    return (own | given).distinct().order_by("name")
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A channel on the manager's desk."""
+
+    class Meta:
+        model = Channel
+        fields = ("name", "name_zh", "code", "kind", "owner", "slot", "is_active")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what the verb would."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is None and data.get("code"):
+            rehearse(self, lambda: services.channel_create(code=data["code"], name=data["name"], kind=data["kind"]))
+        return data
+
+
+class TrackingLinkForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A tracking link on the manager's desk."""
+
+    code = forms.SlugField(
+        label=_("code"),
+        required=False,
+        max_length=64,
+        help_text=_("Empty: a short code is made up."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    class Meta:
+        model = TrackingLink
+        fields = ("channel", "owner", "destination", "campaign", "code", "is_active")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what the verb would."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is None and data.get("channel"):
+            rehearse(
+                self,
+                lambda: services.link_create(
+                    channel=data["channel"],
+                    owner=data.get("owner"),
+                    destination=data["destination"],
+                    code=data.get("code", ""),
+                    campaign=data.get("campaign", ""),
+                ),
+            )
+        return data
+
+    def _post_clean(self) -> None:
+        """The verb has checked it; the model's own checks would ask for a code that is made up later."""
+        if self.instance.pk is not None or not self.errors:
+            self.instance = forms.models.construct_instance(self, self.instance, None, None)
+
+
+class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A coupon on the manager's desk: a percentage, or an amount in one currency."""
+
+    percent = forms.DecimalField(
+        label=_("percent"),
+        required=False,
+        min_value=Decimal("0.01"),
+        max_value=100,
+        decimal_places=2,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    amount = forms.CharField(
+        label=_("amount"),
+        required=False,
+        help_text=_("Instead of a percentage, such as 20.00."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    currency = forms.ChoiceField(
+        label=_("currency of the amount"), required=False, choices=CURRENCIES, widget=UnfoldAdminSelectWidget
+    )
+
+    percent_bp: int | None = None
+    amount_minor: int | None = None
+
+    class Meta:
+        model = Coupon
+        fields = (
+            "code",
+            "is_active",
+            "currency",
+            "borne_by",
+            "owner",
+            "channel",
+            "starts_at",
+            "ends_at",
+            "max_uses",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Read the discount as whole numbers and refuse what the verb would."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is not None:
+            return data
+        if data.get("percent") is not None:
+            self.percent_bp = int(data["percent"] * 100)
+        if data.get("amount"):
+            try:
+                self.amount_minor = minor_from_decimal(data["amount"], data.get("currency") or "")
+            except MoneyError as fault:
+                self.add_error("amount", str(fault))
+        known: dict[str, Any] = {
+            key: data.get(key) for key in ("borne_by", "owner", "channel", "starts_at", "ends_at", "max_uses")
+        }
+        rehearse(
+            self,
+            lambda: services.coupon_create(
+                code=data["code"],
+                percent_bp=self.percent_bp,
+                amount_minor=self.amount_minor,
+                currency=data.get("currency") or "",
+                **known,
+            ),
+        )
+        return data
+
+    def _post_clean(self) -> None:
+        """The verb has checked it; the model's own checks know nothing of the fields percent and amount."""
+        if not self.errors:
+            self.instance = forms.models.construct_instance(self, self.instance, None, None)

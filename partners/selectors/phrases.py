@@ -1,0 +1,122 @@
+"""Phrases of agreements in English and Chinese, side by side: the words that clauses are made of."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from babel.numbers import format_currency
+from django.conf import settings
+
+from ledger.money import decimal_from_minor
+from ledger.splits.accounts import CHANNEL, DISPUTE_FEES, GUARANTEES, PROCESSOR_FEES, PROMOTIONS, REVENUE, TAX
+from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
+
+
+class Names(NamedTuple):
+    """What something is called in English and in Chinese."""
+
+    en: str
+    zh: str
+
+
+MODELS: Mapping[str, Names] = {
+    PayingModel.FIRST_TOUCH: Names("first touch", "首次触达"),
+    PayingModel.LAST_TOUCH: Names("last touch", "末次触达"),
+    PayingModel.LINEAR: Names("linear", "线性平均"),
+    PayingModel.U_SHAPE: Names("U-shape (40% first, 40% last, the rest between)", "U 形（首末各 40%，其余均分）"),
+    PayingModel.TIME_DECAY: Names("time decay, half-life 7 days", "时间衰减（半衰期 7 天）"),
+    PayingModel.SHAPLEY: Names("Shapley value", "Shapley 值"),
+    PayingModel.MARKOV: Names("Markov chain", "马尔可夫链"),
+}
+
+HOUSE: Mapping[str, Names] = {
+    REVENUE: Names("the platform", "平台"),
+    PROMOTIONS: Names("the platform's promotions", "平台推广费用"),
+    PROCESSOR_FEES: Names("payment processing", "支付通道"),
+    GUARANTEES: Names("the platform's guarantees", "平台保底费用"),
+    DISPUTE_FEES: Names("the platform's dispute fees", "平台争议费用"),
+    TAX: Names("tax", "税费"),
+    CHANNEL: Names("the partners who brought the learner", "带来学员的推广伙伴"),
+}
+
+PRECEDENCE: Mapping[str, Names] = {
+    Precedence.COUPON: Names(
+        "Where a coupon of one partner meets the link of another, the coupon's owner is paid, never both.",
+        "优惠码与推广链接分属不同伙伴时，归优惠码所有者，绝不重复支付。",
+    ),
+    Precedence.LINK: Names(
+        "Where a coupon of one partner meets the link of another, the link's side is paid, never both.",
+        "优惠码与推广链接分属不同伙伴时，归推广链接一方，绝不重复支付。",
+    ),
+    Precedence.LATEST: Names(
+        "Where a coupon of one partner meets the link of another, whichever came last is paid, never both.",
+        "优惠码与推广链接分属不同伙伴时，以最后发生者为准，绝不重复支付。",
+    ),
+}
+
+SELF_PURCHASE: Mapping[str, Names] = {
+    SelfPurchase.REFUSE: Names(
+        "Who buys for themselves earns nothing from it; a share of the split then goes to the platform.",
+        "本人购买不产生收益，其应得的分成归平台。",
+    ),
+    SelfPurchase.ALLOW: Names("Who buys for themselves earns as usual.", "本人购买同样产生收益。"),
+}
+
+
+BASE = Names(
+    "What is shared is the price that the learner pays, without tax. A discount that everyone bears has been taken "
+    "off; one that a single side bears is added back and charged to that side.",
+    "参与分成的是学员实付价格（不含税）。共同承担的优惠先行扣除；由单方承担的优惠加回后向该方收取。",
+)
+
+METERS: Mapping[str, Names] = {
+    MeterPeriod.EVER: Names("since it began", "自始以来"),
+    MeterPeriod.YEAR: Names("in the calendar year of the order ({})", "下单所在自然年（{}）"),
+    MeterPeriod.MONTH: Names("in the calendar month of the order ({})", "下单所在自然月（{}）"),
+}
+
+WHEN: Mapping[tuple[str, Any], Names] = {
+    ("brought_by", "owner"): Names("that the owner's own link or coupon brought", "由归属方自己的链接或优惠码带来"),
+    ("brought_by", "partner"): Names("that a partner brought", "由推广伙伴带来"),
+    ("brought_by", "platform"): Names("that no partner brought", "没有推广伙伴带来"),
+}
+
+REFUNDS: Mapping[str, Names] = {
+    "refund_revenue_owner": Names(
+        "On a refund the platform keeps its commission; {} bears it.", "退款时平台佣金不退，由{}承担。"
+    ),
+    "refund_fee_owner": Names(
+        "On a refund {} bears the processor's fee that the pool had borne.", "退款时原由各方共担的支付通道费由{}承担。"
+    ),
+}
+
+
+def percent(bp: int) -> str:
+    """Basis points as a percentage: 3000 is "30%", 3333 is "33.33%"."""
+    whole, rest = divmod(bp, 100)
+    return f"{whole}%" if not rest else f"{whole}.{f'{rest:02d}'.rstrip('0')}%"
+
+
+def share(fraction: str) -> str:
+    """An exact fraction as a percentage where two decimals can say it, else as it is."""
+    numerator, denominator = (int(part) for part in fraction.split("/"))
+    bp, rest = divmod(numerator * 10_000, denominator)
+    return fraction if rest else percent(bp)
+
+
+def upto(value: int | None, word: str) -> str:
+    """The upper end of a tier after a word, or nothing where it is open."""
+    return "" if value is None else f"{word}{value:,}"
+
+
+def cap_words(cap: Mapping[str, Any]) -> Names:
+    """One cap, with the amount as each language writes it."""
+    currency = cap["currency"]
+    amount = Decimal(decimal_from_minor(cap["minor"], currency))
+    en, zh = (format_currency(amount, currency, locale=locale) for locale in ("en_US", "zh_Hans_CN"))
+    if cap["per"] == CapPeriod.ORDER:
+        return Names(f"{en} from one order in {currency}", f"{currency} 订单每单 {zh}")
+    zone = settings.TIME_ZONE
+    return Names(
+        f"{en} from orders in {currency} of one calendar month ({zone})", f"{currency} 订单每自然月（{zone}）{zh}"
+    )
