@@ -88,6 +88,14 @@ class CapPeriod(models.TextChoices):
     MONTH = "month", _("One calendar month")
 
 
+class AdvanceState(models.TextChoices):
+    """The life of an advance."""
+
+    PREPARED = "prepared", _("Prepared")
+    PAID = "paid", _("Paid out")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class Precedence(models.TextChoices):
     """Who earns when link and coupon name different owners; never both."""
 

@@ -23,6 +23,12 @@ class ChannelError(PartnersError):
     code = "channel"
 
 
+class AdvanceError(PartnersError):
+    """An advance that cannot be prepared, approved or withdrawn."""
+
+    code = "advance"
+
+
 class CouponError(PartnersError):
     """A coupon that does not count: unknown, over, used up, for another currency, or badly described."""
 

@@ -1,5 +1,6 @@
 """The partner manager's desk."""
 
+from partners.admin.advances import AdvanceAdmin
 from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
 from partners.admin.earnings import EarningDecisionAdmin
 from partners.admin.members import CreatorAdmin, PartnerAdmin
@@ -8,6 +9,7 @@ from partners.admin.versions import AgreementVersionAdmin
 
 __all__ = [
     "AcceptanceAdmin",
+    "AdvanceAdmin",
     "AgreementAdmin",
     "AgreementVersionAdmin",
     "ChannelAdmin",

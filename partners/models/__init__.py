@@ -1,5 +1,6 @@
 """Tables of the partner programme."""
 
+from partners.models.advance import Advance
 from partners.models.agreement import Acceptance, Agreement, AgreementParty, AgreementVersion
 from partners.models.channel import Channel, Coupon, CouponRedemption, TrackingLink
 from partners.models.consent import BoundOrder, Decline, Leave
@@ -9,6 +10,7 @@ from partners.models.meter import Meter
 
 __all__ = [
     "Acceptance",
+    "Advance",
     "Agreement",
     "AgreementParty",
     "AgreementVersion",

@@ -1,5 +1,6 @@
 """Verbs of the partner programme."""
 
+from partners.services.advances import advance_approve, advance_prepare, advance_withdraw
 from partners.services.aftermath import earnings_event, earnings_void
 from partners.services.agreements import (
     agreement_create,
@@ -59,6 +60,9 @@ __all__ = [
     "SaleFacts",
     "SaleLine",
     "Settled",
+    "advance_approve",
+    "advance_prepare",
+    "advance_withdraw",
     "agreement_create",
     "agreement_party_add",
     "agreement_rename",

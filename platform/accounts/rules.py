@@ -58,6 +58,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "partners.agreement": {_M: W, _F: V},
     "partners.agreementparty": {_M: ALL, _F: V},
     "partners.agreementversion": {_M: (*W, "propose"), _F: ("view", "approve")},
+    "partners.advance": {_M: W, _F: ("view", "approve")},
     "partners.acceptance": {_M: V, _F: V},
     "partners.earningdecision": {_M: V, _F: V},
     # courses

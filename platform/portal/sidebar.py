@@ -39,6 +39,7 @@ ROOMS = (
             ("ledger", "payoutrun", "payments"),
             ("ledger", "payouthold", "pause_circle"),
             ("accounts", "payoutdetails", "account_balance_wallet"),
+            ("partners", "advance", "forward"),
             ("ledger", "journalentry", "account_balance"),
             ("ledger", "posting", "receipt_long"),
             ("ledger", "account", "account_tree"),

@@ -202,7 +202,9 @@ def histories(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any
 
 def held_by_details(order: Order, account: str, days: int) -> int:
     """What movements of the sale say of themselves that they are not available so many days after the order."""
-    return sum(d.amount for d in order.sale.details if d.account == account and d.hold_days > days)
+    return sum(
+        d.amount for d in order.sale.details if d.account == account and d.hold_days is not None and d.hold_days > days
+    )
 
 
 def must_hold(state: State) -> None:

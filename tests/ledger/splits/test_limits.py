@@ -104,8 +104,8 @@ def test_what_is_refused_pays_back_no_advance_and_is_not_held() -> None:
     )
     assert net(result) == {"processor:clearing": -100, "platform:revenue": 50, "party:bob": 50}
     assert [(d.account, d.hold_days) for d in result.details] == [
-        ("processor:clearing", 0),
-        ("platform:revenue", 0),
+        ("processor:clearing", None),
+        ("platform:revenue", None),
         ("party:bob", 7),
     ]
 
@@ -137,18 +137,18 @@ def test_held_shares_and_their_recoupments_say_for_how_long() -> None:
         processor_fee=30,
     )
     assert [(d.account, d.amount, d.hold_days) for d in result.details] == [
-        ("processor:clearing", -960, 0),
-        ("platform:processor_fees", -30, 0),
-        ("party:bob", -10, 0),
-        ("platform:revenue", 300, 0),
+        ("processor:clearing", -960, None),
+        ("platform:processor_fees", -30, None),
+        ("party:bob", -10, None),
+        ("platform:revenue", 300, None),
         ("party:alice", 315, 14),
-        ("party:alice:reserve", 35, 0),
+        ("party:alice:reserve", 35, None),
         ("party:bob", 315, 14),
-        ("party:bob:reserve", 35, 0),
+        ("party:bob:reserve", 35, None),
         ("party:alice", -50, 14),
-        ("party:alice:advance", 50, 0),
+        ("party:alice:advance", 50, None),
     ]
-    assert {d.hold_days for d in desk.apply("refund", order="o1", amount=100).details} == {0}
+    assert {d.hold_days for d in desk.apply("refund", order="o1", amount=100).details} == {None}
 
 
 def test_a_correction_moves_what_is_held_from_one_hold_to_the_other() -> None:
@@ -157,7 +157,7 @@ def test_a_correction_moves_what_is_held_from_one_hold_to_the_other() -> None:
     result = desk.apply("correct_rule", orders=["o1"], rule=raw_rule(PLATFORM_30, ALICE_REST, version=2, hold_days=30))
     assert [(d.account, d.amount, d.clause, d.hold_days) for d in result.details] == [
         ("party:alice", -100, "steps[0].parties[0]", 7),
-        ("platform:revenue", 30, "steps[0]", 0),
+        ("platform:revenue", 30, "steps[0]", None),
         ("party:alice", 70, "steps[1].parties[0]", 30),
     ]
 

@@ -287,8 +287,8 @@ def test_every_movement_names_its_order_line_and_clause() -> None:
         Detail("platform:processor_fees", "USD", -40, "", "sale.processor_fee"),
         Detail("platform:promotions", "USD", -90, "", "sale.discounts[1]"),
         Detail("platform:revenue", "USD", 297, "", "steps[0]"),
-        Detail("party:alice", "USD", 693, "", "steps[1].parties[0]"),
-        Detail("party:alice", "USD", -69, "", "steps[1].parties[0]"),
+        Detail("party:alice", "USD", 693, "", "steps[1].parties[0]", 0),
+        Detail("party:alice", "USD", -69, "", "steps[1].parties[0]", 0),
         Detail("party:alice:advance", "USD", 69, "", "steps[1].parties[0]"),
     )
 
