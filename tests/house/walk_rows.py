@@ -226,6 +226,7 @@ OWNED_DESKS = frozenset(
         "accounts.party",
         "courses.course",
         "courses.order",
+        "partners.advance",
         "partners.agreement",
         "partners.channel",
         "partners.coupon",

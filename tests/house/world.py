@@ -33,6 +33,7 @@ from ledger.services import adjustment_book, hold_place, rate_set, run_prepare
 from partners.models import AgreementVersion, EarningDecision
 from partners.services import (
     DraftTerms,
+    advance_prepare,
     channel_create,
     coupon_create,
     link_create,
@@ -172,7 +173,7 @@ def waiting(buyer: User, of: Course) -> str:
 
 
 def payday(cast: Cast, at: datetime) -> PayoutRun:
-    """Something of carol's that is free to be paid, where to, and a run that is being prepared; bob is on hold."""
+    """Something of carol's that is free to be paid, where to, a run and an advance being prepared; bob is on hold."""
     adjustment_book(
         party="carol", currency="CNY", amount=4_444_444, reason="a canary's bonus", source=OrderKey("walk", "1"), at=at
     )
@@ -185,6 +186,14 @@ def payday(cast: Cast, at: datetime) -> PayoutRun:
         by=cast.carol,
     )
     hold_place(party=cast.bob_party, reason="under review", by=cast.mei)
+    advance_prepare(
+        party=cast.carol_party,
+        currency="CNY",
+        amount_minor=3_333_333,
+        recoup_bp=5_000,
+        reason="canary's next course",
+        by=cast.mei,
+    )
     return run_prepare(terms=RunTerms("CNY", timezone.now()), by=cast.finn)
 
 
