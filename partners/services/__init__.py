@@ -44,6 +44,7 @@ from partners.services.memberships import (
     party_admit,
     party_apply,
 )
+from partners.services.reserves import reserves_release
 from partners.services.settlement import earnings_settle
 from partners.services.terms import DraftTerms
 from partners.services.versions import version_accept, version_decline, version_propose, version_put_in_force
@@ -91,6 +92,7 @@ __all__ = [
     "memberships_admit",
     "party_admit",
     "party_apply",
+    "reserves_release",
     "version_accept",
     "version_decline",
     "version_draft",

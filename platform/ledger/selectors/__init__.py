@@ -34,6 +34,7 @@ from ledger.selectors.orders import (
 from ledger.selectors.payable import Payable, RunTerms, payables, unsettled_lines
 from ledger.selectors.proofs import Proof, proofs, register
 from ledger.selectors.rates import Converted, RateTable, RateUsed, convert, converted_at, rate_on, rate_table
+from ledger.selectors.reserves import ReservedLine, lines_in_reserve
 from ledger.selectors.rules import BookRule, book_rule, rules_by_digest
 from ledger.selectors.visibility import parties_seen
 
@@ -55,6 +56,7 @@ __all__ = [
     "RateTable",
     "RateUsed",
     "Release",
+    "ReservedLine",
     "RunTerms",
     "account_balances",
     "balance_of",
@@ -69,6 +71,7 @@ __all__ = [
     "entry_with_postings",
     "event_effect",
     "line_flows",
+    "lines_in_reserve",
     "order_standing",
     "parties_seen",
     "party_balances",

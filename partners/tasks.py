@@ -1,0 +1,13 @@
+"""Doors of the programme for workers."""
+
+from celery import shared_task
+
+from accounts.scope import all_rows
+from partners import services
+
+
+@shared_task(name="partners.release_reserves")
+def release_reserves() -> None:
+    """Release every reserve whose agreement's days are over; beat sends it at night."""
+    with all_rows():
+        services.reserves_release()
