@@ -44,6 +44,7 @@ class Payout(models.Model):
                 ),
                 name="ledger_payout_adds_up",
             ),
+            models.CheckConstraint(condition=models.Q(carried_out_minor__gte=0), name="ledger_payout_carry"),
             models.CheckConstraint(
                 condition=models.Q(withheld_minor__gte=0, withheld_minor__lte=models.F("amount_minor")),
                 name="ledger_payout_withholding",

@@ -8,6 +8,8 @@ from django.db import connection
 from ledger.splits.accounts import advance
 from ledger.splits.sale import Advance
 
+LOCK = "FOR NO KEY UPDATE OF a"
+
 Payable = tuple[str, str]
 """A party's payable account and a currency."""
 
@@ -29,11 +31,11 @@ def advances_lock(*, payables: Collection[Payable]) -> dict[Payable, AdvanceBala
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT a.id, a.code, a.currency, a.recoup_bp FROM ledger_account a
             JOIN unnest(%s::text[], %s::text[]) AS k (code, currency) USING (code, currency)
-            WHERE a.recoup_bp IS NOT NULL ORDER BY a.id FOR NO KEY UPDATE OF a
-            """,
+            WHERE a.recoup_bp IS NOT NULL ORDER BY a.id {LOCK}
+            """,  # noqa: S608 - only a constant of this module is put in
             [[advance(account) for account, _ in payables], [currency for _, currency in payables]],
         )
         rows = cursor.fetchall()
