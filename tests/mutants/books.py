@@ -2,4 +2,154 @@
 
 from tests.mutants.fault import Fault
 
-BOOKS: tuple[Fault, ...] = ()
+LEDGER = "platform/ledger/"
+FIRST = LEDGER + "migrations/0001_initial.py"
+ORDERS = LEDGER + "migrations/0002_order_events.py"
+PARTNERS = "partners/migrations/0001_initial.py"
+
+_GUARDS = ("tests/ledger/test_guards.py",)
+_RACES = ("tests/ledger/test_order_races.py",)
+_BOOKING_RACES = ("tests/ledger/test_races.py",)
+
+BOOKS: tuple[Fault, ...] = (
+    # locks
+    Fault(
+        "an order is not locked",
+        LEDGER + "services/orders.py",
+        "rows = BookedOrder.objects.select_for_update().filter(",
+        "rows = BookedOrder.objects.filter(",
+        _RACES,
+    ),
+    Fault(
+        "a payable is not locked",
+        LEDGER + "services/payouts.py",
+        "rows = Account.objects.select_for_update(no_key=True).filter(code=payable(party), currency=currency)",
+        "rows = Account.objects.filter(code=payable(party), currency=currency)",
+        _RACES,
+    ),
+    Fault(
+        "advances are not locked",
+        LEDGER + "services/advances.py",
+        'LOCK = "FOR NO KEY UPDATE OF a"',
+        'LOCK = ""',
+        _RACES,
+    ),
+    Fault(
+        "a snapshot does not wait for bookings",
+        LEDGER + "services/snapshots.py",
+        "SELECT pg_try_advisory_lock(hashtext('ledger.posting'))",
+        "SELECT pg_try_advisory_lock(hashtext('ledger.other'))",
+        _BOOKING_RACES,
+    ),
+    Fault(
+        "bookings do not say that they are under way",
+        FIRST,
+        "PERFORM pg_advisory_xact_lock_shared(hashtext('ledger.posting'));",
+        "PERFORM 1;",
+        _BOOKING_RACES,
+    ),
+    Fault(
+        "two batches lock in different orders",
+        LEDGER + "services/booking.py",
+        "return [by_key[key] for key in sorted(by_key)]",
+        "return list(by_key.values())",
+        _BOOKING_RACES,
+    ),
+    Fault(
+        "an order is settled without its lock",
+        "analytics/services/settlement.py",
+        "paid = Order.objects.select_for_update().filter(",
+        "paid = Order.objects.filter(",
+        ("tests/analytics/test_races.py",),
+    ),
+    Fault(
+        "an agreement may change under a settlement",
+        "partners/services/context.py",
+        "FOR KEY SHARE",
+        "LIMIT ALL",
+        ("tests/partners/test_races.py",),
+    ),
+    Fault(
+        "caps are counted without a lock",
+        "partners/services/meters.py",
+        'LOCK = "FOR UPDATE OF m"',
+        'LOCK = ""',
+        ("tests/partners/test_races.py",),
+    ),
+    Fault(
+        "two relays take one delivery",
+        "platform/events/services/relay.py",
+        '.select_for_update(of=("self",), skip_locked=not block)',
+        ".all()",
+        ("tests/events/test_races.py",),
+    ),
+    # triggers
+    Fault(
+        "entries need not balance",
+        FIRST,
+        "migrations.RunSQL(ZERO_SUM + NOT_EMPTY + AGREES + SHARED_LOCK, UNDO)",
+        "migrations.RunSQL(ZERO_SUM.replace('<> 0', '> 999999999999') + NOT_EMPTY + AGREES + SHARED_LOCK, UNDO)",
+        _GUARDS,
+    ),
+    Fault(
+        "entries may be empty",
+        FIRST,
+        "IF NOT EXISTS (SELECT 1 FROM public.ledger_posting p WHERE p.entry_id = NEW.id) THEN",
+        "IF false THEN",
+        _GUARDS,
+    ),
+    Fault("a posting may name another party", FIRST, "f.party_id IS DISTINCT FROM a.party_id OR ", "", _GUARDS),
+    Fault(
+        "the sum looks only at rows that the writer sees",
+        FIRST,
+        "CREATE FUNCTION ledger_check_zero_sum() RETURNS trigger {_AS_OWNER} AS $$",
+        "CREATE FUNCTION ledger_check_zero_sum() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$",
+        _GUARDS,
+    ),
+    Fault("postings may change", FIRST, '        AppendOnly("ledger_posting"),\n', "", _GUARDS),
+    Fault("entries may change", FIRST, '        AppendOnly("ledger_journalentry"),\n', "", _GUARDS),
+    # policies
+    Fault(
+        "everybody reads every posting",
+        FIRST,
+        'RowSecurity("ledger_posting", f"party_id = {PARTIES}")',
+        'RowSecurity("ledger_posting", "true")',
+        _GUARDS,
+    ),
+    Fault(
+        "portal readers see whole entries",
+        FIRST,
+        'RowSecurity("ledger_journalentry", "false")',
+        'RowSecurity("ledger_journalentry", "true")',
+        _GUARDS,
+    ),
+    # keys and checks
+    Fault(
+        "a source may be booked twice",
+        FIRST,
+        "models.UniqueConstraint(fields=('kind', 'source_kind', 'source_id'), name='ledger_entry_once')",
+        "models.UniqueConstraint(fields=('kind', 'source_kind', 'source_id', 'recorded_at'), name='ledger_entry_once')",
+        ("tests/ledger/test_booking.py", *_BOOKING_RACES),
+    ),
+    Fault(
+        "a void needs no pointer",
+        FIRST,
+        "models.Q(models.Q(('kind', 'void'), _negated=True), ('reverses__isnull', False), _connector='OR')",
+        "models.Q(('kind', ''), _negated=True)",
+        _GUARDS,
+    ),
+    Fault(
+        "amounts of zero are kept",
+        FIRST,
+        "condition=models.Q(('amount', 0), _negated=True)",
+        "condition=models.Q(('position__gte', 0))",
+        _GUARDS,
+    ),
+    Fault(
+        "one person suffices for an agreement",
+        PARTNERS,
+        "models.Q(('approved_by', models.F('created_by')), _negated=True), _connector='OR'), name='partners_version_two_persons'",
+        "models.Q(('approved_by__isnull', False)), _connector='OR'), name='partners_version_two_persons'",
+        ("tests/partners/test_agreements.py",),
+    ),
+)
