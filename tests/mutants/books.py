@@ -79,8 +79,8 @@ BOOKS: tuple[Fault, ...] = (
     Fault(
         "two relays take one delivery",
         "platform/events/services/relay.py",
-        '.select_for_update(of=("self",), skip_locked=not block)',
-        ".all()",
+        "return list(due.select_for_update(skip_locked=not block).order_by(",
+        "return list(due.order_by(",
         ("tests/events/test_races.py",),
     ),
     # triggers
