@@ -55,6 +55,12 @@ class RuleRefusedError(AgreementError):
         self.problems = tuple(problems)
 
 
+class StatementError(PartnersError):
+    """Statements that cannot be issued now."""
+
+    code = "statement"
+
+
 class SettlementError(PartnersError):
     """Facts of a sale that contradict one another; the order is named."""
 

@@ -11,3 +11,9 @@ def release_reserves() -> None:
     """Release every reserve whose agreement's days are over; beat sends it at night."""
     with all_rows():
         services.reserves_release()
+
+
+@shared_task(name="partners.statements_issue")
+def statements_issue() -> None:
+    """Issue the statements of every closed month that has none yet; beat sends it every hour."""
+    services.statements_issue_due()

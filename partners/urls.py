@@ -1,14 +1,21 @@
 """Addresses of creators and partners, under /creator/."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 
-from partners.views import agreements, home, lines, links
+from partners.views import agreements, home, lines, links, payouts, statements
 
 app_name = "partners"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("earnings.csv", home.lines_csv, name="csv"),
     path("lines/<int:pk>/", lines.line, name="line"),
+    path("payouts/", payouts.payouts, name="payouts"),
+    path("payouts/details/", payouts.details, name="payout_details"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<str:month>/", statements.statement, name="statement"),
+    re_path(
+        r"^statements/(?P<month>[0-9-]+)\.(?P<kind>pdf|csv|json)$", statements.statement_file, name="statement_file"
+    ),
     path("links/", links.links, name="links"),
     path("links/<slug:code>.svg", links.qr, name="qr"),
     path("agreements/", agreements.agreements, name="agreements"),

@@ -5,6 +5,7 @@ from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
 from partners.admin.earnings import EarningDecisionAdmin
 from partners.admin.members import CreatorAdmin, PartnerAdmin
 from partners.admin.reach import ChannelAdmin, CouponAdmin, TrackingLinkAdmin
+from partners.admin.statements import StatementAdmin
 from partners.admin.versions import AgreementVersionAdmin
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "CreatorAdmin",
     "EarningDecisionAdmin",
     "PartnerAdmin",
+    "StatementAdmin",
     "TrackingLinkAdmin",
 ]

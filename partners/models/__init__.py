@@ -7,6 +7,7 @@ from partners.models.consent import BoundOrder, Decline, Leave
 from partners.models.earning import EarningDecision
 from partners.models.membership import Creator, Membership, Partner
 from partners.models.meter import Meter
+from partners.models.statement import Statement, StatementMonth
 
 __all__ = [
     "Acceptance",
@@ -25,5 +26,7 @@ __all__ = [
     "Membership",
     "Meter",
     "Partner",
+    "Statement",
+    "StatementMonth",
     "TrackingLink",
 ]

@@ -98,3 +98,44 @@ register(
         """,  # noqa: S608 - only constants are put in
     )
 )
+
+register(
+    Proof(
+        "I20",
+        "Every issued statement is the ledger of its month and party, and opens where the one before closed",
+        """
+        WITH moved AS (
+            SELECT p.party_id, p.currency, date_trunc('month', p.booked_on)::date AS month, sum(p.amount) AS amount
+            FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id AND a.code NOT LIKE 'party:%:%'
+            WHERE p.party_id IS NOT NULL GROUP BY 1, 2, 3
+        ), total AS (
+            SELECT *, sum(amount) OVER (PARTITION BY party_id, currency ORDER BY month) AS balance FROM moved
+        ), chained AS (
+            SELECT s.id, s.number, s.party_id, s.currency, s.month, s.opening_minor, s.closing_minor, s.body,
+                lag(s.closing_minor) OVER (PARTITION BY s.party_id, s.currency ORDER BY s.month) AS before
+            FROM partners_statement s
+        )
+        SELECT 'statement ' || s.number, s.opening_minor || ' to ' || s.closing_minor || ', booked '
+            || coalesce(t.balance - t.amount, 0) || ' to ' || coalesce(t.balance, 0)
+        FROM chained s LEFT JOIN total t USING (party_id, currency, month)
+        WHERE CASE WHEN t.month IS NULL THEN s.opening_minor <> s.closing_minor
+            ELSE s.closing_minor <> t.balance OR s.opening_minor <> t.balance - t.amount END
+        UNION ALL
+        SELECT 'statement ' || number, 'opens at ' || opening_minor || ', the one before closed at ' || before
+        FROM chained WHERE opening_minor <> before
+        UNION ALL
+        SELECT 'statement ' || s.number, 'its lines sum to ' || l.amount
+        FROM partners_statement s CROSS JOIN LATERAL (
+            SELECT coalesce(sum((x ->> 'amount')::bigint) FILTER (WHERE x ->> 'account' = 'payable'), 0) AS amount,
+                count(*) AS n
+            FROM jsonb_array_elements(s.body -> 'lines') x
+        ) l WHERE l.amount <> s.closing_minor - s.opening_minor OR l.n <> s.lines
+        UNION ALL
+        SELECT 'party ' || m.party_id || ' ' || to_char(m.month, 'YYYY-MM'),
+            m.amount || ' ' || m.currency || ' moved, no statement'
+        FROM moved m JOIN partners_statementmonth o ON o.month = m.month
+        WHERE NOT EXISTS (SELECT 1 FROM partners_statement s
+            WHERE s.party_id = m.party_id AND s.currency = m.currency AND s.month = m.month)
+        """,
+    )
+)

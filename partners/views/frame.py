@@ -105,6 +105,8 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
     """Context of `portal_shell.html`: navigation, room, who reads."""
     entries: list[dict[str, Any]] = [
         {"label": _("Home"), "url": reverse("partners:home"), "icon": "home"},
+        {"label": _("Payouts"), "url": reverse("partners:payouts"), "icon": "coins"},
+        {"label": _("Statements"), "url": reverse("partners:statements"), "icon": "receipt"},
         {"label": _("Links and coupons"), "url": reverse("partners:links"), "icon": "link", "short": _("Links")},
         {"label": _("Agreements"), "url": reverse("partners:agreements"), "icon": "agreement"},
     ]

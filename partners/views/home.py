@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.rules import entrance
+from accounts.selectors import payout_details_now
 from ledger.money import decimal_from_minor, exponent, half_up
 from ledger.selectors import PartyBalance, party_balances, releases
+from ledger.selectors.payouts import hold_of, payouts_of
 from partners.selectors import (
     TABS,
     EarningLine,
@@ -27,6 +29,7 @@ from partners.selectors import (
     earning_waterfall,
 )
 from partners.views.frame import Desk, desk, frame, reason_in_sentence
+from partners.views.payouts import payout_row
 
 RANKS = 5
 PAGE = 25
@@ -48,6 +51,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "balance": next((row for row in balances if row.currency == at.currency), None) or _nothing(at),
         "elsewhere": [row for row in balances if row.currency != at.currency and row.balance],
         "release": _release(at),
+        "next_payout": _next_payout(at),
+        "hold": hold_of(party=at.party.pk, visible_to=at.user),
+        "payouts_url": f"{reverse('partners:payouts')}?party={at.party.code}",
         "currency_options": [
             {"label": code, "url": at.url(currency=code), "current": code == at.currency} for code in at.currencies
         ],
@@ -101,6 +107,16 @@ def _csv_rows(lines: Iterator[EarningLine]) -> Iterator[list[str]]:
 def _cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _next_payout(at: Desk) -> dict[str, Any]:
+    """The payout that is on its way, the last one, and whether it is known where the next goes."""
+    rows = payouts_of(party=at.party.pk, visible_to=at.user)
+    mine = [row for row in rows if row.currency == at.currency]
+    return {
+        "last": payout_row(mine[0]) if mine else None,
+        "to": payout_details_now(party_ids=[at.party.pk]).get(at.party.pk),
+    }
 
 
 def _nothing(at: Desk) -> PartyBalance:

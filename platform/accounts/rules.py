@@ -60,6 +60,8 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "partners.agreementversion": {_M: (*W, "propose"), _F: ("view", "approve")},
     "partners.advance": {_M: W, _F: ("view", "approve")},
     "partners.acceptance": {_M: V, _F: V},
+    "partners.statement": {_M: V, _F: ("view", "issue")},
+    "partners.statementmonth": {_M: V, _F: V},
     "partners.earningdecision": {_M: V, _F: V},
     # courses
     "courses.topic": {_M: ALL, _K: V},

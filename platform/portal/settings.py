@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
     "ledger.payout_runs": {"task": "ledger.payout_runs", "schedule": timedelta(minutes=1), "options": {"expires": 60}},
     "partners.release_reserves": {"task": "partners.release_reserves", "schedule": crontab(hour=2, minute=30)},
+    "partners.statements_issue": {"task": "partners.statements_issue", "schedule": timedelta(hours=1)},
     "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},

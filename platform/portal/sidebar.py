@@ -36,6 +36,7 @@ ROOMS = (
         _("Money"),
         (
             ("partners", "earningdecision", "payments"),
+            ("partners", "statement", "request_quote"),
             ("ledger", "payoutrun", "payments"),
             ("ledger", "payouthold", "pause_circle"),
             ("accounts", "payoutdetails", "account_balance_wallet"),

@@ -37,6 +37,8 @@ PAGES = {
     "creator lines, csv": ("alice", "/creator/earnings.csv"),
     "creator links": ("alice", "/creator/links/"),
     "creator agreements": ("alice", "/creator/agreements/"),
+    "creator payouts": ("alice", "/creator/payouts/"),
+    "creator statements": ("alice", "/creator/statements/"),
     "marketing overview": ("marco", "/marketing/"),
     "marketing campaigns": ("marco", "/marketing/campaigns/"),
 }

@@ -82,6 +82,17 @@ ROWS: dict[str, Row] = {
     "partners:line": Row(
         "/creator/lines/{line}/?party={party}", get="- login, lmfuko 403, ab 404, 200", sees="c", same=True
     ),
+    "partners:payouts": Row("/creator/payouts/?party={party}", get=SEATED, sees="c", same=True),
+    "partners:payout_details": Row(
+        "/creator/payouts/details/?party={party}",
+        get="- login, lmfuko 403, abc 302",
+        post="- login, lmfuko 403, abc 302",
+    ),
+    "partners:statements": Row("/creator/statements/?party={party}", get=SEATED, same=True),
+    "partners:statement": Row("/creator/statements/{paymonth}/?party={party}&currency=CNY", get=SEATED, sees="c"),
+    "partners:statement_file": Row(
+        "/creator/statements/{paymonth}.csv?party={party}&currency=CNY", get=SEATED, sees="c"
+    ),
     "partners:links": Row("/creator/links/?party={party}", get=SEATED, post=SEATED, sees="c", same=True),
     "partners:qr": Row("/creator/links/{link}.svg?party={party}", get="- login, lmfuko 403, ab 404, 200", same=True),
     "partners:agreements": Row("/creator/agreements/?party={party}", get=SEATED, sees="c", same=True),
@@ -159,6 +170,15 @@ ROWS: dict[str, Row] = {
     ),
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
+    ),
+    "admin:partners_statement_issue": Row(
+        "/admin/partners/statement/issue/", get=f"{OUT}, f 302, 403", post=f"{OUT}, f 302, 403"
+    ),
+    "admin:partners_statement_file": Row(
+        "/admin/partners/statement/{statement}/statement.json",
+        get=f"{OUT}, mfu 200, 403",
+        post=f"{OUT}, 405",
+        sees="mfu",
     ),
     "admin:ledger_payoutrun_prepare": Row(
         "/admin/ledger/payoutrun/prepare/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"

@@ -26,11 +26,11 @@ from courses.services import (
     orders_record,
     ratings_record,
 )
-from ledger.models import PayoutRun
+from ledger.models import ClosedPeriod, PayoutRun
 from ledger.money import decimal_from_minor
 from ledger.selectors import OrderKey, RunTerms
 from ledger.services import adjustment_book, hold_place, rate_set, run_prepare
-from partners.models import AgreementVersion, EarningDecision
+from partners.models import AgreementVersion, EarningDecision, Statement
 from partners.services import (
     DraftTerms,
     advance_prepare,
@@ -38,6 +38,7 @@ from partners.services import (
     coupon_create,
     link_create,
     memberships_admit,
+    statements_issue,
     version_draft,
     version_propose,
 )
@@ -94,6 +95,8 @@ def build(cast: Cast) -> World:
     run = payday(cast, at)
     ids = {
         "payrun": run.pk,
+        "paymonth": f"{day(at):%Y-%m}",
+        "statement": issued(cast),
         "payitem": run.items.get(party=cast.carol_party).pk,
         "course": cove.pk,
         "slug": "cove",
@@ -195,6 +198,22 @@ def payday(cast: Cast, at: datetime) -> PayoutRun:
         by=cast.mei,
     )
     return run_prepare(terms=RunTerms("CNY", timezone.now()), by=cast.finn)
+
+
+def issued(cast: Cast) -> int:
+    """Carol's statement of the month before the world's days, in which she got a bonus."""
+    before = (timezone.localdate() - timedelta(days=3)).replace(day=1) - timedelta(days=1)
+    noon = datetime(before.year, before.month, before.day, 12, tzinfo=timezone.get_default_timezone())
+    adjustment_book(
+        party="carol", currency="CNY", amount=AMOUNT, reason="a bonus", source=OrderKey("walk", "2"), at=noon
+    )
+    adjustment_book(
+        party="carol", currency="CNY", amount=-AMOUNT, reason="taken back", source=OrderKey("walk", "3"), at=noon
+    )
+    month = before.replace(day=1)
+    ClosedPeriod.objects.create(month=month, prepared_by=cast.finn, closed_by=cast.ada, totals={})
+    statements_issue(month=month)
+    return Statement.objects.get(party=cast.carol_party).pk
 
 
 def dune_two() -> Course:

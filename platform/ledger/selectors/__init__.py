@@ -20,6 +20,16 @@ from ledger.selectors.entries import (
     entry_with_postings,
     line_flows,
 )
+from ledger.selectors.movements import (
+    ACCOUNTS,
+    Movement,
+    closed_months,
+    first_movement,
+    last_seal,
+    party_currencies,
+    party_movements,
+    party_openings,
+)
 from ledger.selectors.orders import (
     EVENT_KINDS,
     BookedState,
@@ -39,6 +49,7 @@ from ledger.selectors.rules import BookRule, book_rule, rules_by_digest
 from ledger.selectors.visibility import parties_seen
 
 __all__ = [
+    "ACCOUNTS",
     "EVENT_KINDS",
     "AccountBalance",
     "BookRule",
@@ -47,6 +58,7 @@ __all__ = [
     "EntryRow",
     "EventEffect",
     "Flow",
+    "Movement",
     "OrderKey",
     "OrderStanding",
     "PartyBalance",
@@ -64,17 +76,23 @@ __all__ = [
     "booked_sources",
     "booked_state",
     "booked_states",
+    "closed_months",
     "convert",
     "converted_at",
     "credits_of_parties",
     "entries_with_postings",
     "entry_with_postings",
     "event_effect",
+    "first_movement",
+    "last_seal",
     "line_flows",
     "lines_in_reserve",
     "order_standing",
     "parties_seen",
     "party_balances",
+    "party_currencies",
+    "party_movements",
+    "party_openings",
     "payables",
     "proofs",
     "rate_on",

@@ -1,0 +1,116 @@
+"""A statement as a PDF, in the reader's language."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from ledger.money import decimal_from_minor
+from partners.selectors.statements import MonthlyStatement, local_title
+from partners.views.fonts import han_face
+from partners.views.words import section_label
+
+WIDTHS = (20, 34, 76, 26, 26)
+
+
+def statement_pdf(statement: MonthlyStatement) -> bytes:
+    """The summary by section, then every line, then the proof."""
+    from fpdf import FPDF
+
+    rows = _summary(statement)
+    lines = [_line(statement, line) for line in statement.lines]
+    title = _("Statement %(month)s") % {"month": statement.head["month"]}
+    facts = _facts(statement)
+    heads = [_("Booked"), _("Order"), _("What"), _("Amount"), _("Available from")]
+    proof = _proof(statement)
+    foot = _("Page")
+    texts = [title, foot, *facts, *heads, *proof, *(cell for row in (*rows, *lines) for cell in row), "0123456789/ …"]
+    pdf = FPDF(format="A4")
+    pdf.set_title(f"{statement.head['number']}")
+    pdf.set_margin(14)
+    pdf.set_auto_page_break(auto=True, margin=16)
+    with tempfile.NamedTemporaryFile(suffix=".otf") as file:
+        Path(file.name).write_bytes(han_face(texts))
+        pdf.add_font("han", "", file.name)
+    pdf.add_page()
+    pdf.set_font("han", size=18)
+    pdf.cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font("han", size=9)
+    for fact in facts:
+        pdf.cell(0, 5, fact, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(4)
+    for label, amount in rows:
+        pdf.cell(120, 6, label, border="B")
+        pdf.cell(0, 6, amount, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(6)
+    _table(pdf, heads, lines)
+    pdf.ln(4)
+    pdf.set_font("han", size=7)
+    for words in proof:
+        pdf.multi_cell(0, 4, words, new_x="LMARGIN", new_y="NEXT")
+    return bytes(pdf.output())
+
+
+def _table(pdf: Any, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    pdf.set_font("han", size=7.5)
+    for row in (heads, *lines):
+        if pdf.will_page_break(5):
+            pdf.add_page()
+        for i, (width, cell) in enumerate(zip(WIDTHS, row, strict=True)):
+            pdf.cell(width, 5, _fitted(pdf, cell, width - 2), border="B", align="R" if i >= 3 else "L")
+        pdf.ln()
+
+
+def _fitted(pdf: Any, text: str, width: float) -> str:
+    """Text as long as the column is wide."""
+    if pdf.get_string_width(text) <= width:
+        return text
+    while text and pdf.get_string_width(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _facts(statement: MonthlyStatement) -> list[str]:
+    number = statement.head["number"] if statement.issued else _("Draft: the month is not closed yet")
+    return [
+        f"{settings.PLATFORM_NAME} · {statement.party.local_name} ({statement.party.code})",
+        f"{number} · {statement.currency}",
+        _("Days of %(zone)s. Amounts in %(currency)s.") % {"zone": settings.TIME_ZONE, "currency": statement.currency},
+    ]
+
+
+def _summary(statement: MonthlyStatement) -> list[tuple[str, str]]:
+    cur = statement.currency
+    rows = [(_("Opening balance"), decimal_from_minor(statement.opening, cur))]
+    rows += [
+        (f"{section_label(section)} ({n})", decimal_from_minor(minor, cur)) for section, n, minor in statement.sums()
+    ]
+    rows.append((_("Closing balance"), decimal_from_minor(statement.closing, cur)))
+    for account, label in (("reserve", _("Reserve at the end")), ("advance", _("Advance still open"))):
+        minor = statement.head["closing"][account]
+        if minor or statement.head["opening"][account]:
+            rows.append((label, decimal_from_minor(minor, cur)))
+    return rows
+
+
+def _line(statement: MonthlyStatement, line: Any) -> tuple[str, str, str, str, str]:
+    what = f"{section_label(line['section'])} · {local_title(line) or line['note']}".removesuffix(" · ")
+    free = date.fromisoformat(line["available_from"][:10]).isoformat() if line["available_from"] else ""
+    amount = decimal_from_minor(line["amount"], statement.currency)
+    return line["booked_on"], line["order"], what, amount, free
+
+
+def _proof(statement: MonthlyStatement) -> list[str]:
+    issued = statement.issued
+    if issued is None:
+        return []
+    return [
+        _("Root of this statement: %(root)s") % {"root": issued.root},
+        _("Root of the month: %(root)s, with seal %(seal)d of the ledger %(digest)s")
+        % {"root": issued.of.root, "seal": issued.of.seal_number, "digest": issued.of.seal_digest},
+        _("The JSON file proves every line; verify_statement.py checks it without this portal."),
+    ]

@@ -1,0 +1,69 @@
+"""Payouts as their party reads them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+
+from accounts.models import PayoutDetails, User
+from ledger.choices import ItemState
+from ledger.models import PayoutHold, PayoutItem
+from ledger.selectors.visibility import parties_seen
+
+TOLD = (ItemState.APPROVED, ItemState.SENT, ItemState.ARRIVED, ItemState.FAILED)
+"""States of which the party is told; before the approval nothing is certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRow:
+    """One payout of a party: `amount` left its balance, of which `withheld` is tax; `sent` travels."""
+
+    id: int
+    state: ItemState
+    currency: str
+    amount: int
+    withheld: int
+    sent: int
+    sent_currency: str
+    rate: str
+    rate_day: date | None
+    lines: int
+    to: PayoutDetails | None
+    at: datetime
+    reason: str
+
+
+def payouts_of(*, party: int, visible_to: User | None) -> list[PayoutRow]:
+    """Return a party's payouts from their approval on, the newest first."""
+    return [
+        PayoutRow(
+            id=item.pk,
+            state=ItemState(item.state),
+            currency=item.currency,
+            amount=item.amount_minor,
+            withheld=item.withheld_minor,
+            sent=item.sent_minor,
+            sent_currency=item.sent_currency,
+            rate=item.rate,
+            rate_day=item.rate_day,
+            lines=item.lines,
+            to=item.details,
+            at=item.changed_at,
+            reason=item.note if item.state == ItemState.FAILED else "",
+        )
+        for item in _items(party, visible_to).select_related("details").order_by("-pk")[:200]
+    ]
+
+
+def hold_of(*, party: int, visible_to: User | None) -> PayoutHold | None:
+    """Return what holds a party's payouts back now, if anything does."""
+    seen = parties_seen(visible_to)
+    if seen is not None and party not in seen:
+        return None
+    return PayoutHold.objects.filter(party=party, lifted_at=None).first()
+
+
+def _items(party: int, visible_to: User | None) -> "QuerySet[PayoutItem]":
+    seen = parties_seen(visible_to)
+    rows = PayoutItem.objects.filter(party=party, state__in=TOLD)
+    return rows if seen is None or party in seen else rows.none()

@@ -1,0 +1,63 @@
+"""A party's payouts: where they go, and what became of each."""
+
+import time
+
+import pytest
+from django.test import Client
+
+from accounts.models import PayoutDetails
+from accounts.services import seat_give
+from ledger.models import PayoutItem
+from ledger.services import hold_place, item_failed, run_book
+from tests.cast import Cast
+from tests.ledger.runs import approved, payee
+
+pytestmark = pytest.mark.usefixtures("everything")
+
+
+def fresh(client: Client) -> Client:
+    """A browser in which the password was given just now."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session.save()
+    return client
+
+
+def test_a_party_reads_its_payouts_with_stage_and_reason(cast: Cast) -> None:
+    one = payee("one", 10_000, cast.alice)
+    payee("two", 77_713, cast.bob)
+    run = approved(cast.finn, cast.ada, withholding_bp=1_000)
+    client = cast.client_of(cast.alice)
+    page = client.get("/creator/payouts/?party=two").content.decode()
+    assert "Approved, leaves soon" in page
+    run_book(run_id=run.pk)
+    assert "On its way" in client.get("/creator/payouts/").content.decode()
+    item_failed(item_id=PayoutItem.objects.get(party=one).pk, reason="The bank knows no such account", by=cast.finn)
+    hold_place(party=one, reason="Two orders, one card")
+    page = client.get("/creator/payouts/").content.decode()
+    for words in ("The bank knows no such account", "The money is yours again", "Two orders, one card", "ICBC ••4471"):
+        assert words in page
+    assert "777.13" not in page
+    home = client.get("/creator/").content.decode()
+    assert "The bank knows no such account" in home
+
+
+def test_where_payouts_go_is_said_by_an_owner_after_the_password(cast: Cast) -> None:
+    _ = cast.alice
+    client = cast.client_of(cast.alice)
+    said = {"method": "bank", "holder": "Alice", "institution": "ICBC", "reference": "6222 0000 4471"}
+    asked = client.post("/creator/payouts/details/", said)
+    assert asked.status_code == 302
+    assert "/reauthenticate/" in asked["Location"]
+    assert not PayoutDetails.objects.exists()
+    fresh(client)
+    short = client.post("/creator/payouts/details/", said | {"reference": "12"}).content.decode()
+    assert "at least 5 characters" in short
+    assert client.post("/creator/payouts/details/", said).status_code == 302
+    assert PayoutDetails.objects.get().entered_by == cast.alice
+    assert "••4471" in client.get("/creator/payouts/").content.decode()
+    assert "622200004471" not in client.get("/creator/payouts/").content.decode()
+    seat_give(user=cast.lee, party=cast.alice_party, role="member")
+    member = fresh(cast.client_of(cast.lee))
+    assert "Only an owner" in member.get("/creator/payouts/details/").content.decode()
+    assert "does not allow" in member.post("/creator/payouts/details/", said | {"holder": "Lee"}).content.decode()

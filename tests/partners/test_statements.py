@@ -1,0 +1,215 @@
+"""Monthly statements: they are the ledger, they never change, and a partner can prove every line alone."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connections, transaction
+
+from accounts.services import person_create, seat_give
+from events.models import OutboxEvent
+from ledger.models import ClosedPeriod
+from ledger.selectors import OrderKey, proofs
+from ledger.services import PayoutTerms, adjustment_book, advance_book, payout_book
+from partners.errors import StatementError
+from partners.models import Statement, StatementMonth
+from partners.selectors import merkle
+from partners.selectors.statements import statement_leaves, statement_of, statement_proven
+from partners.services import earnings_event, earnings_settle, statements_issue, statements_issue_due
+from tests.cast import Cast
+from tests.partners.stage import Stage
+
+pytestmark = pytest.mark.usefixtures("everything")
+MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+SCRIPT = Path(__file__).resolve().parents[2] / "platform" / "portal" / "static" / "portal" / "verify_statement.py"
+
+
+def at(month: int, day: int) -> datetime:
+    return datetime(2026, month, day, 4, tzinfo=UTC)
+
+
+def close(cast: Cast, month: date) -> None:
+    ClosedPeriod.objects.create(month=month, prepared_by=cast.finn, closed_by=cast.ada, totals={})
+
+
+@pytest.fixture
+def year(stage: Stage, cast: Cast) -> Stage:
+    """Two months: a sale with an advance running, a part of it refunded, a bonus, a payout."""
+    advance_book(
+        party="alice", currency="CNY", amount=2_000, recoup_bp=5_000, source=OrderKey("advance", "1"), at=at(3, 1)
+    )
+    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}, placed_at=at(3, 2))])
+    earnings_event(
+        order_code="O-1", event={"type": "refund", "amount": 2_500}, source=OrderKey("refund", "1"), at=at(4, 3)
+    )
+    adjustment_book(
+        party="alice", currency="CNY", amount=700, reason="=a bonus", source=OrderKey("adj", "1"), at=at(4, 4)
+    )
+    payout_book(
+        party="alice",
+        currency="CNY",
+        cut_off=at(4, 20),
+        terms=PayoutTerms(),
+        source=OrderKey("item", "1"),
+        at=at(4, 20),
+    )
+    return stage
+
+
+def violations(code: str) -> list[Any]:
+    # As the tests' own role, since their rows are not committed; `verify_ledger` asks as the owner.
+    proof = next(proof for proof in proofs() if proof.code == code)
+    with connections["default"].cursor() as cursor:
+        cursor.execute(proof.sql)
+        return cursor.fetchall()
+
+
+def test_a_statement_opens_lists_and_closes_as_the_books_do(year: Stage) -> None:
+    march = statement_of(party=year.alice, month=MARCH, currency="CNY", visible_to=None)
+    april = statement_of(party=year.alice, month=APRIL, currency="CNY", visible_to=None)
+    assert march is not None
+    assert april is not None
+    assert [code for code, _n, _minor in march.sums()] == ["sales", "recouped"]
+    assert [code for code, _n, _minor in april.sums()] == ["refunds", "adjustments", "payouts"]
+    assert march.head["closing"]["advance"] == 0
+    assert (march.opening, march.closing) == (0, 5_040 - 2_000)
+    assert april.opening == march.closing
+    assert april.closing == 0
+    assert march.opening + sum(minor for _c, _n, minor in march.sums()) == march.closing
+    assert march.maturing() == (0, 5_040 - 2_000)
+
+
+def test_statements_are_issued_once_after_the_close_in_the_order_of_months(year: Stage, cast: Cast) -> None:
+    with pytest.raises(StatementError, match="2026-03 is not closed yet"):
+        statements_issue(month=MARCH)
+    close(cast, MARCH)
+    close(cast, APRIL)
+    with pytest.raises(StatementError, match="Issue 2026-03 first"):
+        statements_issue(month=APRIL)
+    assert statements_issue_due() == 2
+    assert statements_issue_due() == 0
+    first, second = StatementMonth.objects.order_by("month")
+    assert statements_issue(month=MARCH) == first
+    assert second.previous == first.root
+    assert set(Statement.objects.filter(month=MARCH).values_list("number", flat=True)) == {
+        "2026-03-alice-CNY", "2026-03-bob-CNY", "2026-03-reef-CNY",
+    }  # fmt: skip
+    assert OutboxEvent.objects.filter(name="statement.issued").count() == Statement.objects.count()
+    assert not violations("I20")
+    found = statement_of(party=year.alice, month=MARCH, currency="CNY", visible_to=None)
+    assert found is not None
+    assert found.issued is not None
+    assert found.issued.root == merkle.root(statement_leaves(found.issued.body))
+
+
+def test_the_proof_names_a_statement_that_is_not_the_ledger(year: Stage, cast: Cast) -> None:
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    whole = Statement.objects.get(number="2026-03-alice-CNY")
+    body = json.loads(json.dumps(whole.body))
+    body["lines"][0]["amount"] += 1
+    Statement.objects.create(
+        of=whole.of, place=99, number="2026-03-alice-CNY-2", party=year.pier, currency="CNY", month=MARCH,
+        opening_minor=0, closing_minor=5, lines=1, root="", body=body,
+    )  # fmt: skip
+    assert {row[0] for row in violations("I20")} == {"statement 2026-03-alice-CNY-2"}
+
+
+def test_issued_statements_only_grow_and_belong_to_their_party(
+    year: Stage, cast: Cast, as_parties: Callable[..., AbstractContextManager[None]]
+) -> None:
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    for statement in ("UPDATE partners_statement SET root = ''", "DELETE FROM partners_statementmonth"):
+        with (
+            pytest.raises(ProgrammingError, match="permission denied"),
+            transaction.atomic(),
+            connections["default"].cursor() as cursor,
+        ):
+            cursor.execute(statement)
+    with as_parties(year.bob):
+        assert [row.number for row in Statement.objects.all()] == ["2026-03-bob-CNY"]
+
+
+def verified(path: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), str(path)], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_partner_checks_the_file_with_nothing_but_python(year: Stage, cast: Cast, tmp_path: Path) -> None:
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    proven = statement_proven(Statement.objects.select_related("of").get(number="2026-03-alice-CNY"))
+    path = tmp_path / "statement.json"
+    path.write_text(json.dumps(proven, ensure_ascii=False), encoding="utf-8")
+    code, said = verified(path)
+    assert (code, "Every line is proven." in said) == (0, True), said
+    tampered = json.loads(json.dumps(proven))
+    tampered["lines"][1]["amount"] += 1
+    path.write_text(json.dumps(tampered), encoding="utf-8")
+    code, said = verified(path)
+    assert code == 1
+    assert f"posting {tampered['lines'][1]['posting']}" in said
+    assert "payable: opening 0" in said
+    other = json.loads(json.dumps(proven))
+    other["month"]["leaf"]["root"] = "00" * 32
+    path.write_text(json.dumps(other), encoding="utf-8")
+    assert "another statement" in verified(path)[1]
+    path.write_text("{}", encoding="utf-8")
+    assert "no statement that can be checked" in verified(path)[1]
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_every_leaf_is_proven_whatever_their_number(count: int) -> None:
+    leaves = [merkle.leaf({"n": n}) for n in range(count)]
+    root = merkle.root(leaves)
+    for one, path in zip(leaves, merkle.proofs(leaves), strict=True):
+        assert merkle.climbed(one, path) == root
+    assert merkle.climbed(merkle.leaf({"n": -1}), merkle.proofs(leaves)[0]) != root
+
+
+def test_a_party_reads_and_takes_its_months(year: Stage, cast: Cast) -> None:
+
+    owner = person_create(email="al@cast.test", name="Al", password="a quiet river at noon", verified=True)
+    seat_give(user=owner, party=year.alice)
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    client = cast.client_of(owner)
+    listed = client.get("/creator/statements/").content.decode()
+    assert "/creator/statements/2026-03/" in listed
+    page = client.get("/creator/statements/2026-03/?party=bob").content.decode()
+    assert "2026-03-alice-CNY" in page
+    assert "30.40" in page
+    draft = client.get("/creator/statements/2026-04/").content.decode()
+    assert "not closed yet" in draft
+    rows = list(csv.DictReader(io.StringIO(client.get("/creator/statements/2026-04.csv").content.decode("utf-8-sig"))))
+    assert [(row["note"], row["amount"], row["amount_minor"]) for row in rows if row["section"] == "adjustments"] == [
+        ("'=a bonus", "7.00", "700")
+    ]
+    assert client.get("/creator/statements/2026-04.json").status_code == 404
+    assert client.get("/creator/statements/2026-03.json").json()["head"]["number"] == "2026-03-alice-CNY"
+    pdf = client.get("/creator/statements/2026-03.pdf", headers={"Accept-Language": "zh-hans"})
+    assert pdf.content.startswith(b"%PDF")
+    assert len(pdf.content) < 200_000
+    for nowhere in ("2026-13", "nonsense", "0"):
+        assert client.get(f"/creator/statements/{nowhere}/").status_code == 404
+
+
+def test_finance_issues_and_takes_them_again(year: Stage, cast: Cast) -> None:
+    close(cast, MARCH)
+    client = cast.client_of(cast.finn)
+    assert "1 month was issued" in client.get("/admin/partners/statement/issue/", follow=True).content.decode()
+    found = Statement.objects.get(number="2026-03-bob-CNY")
+    address = f"/admin/partners/statement/{found.pk}/statement.json"
+    assert client.get(address).content == client.get(address).content
+    assert cast.client_of(cast.marco).get(address).status_code == 403
