@@ -41,7 +41,7 @@ def payouts(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @entrance("creator")
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def details(request: HttpRequest) -> HttpResponse:
     """Say where the party is paid: for owners, who have just given their password again."""
     at = desk(request)
