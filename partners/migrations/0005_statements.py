@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_payout_details'),
-        ('partners', '0002_earning_effects'),
+        ('partners', '0004_advances'),
     ]
 
     operations = [

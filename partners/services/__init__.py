@@ -46,10 +46,9 @@ from partners.services.memberships import (
 )
 from partners.services.reserves import reserves_release
 from partners.services.settlement import earnings_settle
+from partners.services.statements import statements_issue, statements_issue_due
 from partners.services.terms import DraftTerms
 from partners.services.versions import version_accept, version_decline, version_propose, version_put_in_force
-from partners.services.statements import statements_issue, statements_issue_due
-from partners.services.versions import version_accept, version_propose, version_put_in_force
 
 __all__ = [
     "ChannelCredit",
