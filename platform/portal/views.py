@@ -5,7 +5,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
+from portal import palette as finder
 from portal import patterns as samples
 
 SECTIONS = (
@@ -64,3 +67,12 @@ def patterns(request: HttpRequest) -> HttpResponse:
         "tabs": [entry for entry in entries if entry["url"] in {"#buttons", "#tables", "#charts", "#messages"}],
     }
     return render(request, "patterns.html", context)
+
+
+@require_safe
+@never_cache
+def palette(request: HttpRequest) -> HttpResponse:
+    """Lines of the command palette for what was typed, each by the reader's own rights."""
+    query = request.GET.get("q", "")
+    context = {"groups": finder.find(request, query), "query": " ".join(query.split())[:80]}
+    return render(request, "components/palette_results.html", context)

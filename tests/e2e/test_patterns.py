@@ -106,6 +106,32 @@ def _knows_its_keys(page: Page) -> None:
     expect(keys).to_be_hidden()
 
 
+def test_the_palette_is_driven_by_keys_and_remembers(live_portal: str, chromium: str, staff: str) -> None:
+    with chrome(chromium) as browser, page_of(browser, live_portal, session=staff) as page:
+        page.goto("/patterns/")
+        page.locator("#id_code").focus()
+        page.keyboard.press("Control+k")
+        box = page.get_by_role("combobox", name="Search or jump to")
+        expect(box).to_be_focused()
+        expect(box).to_have_attribute("aria-expanded", "true")
+        first = page.locator("#palette [role=option]").first
+        expect(first).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("ArrowUp")
+        expect(first).to_have_attribute("aria-selected", "false")
+        box.fill("security")
+        expect(page.locator("#palette [role=option]")).to_have_count(1)
+        assert not findings(page)
+        page.keyboard.press("Escape")
+        expect(page.locator("#id_code")).to_be_focused()
+        page.keyboard.press("Control+k")
+        box.fill("security")
+        expect(page.locator("#palette [role=option]")).to_have_count(1)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/accounts/2fa/")
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("group", name="Recent").get_by_role("option")).to_contain_text("Sign-in security")
+
+
 def test_the_frame_changes_with_the_width(live_portal: str, chromium: str, staff: str) -> None:
     with chrome(chromium) as browser, page_of(browser, live_portal, session=staff, width=390) as page:
         page.goto("/patterns/")

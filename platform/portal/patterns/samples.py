@@ -177,6 +177,13 @@ def overlays() -> dict[str, Any]:
             {"label": _("No earning"), "url": "#chips", "count": 3},
         ],
         "range": _range(),
+        "palette": [
+            {"title": _("Courses"), "entries": [{"label": "Systems Thinking", "url": "#overlays", "icon": "book"}]},
+            {
+                "title": _("Orders"),
+                "entries": [{"label": "261121-7F3A9C2B", "url": "#overlays", "icon": "receipt", "note": _("Paid")}],
+            },
+        ],
         "card": {
             "title": _("Roadmaps Without Regret"),
             "by": _("Lin Yue, Chen Hao"),

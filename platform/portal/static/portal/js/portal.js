@@ -9,7 +9,7 @@
   }, opts);
 
   // theme: kept in a cookie so that the server draws the first frame right
-  const pressTheme = () => $$("[data-theme-set]").forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.themeSet || "") === (root.dataset.theme || ""))));
+  const pressTheme = () => $$("[data-theme-set]").forEach((b) => b.setAttribute(b.getAttribute("role") === "menuitemradio" ? "aria-checked" : "aria-pressed", String((b.dataset.themeSet || "") === (root.dataset.theme || ""))));
   on("click", "[data-theme-set]", (b) => {
     const value = b.dataset.themeSet;
     if (value) root.dataset.theme = value; else delete root.dataset.theme;
@@ -82,7 +82,7 @@
   on("click", "[data-open]", (b) => show(document.getElementById(b.dataset.open), b));
   on("click", "[data-close]", (b) => b.closest("dialog")?.close());
   document.addEventListener("click", (e) => {
-    if (e.target instanceof HTMLDialogElement && e.target.matches(".drawer, .sheet")) e.target.close();
+    if (e.target instanceof HTMLDialogElement && e.target.matches(".drawer, .sheet, .palette")) e.target.close();
   });
   document.addEventListener("close", (e) => {
     const dlg = e.target;
@@ -182,6 +182,76 @@
     if (e.key === "Escape") $$(".chip-remove", chips).pop()?.click();
   });
 
+  // palette: asks the server while somebody types; the last five choices of this tab come first
+  const pal = () => document.getElementById("palette");
+  const field = () => pal().querySelector("input");
+  const lines = () => $$("[role=option]", pal());
+  let asked = null, wait = 0;
+  const choose = (n) => {
+    const all = lines(), at = all.length ? (n + all.length) % all.length : -1;
+    all.forEach((l, i) => l.setAttribute("aria-selected", String(i === at)));
+    field().setAttribute("aria-expanded", String(at >= 0));
+    if (at < 0) { field().removeAttribute("aria-activedescendant"); return; }
+    field().setAttribute("aria-activedescendant", all[at].id);
+    all[at].scrollIntoView({ block: "nearest" });
+  };
+  const recent = () => { try { return JSON.parse(sessionStorage.getItem("recent")) || []; } catch { return []; } };
+  const ask = async () => {
+    const dlg = pal(), q = field().value.trim();
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const answer = await fetch(`${dlg.dataset.url}?q=${encodeURIComponent(q)}`, { signal: asked.signal, credentials: "same-origin" });
+      if (!answer.ok) return;
+      const list = dlg.querySelector("[role=listbox]");
+      list.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+      const kept = q ? [] : recent().map((url) => lines().find((l) => l.getAttribute("href") === url.url) || url);
+      if (kept.length) {
+        const group = dlg.querySelector("template").content.firstElementChild.cloneNode(true);
+        kept.forEach((one, n) => {
+          const line = one instanceof Element ? one : document.createElement("a");
+          if (!(one instanceof Element)) {
+            Object.assign(line, { className: "palette-line", href: one.url, textContent: one.label, tabIndex: -1 });
+            line.setAttribute("role", "option");
+          }
+          line.id = `palette-recent-${n}`;
+          group.append(line);
+        });
+        list.prepend(group);
+        $$(".palette-group", list).forEach((g) => { if (!g.querySelector("[role=option]")) g.remove(); });
+      }
+      const note = dlg.querySelector("[data-count]");
+      note.textContent = lines().length ? String(lines().length) : note.dataset.none;
+      choose(0);
+    } catch (fault) { if (fault.name !== "AbortError") throw fault; }
+  };
+  const openPalette = (from) => {
+    if (!pal() || pal().open) return;
+    show(pal(), from);
+    field().value = "";
+    field().focus();
+    ask();
+  };
+  on("click", "[data-palette]", (b) => openPalette(b));
+  on("input", "#palette input", () => { clearTimeout(wait); wait = setTimeout(ask, 120); });
+  on("keydown", "#palette input", (i, e) => {
+    if (e.isComposing) return;
+    const all = lines(), at = all.findIndex((l) => l.getAttribute("aria-selected") === "true");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (step) { choose(at + step); e.preventDefault(); }
+    else if (e.key === "Enter") { all[at]?.click(); e.preventDefault(); }
+  });
+  on("click", "#palette [role=option]", (l) => {
+    const mine = { url: l.getAttribute("href"), label: (l.querySelector("span") || l).textContent };
+    sessionStorage.setItem("recent", JSON.stringify([mine, ...recent().filter((r) => r.url !== mine.url)].slice(0, 5)));
+  });
+  document.addEventListener("keydown", (e) => {
+    if ((e.metaKey || e.ctrlKey) && !e.shiftKey && !e.altKey && e.key.toLowerCase() === "k" && pal()) {
+      e.preventDefault();
+      openPalette(document.activeElement);
+    }
+  });
+
   // keys of the whole page; off while typing and where the reader switched them off
   const typing = (el) => el instanceof Element && !!el.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]");
   document.addEventListener("keydown", (e) => {
@@ -206,6 +276,7 @@
   const start = () => {
     root.dataset.keys = localStorage.getItem("keys") || "on";
     $$("[data-keys-switch]").forEach((b) => { b.checked = root.dataset.keys !== "off"; });
+    if (/Mac|iP(hone|ad)/.test(navigator.platform)) $$("[data-command]").forEach((k) => { k.textContent = "⌘ K"; });
     pressTheme();
     ready(document);
   };
