@@ -62,8 +62,9 @@ class Asked:
                     "label": label,
                     "url": self.url(since=since.isoformat(), until=until.isoformat()),
                     "current": (since, until) == (self.span.since, self.span.until),
+                    "key": key,
                 }
-                for label, since, until in _presets(timezone.localdate())
+                for label, since, until, key in _presets(timezone.localdate())
             ],
             "compare": [
                 {"label": label, "value": value, "checked": value == self.compare} for value, label in COMPARISONS
@@ -72,7 +73,15 @@ class Asked:
             "until": self.span.until,
             "hidden": [(name, value) for name, value in self.keys().items() if name in {"currency", "window", "model"}],
             "action": reverse(self.page),
+            "earlier_url": self._stepped(-self.span.days),
+            "later_url": self._stepped(self.span.days),
         }
+
+    def _stepped(self, days: int) -> str:
+        """The same length so many days on; empty where that lies ahead."""
+        since, until = (day + timedelta(days=days) for day in (self.span.since, self.span.until))
+        ahead = until > timezone.localdate()
+        return "" if ahead else self.url(since=since.isoformat(), until=until.isoformat())
 
     def choices(self, key: str) -> list[dict[str, Any]]:
         """Options of a segmented switch: look-backs or currencies."""
@@ -119,14 +128,16 @@ def _year_before(day: date) -> date:
     return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
-def _presets(today: date) -> list[tuple[str, date, date]]:
+def _presets(today: date) -> list[tuple[str, date, date, str]]:
     last = today - timedelta(days=1)
     month = last.replace(day=1)
     return [
-        (_("Last 7 days"), last - timedelta(days=6), last),
-        (_("Last 30 days"), last - timedelta(days=29), last),
-        (_("Last 90 days"), last - timedelta(days=89), last),
-        (_("Last 12 months"), _year_before(last) + timedelta(days=1), last),
-        (_("This month"), month, last),
-        (_("Last month"), (month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
+        (_("Yesterday"), last, last, "D"),
+        (_("Last 7 days"), last - timedelta(days=6), last, "W"),
+        (_("Last 30 days"), last - timedelta(days=29), last, "T"),
+        (_("Last 90 days"), last - timedelta(days=89), last, ""),
+        (_("This month"), month, last, "M"),
+        (_("Last month"), (month - timedelta(days=1)).replace(day=1), month - timedelta(days=1), "L"),
+        (_("Last 12 months"), _year_before(last) + timedelta(days=1), last, "Y"),
+        (_("Last 3 years"), last - timedelta(days=1094), last, "A"),
     ]

@@ -66,15 +66,24 @@ class Desk:
                     "label": label,
                     "url": self.url(since=since.isoformat(), until=until.isoformat()),
                     "current": (since, until) == (self.since, self.until),
+                    "key": key,
                 }
-                for label, since, until in _presets(timezone.localdate())
+                for label, since, until, key in _presets(timezone.localdate())
             ],
             "compare": [{"label": _("The days before"), "value": "before", "checked": True}],
             "since": self.since,
             "until": self.until,
             "hidden": [("party", self.party.code), ("currency", self.currency), ("tab", self.tab)],
             "action": reverse("partners:home"),
+            "earlier_url": self._stepped(-1),
+            "later_url": self._stepped(1),
         }
+
+    def _stepped(self, times: int) -> str:
+        """The same length one step back or on; empty where that lies ahead."""
+        step = ((self.until - self.since) + timedelta(days=1)) * times
+        since, until = self.since + step, self.until + step
+        return self.url(since=since.isoformat(), until=until.isoformat()) if until <= timezone.localdate() else ""
 
 
 def desk(request: HttpRequest) -> Desk:
@@ -150,13 +159,14 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _presets(today: date) -> list[tuple[str, date, date]]:
+def _presets(today: date) -> list[tuple[str, date, date, str]]:
     month = today.replace(day=1)
     return [
-        (_("Last 7 days"), today - timedelta(days=6), today),
-        (_("Last 30 days"), today - timedelta(days=29), today),
-        (_("Last 90 days"), today - timedelta(days=89), today),
-        (_("Last 12 months"), today - timedelta(days=364), today),
-        (_("This month"), month, today),
-        (_("Last month"), (month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
+        (_("Today"), today, today, "D"),
+        (_("Last 7 days"), today - timedelta(days=6), today, "W"),
+        (_("Last 30 days"), today - timedelta(days=29), today, "T"),
+        (_("Last 90 days"), today - timedelta(days=89), today, ""),
+        (_("This month"), month, today, "M"),
+        (_("Last month"), (month - timedelta(days=1)).replace(day=1), month - timedelta(days=1), "L"),
+        (_("Last 12 months"), today - timedelta(days=364), today, "Y"),
     ]

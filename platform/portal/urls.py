@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from analytics import urls as analytics_urls
 from portal.health import healthz
 from portal.imports import admin as _imports_desk  # noqa: F401 - replaces the page of imports by one that reverses them
-from portal.views import palette, patterns
+from portal.views import months, palette, patterns
 
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
 GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("go/", include((GO, "go"))),
     path("patterns/", patterns, name="patterns"),
     path("palette/", palette, name="palette"),
+    path("calendar/", months, name="calendar"),
     path("creator/", include("partners.urls")),
     path("marketing/", include("analytics.urls")),
     path("suggestions/", include("recommender.urls")),

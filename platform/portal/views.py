@@ -1,15 +1,19 @@
-"""The portal's own pages: the pattern page."""
+"""The portal's own pages and fragments: patterns, the palette's lines, the range's calendar."""
+
+import datetime as dt
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal import palette as finder
 from portal import patterns as samples
+from portal.months import two_months
 
 SECTIONS = (
     ("colour", "sun"),
@@ -76,3 +80,14 @@ def palette(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "")
     context = {"groups": finder.find(request, query), "query": " ".join(query.split())[:80]}
     return render(request, "components/palette_results.html", context)
+
+
+@require_safe
+def months(request: HttpRequest) -> HttpResponse:
+    """Two months of a range's calendar, the later one as asked by `month` (YYYY-MM), else this month."""
+    today = timezone.localdate()
+    try:
+        last = dt.date.fromisoformat(f"{request.GET.get('month', '')}-01")
+    except ValueError:
+        last = today
+    return render(request, "components/months.html", two_months(last, today=today))

@@ -132,6 +132,33 @@ def test_the_palette_is_driven_by_keys_and_remembers(live_portal: str, chromium:
         expect(page.get_by_role("group", name="Recent").get_by_role("option")).to_contain_text("Sign-in security")
 
 
+def test_a_range_is_chosen_in_the_calendar_by_keys(live_portal: str, chromium: str) -> None:
+    session = session_of(Cast().marco)
+    with chrome(chromium) as browser, page_of(browser, live_portal, session=session) as page:
+        page.goto("/marketing/campaigns/?since=2026-03-10&until=2026-03-20")
+        page.locator("summary.range-button").click()
+        box = page.get_by_role("dialog", name="Date range")
+        expect(box.get_by_role("grid", name="Mar 2026")).to_be_visible()
+        assert not findings(page)
+        days = box.locator("[data-day]")
+        expect(box.locator("td[aria-selected=true]")).to_have_count(11)
+        box.locator("[data-day='2026-03-20']").focus()
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(box.locator("[data-apply]")).to_have_text("Show 13–14 Mar 2026")
+        page.keyboard.press("PageUp")
+        page.keyboard.press("PageUp")
+        expect(box.get_by_role("grid", name="Jan 2026")).to_be_visible()
+        expect(days.first).to_be_attached()
+        box.locator("[data-apply]").click()
+        page.wait_for_url("**since=2026-03-13&until=2026-03-14**")
+        page.locator("summary.range-button").focus()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_url("**since=2026-03-11&until=2026-03-12**")
+
+
 def test_the_frame_changes_with_the_width(live_portal: str, chromium: str, staff: str) -> None:
     with chrome(chromium) as browser, page_of(browser, live_portal, session=staff, width=390) as page:
         page.goto("/patterns/")

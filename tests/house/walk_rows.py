@@ -76,6 +76,7 @@ ROWS: dict[str, Row] = {
         post="- login, labc 403, 200",
         others=dict.fromkeys(("put", "patch", "delete"), "- login, labc 403, 200"),
     ),
+    "calendar": Row("/calendar/?month=2026-03", get=OPEN),
     "palette": Row("/palette/?q=harbour", get=OPEN, public=True),
     # the creator's portal: another's party in the query is the reader's own, another's id is nothing
     "partners:home": Row("/creator/?party={party}", get=SEATED, sees="c", same=True),

@@ -8,6 +8,7 @@ from django.utils.translation import pgettext
 
 from portal import tokens
 from portal.figures import money_text, number_text
+from portal.months import two_months
 
 CURRENCY = "USD"
 TODAY = dt.date(2026, 11, 21)
@@ -197,8 +198,9 @@ def overlays() -> dict[str, Any]:
 def _range() -> dict[str, Any]:
     return {
         "text": "",
+        "months": two_months(TODAY, today=TODAY),
         "presets": [
-            {"label": text, "url": "#dates", "current": place == 3}
+            {"label": text, "url": "#dates", "current": place == 3, "key": "DWTMLYA"[place]}
             for place, text in enumerate(
                 (
                     _("Today"),

@@ -252,6 +252,72 @@
     }
   });
 
+  // range: two months from the server; the first click begins, the second ends; the button repeats the days
+  const iso = (d) => `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, "0")}-${String(d.getDate()).padStart(2, "0")}`;
+  const dated = (text) => new Date(`${text}T12:00:00`);
+  const ends = (form) => ["since", "until"].map((name) => form.elements[name].value);
+  const paint = (form) => {
+    const [a, b] = ends(form);
+    const days = $$("[data-day]", form);
+    days.forEach((d) => {
+      const day = d.dataset.day;
+      d.parentElement.setAttribute("aria-selected", String(!!a && day >= a && day <= b));
+      d.parentElement.classList.toggle("is-end", day === a || day === b);
+      d.tabIndex = -1;
+    });
+    const start = days.find((d) => d.dataset.day === b) || days.findLast((d) => !d.disabled);
+    if (start) start.tabIndex = 0;
+    const act = form.querySelector("[data-apply]");
+    if (!act || !a || !b || b < a) return;
+    const tongue = root.lang.startsWith("zh") ? "zh-Hans" : "en-GB";
+    const words = new Intl.DateTimeFormat(tongue, { day: "numeric", month: tongue === "en-GB" ? "short" : "long", year: "numeric" });
+    act.firstElementChild.textContent = `${act.dataset.apply} ${words.formatRange(dated(a), dated(b)).replace(" – ", "–").replace("至", "–")}`;
+  };
+  const months = async (form, month, focus) => {
+    const box_ = form.querySelector("[data-months]");
+    const answer = await fetch(`${box_.dataset.months}?month=${month}`, { credentials: "same-origin" });
+    if (!answer.ok) return;
+    box_.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+    paint(form);
+    const aim = typeof focus === "string" ? box_.querySelector(`[data-day="${focus}"]:not(:disabled)`) : focus && box_.querySelector(focus.later ? "[data-month]:last-of-type" : "[data-month]");
+    if (aim) aim.focus();
+  };
+  document.addEventListener("toggle", (e) => {
+    const form = e.target.matches?.("details.range[open]") && e.target.querySelector("form");
+    const box_ = form && form.querySelector("[data-months]");
+    if (box_ && !box_.children.length) months(form, box_.dataset.from);
+  }, true);
+  on("click", "[data-month]", (b) => months(b.form, b.dataset.month, { later: b === b.parentElement.lastElementChild }));
+  on("change", ".range-panel input[type=date]", (i) => paint(i.form));
+  on("click", "[data-day]", (b) => {
+    const form = b.form, begun = form.dataset.begun, day = b.dataset.day;
+    if (begun) delete form.dataset.begun; else form.dataset.begun = day;
+    [form.elements.since.value, form.elements.until.value] = begun && begun < day ? [begun, day] : [day, begun || day];
+    paint(form);
+  });
+  on("keydown", "[data-day]", (b, e) => {
+    const day = dated(b.dataset.day), week = (day.getDay() + 6) % 7;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7, Home: -week, End: 6 - week }[e.key];
+    if (step !== undefined) day.setDate(day.getDate() + step);
+    else if (e.key === "PageUp") day.setMonth(day.getMonth() - 1);
+    else if (e.key === "PageDown") day.setMonth(day.getMonth() + 1);
+    else return;
+    e.preventDefault();
+    const there = b.form.querySelector(`[data-day="${iso(day)}"]`);
+    if (!there) months(b.form, iso(day).slice(0, 7), iso(day)); else if (!there.disabled) there.focus();
+  });
+  on("keydown", "details.range", (range, e) => {
+    if (e.defaultPrevented || typing(e.target) || e.ctrlKey || e.metaKey || e.altKey) return;
+    const step = { ArrowLeft: "earlier", ArrowRight: "later" }[e.key];
+    if (step && e.target.matches("summary")) { if (e.target.dataset[step]) location.assign(e.target.dataset[step]); }
+    else if (e.key === "Escape") { range.open = false; range.querySelector("summary").focus(); }
+    else if (range.open && root.dataset.keys !== "off" && e.key.length === 1) {
+      const key = e.key.toUpperCase(), all = $$("input[name=compare]", range);
+      if (key === "X" && all.length) all[(all.findIndex((c) => c.checked) + 1) % all.length].checked = true;
+      else range.querySelector(`[data-key="${key}"]`)?.click();
+    }
+  });
+
   // keys of the whole page; off while typing and where the reader switched them off
   const typing = (el) => el instanceof Element && !!el.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]");
   document.addEventListener("keydown", (e) => {
