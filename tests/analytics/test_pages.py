@@ -154,7 +154,7 @@ def test_a_missing_rate_is_one_sentence_with_what_to_do(cast: Cast, woken: list[
     with pytest.raises(Exception, match="No rate"):
         report_run(run_id=run.pk)
     text = page(cast.client_of(cast.marco))
-    assert "No rate between USD and CNY is known for 2026-03-15 or before." in text
+    assert "No rate between USD and CNY is known for 15 Mar 2026 or before." in text
     assert "Compute again" in text
     answer = cast.client_of(cast.marco).post("/marketing/runs/again/", MARCH)
     assert answer["Location"].startswith("/marketing/?since=2026-03-01")
