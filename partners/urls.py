@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from partners.views import agreements, home, lines, links, payouts, statements
+from partners.views import agreements, home, lines, links, payouts, postings, statements
 
 app_name = "partners"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("earnings.csv", home.lines_csv, name="csv"),
     path("lines/<int:pk>/", lines.line, name="line"),
+    path("postings/<int:pk>/", postings.posting, name="posting"),
     path("payouts/", payouts.payouts, name="payouts"),
     path("payouts/details/", payouts.details, name="payout_details"),
     path("statements/", statements.statements, name="statements"),

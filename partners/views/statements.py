@@ -53,7 +53,7 @@ def statement(request: HttpRequest, month: str) -> HttpResponse:
         "desk": at,
         "statement": found,
         "sums": [{"label": section_label(code), "lines": n, "minor": minor} for code, n, minor in found.sums()],
-        "lines": [_row(line) for line in found.lines[:SHOWN]],
+        "lines": [_row(at, line) for line in found.lines[:SHOWN]],
         "rest": max(0, len(found.lines) - SHOWN),
         "held": held,
         "freed": freed,
@@ -109,8 +109,9 @@ def _url(at: Desk, month: date, currency: str, kind: str = "") -> str:
     return f"{path}?party={at.party.code}&currency={currency}"
 
 
-def _row(line: Any) -> dict[str, Any]:
+def _row(at: Desk, line: Any) -> dict[str, Any]:
     return {
+        "url": f"{reverse('partners:posting', args=[line['posting']])}?party={at.party.code}",
         "line": line,
         "label": section_label(line["section"]),
         "title": local_title(line) or line["note"],

@@ -84,6 +84,9 @@ ROWS: dict[str, Row] = {
     "partners:line": Row(
         "/creator/lines/{line}/?party={party}", get="- login, lmfuko 403, ab 404, 200", sees="c", same=True
     ),
+    "partners:posting": Row(
+        "/creator/postings/{posting}/?party={party}", get="- login, lmfuko 403, ab 404, c 200", sees="c", same=True
+    ),
     "partners:payouts": Row("/creator/payouts/?party={party}", get=SEATED, sees="c", same=True),
     "partners:payout_details": Row(
         "/creator/payouts/details/?party={party}",

@@ -26,7 +26,7 @@ from courses.services import (
     orders_record,
     ratings_record,
 )
-from ledger.models import ClosedPeriod, PayoutRun
+from ledger.models import ClosedPeriod, PayoutRun, Posting
 from ledger.money import decimal_from_minor
 from ledger.selectors import OrderKey, RunTerms
 from ledger.services import adjustment_book, hold_place, rate_set, run_prepare
@@ -97,6 +97,7 @@ def build(cast: Cast) -> World:
         "payrun": run.pk,
         "paymonth": f"{day(at):%Y-%m}",
         "statement": issued(cast),
+        "posting": Posting.objects.filter(party=cast.carol_party, entry__kind="adjustment", amount=AMOUNT).get().pk,
         "payitem": run.items.get(party=cast.carol_party).pk,
         "course": cove.pk,
         "slug": "cove",

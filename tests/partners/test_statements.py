@@ -22,6 +22,7 @@ from ledger.services import PayoutTerms, adjustment_book, advance_book, payout_b
 from partners.errors import StatementError
 from partners.models import Statement, StatementMonth
 from partners.selectors import merkle
+from partners.selectors.posting_explained import posting_explained
 from partners.selectors.statements import statement_leaves, statement_of, statement_proven
 from partners.services import earnings_event, earnings_settle, statements_issue, statements_issue_due
 from tests.cast import Cast
@@ -213,3 +214,32 @@ def test_finance_issues_and_takes_them_again(year: Stage, cast: Cast) -> None:
     address = f"/admin/partners/statement/{found.pk}/statement.json"
     assert client.get(address).content == client.get(address).content
     assert cast.client_of(cast.marco).get(address).status_code == 403
+
+
+def test_every_line_of_a_statement_is_computed_again_and_agrees(year: Stage, cast: Cast) -> None:
+    kinds = set()
+    for month in (MARCH, APRIL):
+        found = statement_of(party=year.alice, month=month, currency="CNY", visible_to=None)
+        assert found is not None
+        for line in found.lines:
+            why = posting_explained(posting_id=line["posting"], visible_to=None)
+            assert why is not None
+            assert why.agrees, (why, line)
+            kinds.add(why.kind)
+    assert kinds == {"advance", "sale", "refund", "adjustment", "payout"}
+    owner = person_create(email="bo@cast.test", name="Bo", password="a quiet river at noon", verified=True)
+    seat_give(user=owner, party=year.alice)
+    client = cast.client_of(owner)
+    april = statement_of(party=year.alice, month=APRIL, currency="CNY", visible_to=None)
+    assert april is not None
+    refund = next(line for line in april.lines if line["section"] == "refunds")
+    page = client.get(f"/creator/postings/{refund['posting']}/").content.decode()
+    assert "what was booked, to the last minor unit" in page
+    assert "12.60" in page  # a quarter of the share of 50.40
+    march = statement_of(party=year.alice, month=MARCH, currency="CNY", visible_to=None)
+    assert march is not None
+    sale = next(line for line in march.lines if line["section"] == "sales")
+    assert "/creator/lines/" in client.get(f"/creator/postings/{sale['posting']}/")["Location"]
+    theirs = statement_of(party=year.bob, month=MARCH, currency="CNY", visible_to=None)
+    assert theirs is not None
+    assert client.get(f"/creator/postings/{theirs.lines[0]['posting']}/").status_code == 404

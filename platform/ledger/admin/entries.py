@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from accounts.admin.base import Lines, ReadingDesk
 from ledger.admin.words import amount, plain_data
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, Posting
+from ledger.selectors.recomputed import entry_recomputed
 
 
 class PostingLines(Lines):
@@ -128,8 +130,16 @@ class PostingAdmin(ReadingDesk):
     list_select_related = ("account", "entry")
     search_fields = ("=entry__source_id", "=account__code", "=line")
     ordering = ("-pk",)
-    fields = ("entry", "position", "account", "display_amount", ("line", "clause"), ("occurred_at", "matures_at"))
-    readonly_fields = ("display_amount",)
+    fields = (
+        "entry",
+        "position",
+        "account",
+        "display_amount",
+        ("line", "clause"),
+        ("occurred_at", "matures_at"),
+        "display_again",
+    )
+    readonly_fields = ("display_amount", "display_again")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         """Without the entries' inputs and traces."""
@@ -140,3 +150,19 @@ class PostingAdmin(ReadingDesk):
     def display_amount(self, obj: Posting) -> SafeString:
         """Positive is credit, negative debit."""
         return amount(obj.amount, obj.currency)
+
+    @display(description=_("computed again just now"))
+    def display_again(self, obj: Posting) -> SafeString:
+        """What the entry's stored inputs give for this account and line, beside what stands there."""
+        made = entry_recomputed(entry=obj.entry)
+        same = obj.entry.postings.filter(account=obj.account_id, line=obj.line)
+        computed = sum(d.amount for d in made.details if d.account == obj.account.code and d.line == obj.line)
+        booked = sum(row.amount for row in same)
+        words = _("as it was booked") if computed == booked else _("but something else was booked")
+        return format_html(
+            '{}, {} · <a href="{}">{}</a>',
+            amount(computed, obj.currency),
+            words,
+            reverse("admin:ledger_journalentry_change", args=[obj.entry_id]),
+            _("every step"),
+        )
