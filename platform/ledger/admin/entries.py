@@ -5,7 +5,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -155,6 +155,8 @@ class PostingAdmin(ReadingDesk):
     def display_again(self, obj: Posting) -> SafeString:
         """What the entry's stored inputs give for this account and line, beside what stands there."""
         made = entry_recomputed(entry=obj.entry)
+        if not made.details:
+            return mark_safe("–")
         same = obj.entry.postings.filter(account=obj.account_id, line=obj.line)
         computed = sum(d.amount for d in made.details if d.account == obj.account.code and d.line == obj.line)
         booked = sum(row.amount for row in same)

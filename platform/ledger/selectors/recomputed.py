@@ -45,15 +45,18 @@ def posting_facts(*, posting_id: int) -> PostingFacts | None:
 
 
 def entry_recomputed(*, entry: JournalEntry) -> Recomputed:
-    """Compute an entry's movements from its stored inputs again. Call it where all rows are visible."""
+    """Compute an entry's movements from its stored inputs again; none where they hold nothing to compute from.
+
+    Call it where all rows are visible.
+    """
     inputs = entry.inputs
-    if entry.kind == EntryKind.SALE:
+    if entry.kind == EntryKind.SALE and "rules" in inputs:
         rules = rules_by_digest(digests=inputs["rules"])
         result = settle_again(inputs["sale"], [rules[digest] for digest in inputs["rules"]], inputs.get("advances"))
         return Recomputed(result.details, result.trace(), {})
     if inputs.get("format") == "order-event/1":
         return _order_event(entry)
-    if entry.kind == EntryKind.PAYOUT:
+    if entry.kind == EntryKind.PAYOUT and "event" in inputs:
         event = inputs["event"]
         money = Available(payable(event["party"]), event["currency"], inputs["balance"], inputs["held"])
         plan = payout_details(Reader(event), money)
