@@ -21,4 +21,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("links/<slug:code>.svg", links.qr, name="qr"),
     path("agreements/", agreements.agreements, name="agreements"),
     path("agreements/<int:pk>/accept/", agreements.accept, name="accept"),
+    path("agreements/<int:pk>/decline/", agreements.decline, name="decline"),
+    path("agreements/<int:pk>/leave/", agreements.leave, name="leave"),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,8 +16,9 @@ from accounts.admin.base import Desk, Lines, ReadingDesk, clerk
 from ledger.admin.words import moment
 from partners import services
 from partners.choices import VersionState
-from partners.forms.versions import AgreementForm
+from partners.forms.versions import AgreementForm, AsKnownForm
 from partners.models import Acceptance, Agreement, AgreementParty, AgreementVersion
+from partners.selectors import open_leaves, terms_as_known
 
 TONES = {
     str(VersionState.DRAFT): "",
@@ -26,6 +27,7 @@ TONES = {
     str(VersionState.IN_FORCE): "success",
     str(VersionState.SUPERSEDED): "",
     str(VersionState.WITHDRAWN): "danger",
+    str(VersionState.DECLINED): "danger",
 }
 
 
@@ -116,6 +118,8 @@ class AgreementAdmin(Desk):
     autocomplete_fields = ("owner",)
     fields = (("title", "title_zh"), ("code", "owner"), ("scope_kind", "scope_id"))
     inlines = (VersionLines, PartyLines)
+    list_before_template = "admin/partners/leaves.html"
+    change_form_outer_after_template = "admin/partners/known.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
         """With the number of parties and what is in force."""
@@ -131,6 +135,23 @@ class AgreementAdmin(Desk):
                 distinct=True,
             ),
         )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The agreements, under the wishes to leave that still wait."""
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "leaves": open_leaves()})
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """An agreement, and which version held at one instant as known on another (`?at=&known_on=`)."""
+        known = AsKnownForm({**AsKnownForm.today(), **request.GET.dict()})
+        context = {**(extra_context or {}), "known_form": known, "asked": "at" in request.GET}
+        agreement = Agreement.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if agreement is not None and known.is_valid():
+            context["known"] = terms_as_known(agreement=agreement, **known.cleaned_data)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def get_readonly_fields(self, request: HttpRequest, obj: Agreement | None = None) -> tuple[str, ...]:
         """What it covers and who owns it stays: entries point at it."""

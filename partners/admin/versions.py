@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -18,15 +19,23 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.admin.base import Desk, clerk
-from accounts.models import Party
+from accounts.models import Party, User
 from ledger.admin.words import moment
 from partners import services
 from partners.admin.agreements import TONES, version_link
-from partners.choices import VersionState
+from partners.choices import VersionKind, VersionState
 from partners.errors import PartnersError
-from partners.forms.versions import VersionForm, version_initial
+from partners.forms.versions import CorrectionForm, VersionForm, version_initial
 from partners.models import AgreementVersion
-from partners.selectors import version_before, version_changes, version_clauses, version_consents
+from partners.selectors import (
+    correction_effect,
+    rule_changes,
+    version_before,
+    version_changes,
+    version_clauses,
+    version_consents,
+)
+from partners.selectors.terms import bound_orders
 
 _WITHDRAWABLE = {VersionState.DRAFT, VersionState.PROPOSED, VersionState.ACCEPTED}
 
@@ -75,16 +84,22 @@ class AgreementVersionAdmin(Desk):
         return moment(obj.effective.upper)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Draft a version; `?agreement=` begins with the figures of the one in force."""
+        """Draft a version; `?agreement=` begins with the figures of the newest, `?corrects=` a correction likewise."""
         del form_url, extra_context
         if not self.has_add_permission(request):
             raise PermissionDenied
         initial: dict[str, Any] = {}
-        agreement = request.GET.get("agreement", "")
+        corrects = request.GET.get("corrects", "")
+        agreement = corrects or request.GET.get("agreement", "")
         if agreement.isdecimal():
             last = AgreementVersion.objects.filter(agreement=int(agreement)).order_by("-number").first()
             initial = version_initial(last) if last else {"agreement": agreement}
-            initial.pop("effective_from", None)
+            for name in ("effective_from", "orders"):
+                initial.pop(name, None)
+        if corrects:
+            return self._drafting(
+                request, CorrectionForm(request.POST or None, initial=initial), _("Correct settled orders")
+            )
         form = VersionForm(request.POST or None, initial=initial)
         return self._drafting(request, form, _("Draft a version"))
 
@@ -99,7 +114,8 @@ class AgreementVersionAdmin(Desk):
         if request.GET.get("edit") and version.state == VersionState.DRAFT:
             if not self.has_change_permission(request, version):
                 raise PermissionDenied
-            form = VersionForm(request.POST or None, initial=version_initial(version), draft=version)
+            of_kind = CorrectionForm if version.kind == VersionKind.CORRECTION else VersionForm
+            form = of_kind(request.POST or None, initial=version_initial(version), draft=version)
             return self._drafting(request, form, _("Change the draft"))
         return TemplateResponse(request, "admin/partners/version.html", self._page(request, version))
 
@@ -119,7 +135,7 @@ class AgreementVersionAdmin(Desk):
                 text_hash=request.POST.get("text_hash", ""),
                 on_behalf=True,
             ),
-            "force": lambda: services.version_put_in_force(version=version, by=clerk(request)),
+            "force": lambda: self._force(version, clerk(request)),
         }
         told = {
             "propose": _("Version %(number)d lies before its parties."),
@@ -135,8 +151,17 @@ class AgreementVersionAdmin(Desk):
             messages.success(request, told[step] % {"number": version.number})
         return HttpResponseRedirect(reverse("admin:partners_agreementversion_change", args=[pk]))
 
+    def _force(self, version: AgreementVersion, by: User) -> None:
+        """Put a version in force; a correction is booked with it, or neither."""
+        with transaction.atomic():
+            row = services.version_put_in_force(version=version, by=by)
+            if row.kind == VersionKind.CORRECTION:
+                services.correction_apply(version=row, by=by)
+
     def _versions(self) -> QuerySet[AgreementVersion]:
-        return AgreementVersion.objects.select_related("agreement__owner", "created_by", "approved_by")
+        return AgreementVersion.objects.select_related(
+            "agreement__owner", "created_by", "approved_by", "decline__party", "leave__party"
+        )
 
     def _drafting(self, request: HttpRequest, form: VersionForm, title: str) -> HttpResponse:
         if request.method == "POST" and form.is_valid():
@@ -158,10 +183,20 @@ class AgreementVersionAdmin(Desk):
             "clauses": version_clauses(version),
             "before": before,
             "changes": version_changes(version, before),
+            "rule_changes": rule_changes(version, before),
+            "correction": version.kind == VersionKind.CORRECTION,
+            "effect": correction_effect(version=version) if self._previewed(version) else None,
+            "orders": bound_orders(version),
+            "refused": getattr(version, "decline", None),
+            "leaving": getattr(version, "leave", None),
             "consents": version_consents(version),
             "steps": self._steps(request, version),
             "own_version": version.created_by_id == clerk(request).pk,
         }
+
+    def _previewed(self, version: AgreementVersion) -> bool:
+        """Whether it is a correction that may still be booked."""
+        return version.kind == VersionKind.CORRECTION and version.state in _WITHDRAWABLE
 
     def _steps(self, request: HttpRequest, version: AgreementVersion) -> dict[str, bool]:
         """Which steps the person at the desk may take now; the verbs have the last word."""
@@ -174,5 +209,7 @@ class AgreementVersionAdmin(Desk):
             "withdraw": prepare and state in _WITHDRAWABLE,
             "accept": prepare and state == VersionState.PROPOSED,
             "force": approve and state == VersionState.ACCEPTED and version.created_by_id != clerk(request).pk,
-            "next": self.has_add_permission(request) and state in {VersionState.IN_FORCE, VersionState.SUPERSEDED},
+            "next": self.has_add_permission(request)
+            and version.kind == VersionKind.STANDARD
+            and state in {VersionState.IN_FORCE, VersionState.SUPERSEDED},
         }

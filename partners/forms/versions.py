@@ -1,7 +1,7 @@
 """Forms of agreements and their versions on the partner manager's desk."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,25 @@ class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Agreement
         fields = ("code", "title", "title_zh", "owner", "scope_kind", "scope_id")
+
+
+class AsKnownForm(forms.Form):
+    """Two instants: of the orders, and of the knowledge about them."""
+
+    at = forms.DateTimeField(
+        label=_("For orders placed at"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    known_on = forms.DateTimeField(
+        label=_("As it was known at"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    @staticmethod
+    def today() -> dict[str, str]:
+        """What is asked unless something else is: now (the end of this minute), as known now."""
+        now = (timezone.localtime() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M")
+        return {"at": now, "known_on": now}
 
 
 class VersionForm(forms.Form):

@@ -16,7 +16,7 @@ def agreements_of(*, party: int, visible_to: User | None) -> QuerySet[AgreementV
     return (
         AgreementVersion.objects.filter(agreement__parties__party=party)
         .exclude(state__in=[VersionState.DRAFT, VersionState.WITHDRAWN])
-        .select_related("agreement")
+        .select_related("agreement", "decline__party", "leave__party")
         .prefetch_related("acceptances")
         .order_by("agreement__title", "agreement_id", "-number")
     )

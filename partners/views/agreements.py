@@ -1,21 +1,27 @@
-"""Agreements: read them, accept a proposed version."""
+"""Agreements: read them, accept or decline a proposed version, ask to leave."""
 
+from collections.abc import Callable
+from datetime import datetime, time
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import Party
 from accounts.rules import entrance
-from partners.choices import VersionState
+from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
-from partners.models import AgreementVersion
-from partners.selectors import agreements_of, version_before, version_changes
-from partners.services import version_accept
-from partners.views.frame import desk, frame
+from partners.forms.consents import DeclineForm, LeaveForm
+from partners.models import Agreement, AgreementVersion
+from partners.selectors import agreements_of, rule_changes, version_before, version_changes
+from partners.selectors.terms import rule_party_codes, signatories
+from partners.services import leave_ask, version_accept, version_decline
+from partners.views.frame import Desk, desk, frame
 
 
 @require_safe
@@ -26,41 +32,113 @@ def agreements(request: HttpRequest) -> HttpResponse:
     rows: dict[int, dict[str, Any]] = {}
     for version in agreements_of(party=at.party.pk, visible_to=at.user):
         row = rows.setdefault(version.agreement_id, {"agreement": version.agreement, "versions": [], "waiting": None})
-        item = _version(version, at.party.pk)
+        item = _version(version, at.party)
         row["versions"].append(item)
         row["waiting"] = row["waiting"] or (item if item["waiting"] else None)
+        row["leave"] = row.get("leave") or _leaving(version, at.party)
     listed = sorted(rows.values(), key=lambda row: row["waiting"] is None)
     for row in listed:
         (row["waiting"] or (row["versions"][0] if len(listed) == 1 else {}))["open"] = True
     return render(request, "partners/agreements.html", {**frame(request, at), "desk": at, "rows": listed})
 
 
-def _version(version: AgreementVersion, party: int) -> dict[str, Any]:
+def _version(version: AgreementVersion, party: Party) -> dict[str, Any]:
     """A version with its text in the reader's language and, while it waits for the party, what it would change."""
-    said = next((row for row in version.acceptances.all() if row.party_id == party), None)
-    waiting = version.state == VersionState.PROPOSED and said is None
+    said = next((row for row in version.acceptances.all() if row.party_id == party.pk), None)
+    waiting = version.state == VersionState.PROPOSED and said is None and party.code in signatories(version)
+    before = version_before(version) if waiting else None
     return {
         "version": version,
         "dialog": f"accept-{version.pk}",
+        "decline": f"decline-{version.pk}",
+        "form": DeclineForm(prefix=f"d{version.pk}", form_id=f"decline-form-{version.pk}") if waiting else None,
         "clauses": [line.partition(" ") for line in version.local_text.splitlines()],
         "said": said,
         "waiting": waiting,
-        "changes": version_changes(version, version_before(version)) if waiting else [],
+        "changes": version_changes(version, before),
+        "rule_changes": rule_changes(version, before),
+        "refused": getattr(version, "decline", None),
+        "leaving": getattr(version, "leave", None),
     }
+
+
+def _leaving(version: AgreementVersion, party: Party) -> dict[str, Any] | None:
+    """The form to leave by, where the party shares in a version in force that it does not own."""
+    holds = version.state == VersionState.IN_FORCE and version.kind == VersionKind.STANDARD
+    if not holds or version.agreement.owner_id == party.pk or party.code not in rule_party_codes(version.rule):
+        return None
+    pk = version.agreement_id
+    return {"dialog": f"leave-{pk}", "form": LeaveForm(prefix=f"l{pk}", form_id=f"leave-form-{pk}")}
 
 
 @require_POST
 @entrance("creator")
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Say yes for the party to exactly the text that was shown."""
+    at, version = _mine(request, pk)
+    return _answered(
+        request,
+        at,
+        lambda: version_accept(
+            version=version, party=at.party, user=at.user, text_hash=request.POST.get("text_hash", "")
+        ),
+        _("Version %(number)d is accepted.") % {"number": version.number},
+    )
+
+
+@require_POST
+@entrance("creator")
+def decline(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say no for the party, with a reason that the other parties read."""
+    at, version = _mine(request, pk)
+    reason = request.POST.get(f"d{pk}-reason", "")
+    return _answered(
+        request,
+        at,
+        lambda: version_decline(version=version, party=at.party, user=at.user, reason=reason),
+        _("Version %(number)d is declined.") % {"number": version.number},
+    )
+
+
+@require_POST
+@entrance("creator")
+def leave(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask to leave an agreement from the beginning of a day on."""
+    at = desk(request)
+    agreement = Agreement.objects.filter(pk=pk, parties__party=at.party).first()
+    if agreement is None:
+        raise Http404(_("There is no such agreement."))
+    form = LeaveForm(request.POST, prefix=f"l{pk}", form_id="")
+    if not form.is_valid():
+        messages.error(request, _("Choose the day from which you leave."))
+        return _back(at)
+    start = timezone.make_aware(datetime.combine(form.cleaned_data["leaves_on"], time()))
+    return _answered(
+        request,
+        at,
+        lambda: leave_ask(agreement=agreement, party=at.party, user=at.user, leaves_at=start),
+        _("The next version, without you, lies before the others."),
+    )
+
+
+def _mine(request: HttpRequest, pk: int) -> tuple[Desk, AgreementVersion]:
     at = desk(request)
     version = AgreementVersion.objects.filter(pk=pk, agreement__parties__party=at.party).first()
     if version is None:
         raise Http404(_("There is no such agreement."))
+    return at, version
+
+
+def _answered(request: HttpRequest, at: Desk, verb: Callable[[], Any], told: str) -> HttpResponse:
+    """Take a step and say what came of it."""
     try:
-        version_accept(version=version, party=at.party, user=at.user, text_hash=request.POST.get("text_hash", ""))
+        verb()
     except AgreementError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("Version %(number)d is accepted.") % {"number": version.number})
+        messages.success(request, told)
+    return _back(at)
+
+
+def _back(at: Desk) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('partners:agreements')}?party={at.party.code}")

@@ -107,6 +107,15 @@ ROWS: dict[str, Row] = {
         data={"text_hash": "{hash}"},
         same=True,
     ),
+    "partners:decline": Row(
+        "/creator/agreements/{version}/decline/?party={party}",
+        post="- login, lmfuko 403, ab 404, c 302",
+        data={"d{version}-reason": "no"},
+        same=True,
+    ),
+    "partners:leave": Row(
+        "/creator/agreements/{agreement}/leave/?party={party}", post="- login, lmfuko 403, ab 404, c 302", same=True
+    ),
     # the marketer's pages
     "analytics:overview": Row(
         "/marketing/?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"

@@ -231,7 +231,7 @@ def proposal(agreed: AgreementVersion, by: User) -> dict[str, Any]:
         by=by,
     )
     version = version_propose(version=draft, by=by)
-    return {"version": version.pk, "hash": version.text_hash}
+    return {"version": version.pk, "hash": version.text_hash, "agreement": agreed.agreement_id}
 
 
 def learn(courses: Sequence[Course], people: Sequence[User]) -> None:

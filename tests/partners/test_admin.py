@@ -2,12 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.scope import all_rows
 from partners.models import Agreement, AgreementVersion, Channel, Coupon, EarningDecision, Membership, TrackingLink
@@ -15,9 +17,11 @@ from partners.services import (
     agreement_create,
     coupon_create,
     earnings_settle,
+    leave_ask,
     link_create,
     memberships_admit,
     party_apply,
+    version_accept,
 )
 from tests.cast import Cast
 from tests.partners import desk
@@ -40,6 +44,11 @@ PAGES = {
     "/admin/partners/earningdecision/": "mf",
 }
 """Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
+
+
+def content(client: Client, url: str) -> str:
+    return client.get(url).content.decode()
+
 
 PEOPLE = {"m": "mei", "f": "finn", "k": "marco", "o": "olga"}
 
@@ -258,3 +267,52 @@ def test_parties_are_named_and_titles_changed_on_the_agreements_page(house: Cast
         agreement.refresh_from_db()
         assert agreement.title == "Renamed"
         assert agreement.parties.filter(party=house.carol_party).exists()
+
+
+def test_settled_orders_are_corrected_from_the_desk_after_a_look_at_the_effect(house: Cast) -> None:
+    mei, finn = house.client_of(house.mei), house.client_of(house.finn)
+    with all_rows():
+        version = desk.agreement(scope_id="88", parties=[house.alice_party, house.bob_party])
+        earnings_settle(sales=[desk.sale("FIX-1", lines=[desk.line(880, "88")])])
+    add = f"/admin/partners/agreementversion/add/?corrects={version.agreement_id}"
+    assert "Correct settled orders" in content(mei, add)
+    figures = {key: value for key, value in FIGURES.items() if key != "effective_from"}
+    figures |= {"agreement": str(version.agreement_id), "shares": "alice 1"}
+    assert "not settled under this agreement: NOPE" in post(mei, add, orders="NOPE", **figures)
+    post(mei, add, orders="FIX-1", **figures)
+    with all_rows():
+        draft = AgreementVersion.objects.get(kind="correction")
+    url = f"/admin/partners/agreementversion/{draft.pk}/"
+    shown = content(mei, f"{url}change/")
+    assert "FIX-1" in shown
+    assert "What each side has of these orders" in shown
+    assert "−" in shown
+    mei.post(f"{url}step/propose/")
+    with all_rows():
+        draft.refresh_from_db()
+        for party in (house.alice_party, house.bob_party):
+            version_accept(version=draft, party=party, user=house.mei, text_hash=draft.text_hash, on_behalf=True)
+    finn.post(f"{url}step/force/")
+    with all_rows():
+        draft.refresh_from_db()
+        assert draft.state == "in_force"
+        assert set(EarningDecision.objects.filter(reason="corrected").values_list("party__code", flat=True)) == {
+            "alice",
+            "bob",
+        }
+
+
+def test_the_agreements_page_says_what_held_when_and_the_list_who_wants_to_leave(house: Cast) -> None:
+    mei = house.client_of(house.mei)
+    with all_rows():
+        version = desk.agreement(scope_id="89", parties=[house.alice_party, house.bob_party])
+        leave_ask(
+            agreement=version.agreement,
+            party=house.bob_party,
+            user=house.bob,
+            leaves_at=timezone.now() + timedelta(days=9),
+        )
+    url = f"/admin/partners/agreement/{version.agreement_id}/change/"
+    assert "held, from" in content(mei, url)
+    assert "No version was known to hold then." in content(mei, f"{url}?at=2026-02-01T00:00&known_on=2020-01-01T00:00")
+    assert "Bob Codes asks to leave" in content(mei, "/admin/partners/agreement/")

@@ -158,6 +158,39 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     assert stranger.status_code == 404
 
 
+def test_a_party_declines_with_a_reason_that_the_others_read(world: Cast) -> None:
+    base = AgreementVersion.objects.get(agreement__code="agreement-1")
+    terms = DraftTerms(effective_from=timezone.now() + timedelta(days=9), hold_days=9)
+    draft = version_draft(agreement=base.agreement, rule={"steps": THIRTY}, terms=terms, by=world.mei)
+    proposed = version_propose(version=draft, by=world.mei)
+    bob, alice = world.client_of(world.bob), world.client_of(world.alice)
+    assert "The same in the rule itself" in text(bob, "/creator/agreements/")
+    url = f"/creator/agreements/{proposed.pk}/decline/"
+    assert bob.post(url, {f"d{proposed.pk}-reason": ""}).status_code == 302
+    assert "Say why" in text(bob, "/creator/agreements/")
+    assert bob.post(url, {f"d{proposed.pk}-reason": "Too long a hold."}).status_code == 302
+    assert "Bob Codes declined it on" in text(alice, "/creator/agreements/")
+    assert "Too long a hold." in text(alice, "/creator/agreements/")
+    assert world.client_of(world.carol).post(url, {f"d{proposed.pk}-reason": "x"}).status_code == 404
+
+
+def test_a_co_creator_asks_to_leave_and_the_owner_cannot(world: Cast) -> None:
+    base = AgreementVersion.objects.get(agreement__code="agreement-1")
+    bob, alice = world.client_of(world.bob), world.client_of(world.alice)
+    assert "Ask to leave" in text(bob, "/creator/agreements/")
+    assert f"leave-form-{base.agreement_id}" not in text(alice, "/creator/agreements/")
+    url, day = f"/creator/agreements/{base.agreement_id}/leave/", timezone.localdate() + timedelta(days=20)
+    for value in ("", "soon"):
+        bob.post(url, {f"l{base.agreement_id}-leaves_on": value})
+        assert "Choose the day from which you leave." in text(bob, "/creator/agreements/")
+    bob.post(url, {f"l{base.agreement_id}-leaves_on": day.isoformat()})
+    assert "lies before the others" in text(bob, "/creator/agreements/")
+    made = AgreementVersion.objects.get(agreement=base.agreement, number=2)
+    assert (made.state, timezone.localtime(made.effective.lower).date()) == ("proposed", day)
+    assert "Bob Codes asks to leave from" in text(alice, "/creator/agreements/")
+    assert world.client_of(world.carol).post(url, {}).status_code == 404
+
+
 def test_a_link_is_made_in_an_own_channel_and_leads_to_this_site(world: Cast) -> None:
     own = channel("alice-letter", world.alice_party)
     foreign = channel("carol-letter", world.carol_party)
