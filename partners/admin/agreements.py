@@ -111,7 +111,7 @@ class AgreementAdmin(Desk):
 
     form = AgreementForm
     list_display = ("display_title", "owner", "display_scope", "display_parties", "display_now", "created_at")
-    list_filter = (("owner", RelatedDropdownFilter), "scope_kind", ("created_at", RangeDateTimeFilter))
+    list_filter = (("owner", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter))
     list_select_related = ("owner",)
     search_fields = ("code", "title", "title_zh", "owner__name", "owner__name_zh", "=scope_id")
     ordering = ("title", "pk")

@@ -84,7 +84,7 @@ class AgreementVersionAdmin(Desk):
         return moment(obj.effective.upper)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Draft a version; `?agreement=` begins with the figures of the newest, `?corrects=` a correction likewise."""
+        """Draft a version; `?agreement=` begins with the figures in force, `?corrects=` a correction likewise."""
         del form_url, extra_context
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -92,7 +92,9 @@ class AgreementVersionAdmin(Desk):
         corrects = request.GET.get("corrects", "")
         agreement = corrects or request.GET.get("agreement", "")
         if agreement.isdecimal():
-            last = AgreementVersion.objects.filter(agreement=int(agreement)).order_by("-number").first()
+            rows = AgreementVersion.objects.filter(agreement=int(agreement)).order_by("-number")
+            held = rows.filter(state=VersionState.IN_FORCE, kind=VersionKind.STANDARD)
+            last = held.first() or rows.first()
             initial = version_initial(last) if last else {"agreement": agreement}
             for name in ("effective_from", "orders"):
                 initial.pop(name, None)
