@@ -11,5 +11,6 @@ class CoursesConfig(AppConfig):
     verbose_name = _("Courses")
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and what must be in order before a month is closed."""
         from courses import checks  # noqa: F401
+        from courses.selectors import closing  # noqa: F401

@@ -11,5 +11,6 @@ class PartnersConfig(AppConfig):
     verbose_name = _("Partners")
 
     def ready(self) -> None:
-        """Add the programme's proofs to those of the ledger."""
+        """Add the programme's proofs to those of the ledger, and guarantees to what closing a month books."""
         from partners.selectors import proofs  # noqa: F401
+        from partners.services import guarantees  # noqa: F401

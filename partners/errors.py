@@ -65,3 +65,9 @@ class SettlementError(PartnersError):
     """Facts of a sale that contradict one another; the order is named."""
 
     code = "settlement"
+
+
+class GuaranteeError(PartnersError):
+    """A guarantee that cannot be, or a step it cannot take."""
+
+    code = "guarantee"

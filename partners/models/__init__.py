@@ -5,6 +5,7 @@ from partners.models.agreement import Acceptance, Agreement, AgreementParty, Agr
 from partners.models.channel import Channel, Coupon, CouponRedemption, TrackingLink
 from partners.models.consent import BoundOrder, Decline, Leave
 from partners.models.earning import EarningDecision
+from partners.models.guarantee import Guarantee
 from partners.models.membership import Creator, Membership, Partner
 from partners.models.meter import Meter
 from partners.models.statement import Statement, StatementMonth
@@ -22,6 +23,7 @@ __all__ = [
     "Creator",
     "Decline",
     "EarningDecision",
+    "Guarantee",
     "Leave",
     "Membership",
     "Meter",

@@ -35,6 +35,12 @@ from partners.services.coupons import (
 )
 from partners.services.establish import NewAgreement, agreements_establish
 from partners.services.facts import ChannelCredit, SaleFacts, SaleLine, Settled
+from partners.services.guarantees import (
+    guarantee_approve,
+    guarantee_end,
+    guarantee_propose,
+    guarantees_top_up,
+)
 from partners.services.leaving import leave_ask
 from partners.services.memberships import (
     membership_decide,
@@ -83,6 +89,10 @@ __all__ = [
     "earnings_event",
     "earnings_settle",
     "earnings_void",
+    "guarantee_approve",
+    "guarantee_end",
+    "guarantee_propose",
+    "guarantees_top_up",
     "leave_ask",
     "link_activate",
     "link_create",

@@ -81,12 +81,6 @@ class EventRejectedError(LedgerError):
         return translate(REJECTIONS[self.code])
 
 
-class ClosedPeriodError(LedgerError):
-    """The month is closed; nothing is booked into it any more."""
-
-    code = "period_closed"
-
-
 class PayoutError(LedgerError):
     """A payout that cannot be made as asked."""
 
@@ -97,3 +91,9 @@ class RunRefusedError(LedgerError):
     """A step that a payout run, as it stands, does not allow. The sentence is for people, in their language."""
 
     code = "payout_run"
+
+
+class PeriodRefusedError(LedgerError):
+    """A month that cannot be prepared or closed as things stand. The sentence is for people, in their language."""
+
+    code = "period"

@@ -46,6 +46,8 @@ ROOMS = (
             ("ledger", "account", "account_tree"),
             ("ledger", "balancesnapshot", "photo_camera"),
             ("ledger", "fxrate", "currency_exchange"),
+            ("ledger", "verification", "fact_check"),
+            ("ledger", "seal", "approval"),
             ("courses", "order", "shopping_cart"),
             ("courses", "payment", "credit_card"),
         ),

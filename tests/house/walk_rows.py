@@ -247,6 +247,8 @@ EMPTY_DESKS = frozenset(
         "analytics.channelrule",
         "django_celery_beat.periodictask",
         "ledger.balancesnapshot",
+        "ledger.seal",
+        "ledger.verification",
         "mfa.authenticator",
         "partners.partner",
         "recommender.dismissal",

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.scope import all_rows
-from ledger.models import FxRate
-from ledger.services import entries_post, rate_set, snapshot_take
+from ledger.models import FxRate, Verification
+from ledger.services import entries_post, rate_set, seal_take, snapshot_take
 from tests.cast import Cast
 from tests.ledger.desk import AT, draft
 
@@ -19,6 +19,8 @@ PAGES = {
     "/admin/ledger/balancesnapshot/": "f",
     "/admin/ledger/fxrate/": "mfk",
     "/admin/ledger/fxrate/add/": "f",
+    "/admin/ledger/seal/": "mfo",
+    "/admin/ledger/verification/": "fo",
 }
 """Page -> letters of the roles that may open it: manager, finance, marketer (k), operator. The auditor reads all."""
 
@@ -33,7 +35,17 @@ def house(cast: Cast) -> Cast:
         snapshot_take()
         entries_post(drafts=[draft("O-3", ("processor:clearing", -50), ("party:alice", 50))])
         rate_set(day=AT.date(), base="USD", quote="CNY", rate="7.1", source="bank")
+        seal_take()
+        verified(2)
     return cast
+
+
+def verified(failed: int) -> None:
+    """A night in which some proofs failed."""
+    failures = [
+        {"code": f"I{n}", "title": "All is well", "rows": [["entry 7", "is <b>off</b>"]]} for n in range(failed)
+    ]
+    Verification.objects.create(started_at=AT, finished_at=AT, proofs=9, failed=failed, failures=failures)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -57,6 +69,8 @@ def test_every_row_opens_and_lists_cost_no_more_with_more_rows(house: Cast, page
         entries_post(drafts=[draft(f"M-{i}") for i in range(5)])
         snapshot_take()
         rate_set(day=AT.date(), base="EUR", quote="CNY", rate="7.9", source="bank")
+        seal_take()
+        verified(0)
     with CaptureQueriesContext(connection) as many:
         client.get(page)
     assert len(many) <= len(few) + 1

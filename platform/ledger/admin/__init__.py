@@ -1,7 +1,8 @@
-"""The desk for money: accounts, entries with their postings, exchange rates. Nothing but rates is entered here."""
+"""The desk for money: accounts, entries with their postings, exchange rates, what guards the books."""
 
 from ledger.admin.accounts import AccountAdmin, BalanceSnapshotAdmin
 from ledger.admin.entries import JournalEntryAdmin, PostingAdmin
+from ledger.admin.guards import SealAdmin, VerificationAdmin
 from ledger.admin.payouts import PayoutHoldAdmin, PayoutRunAdmin
 from ledger.admin.rates import FxRateAdmin
 
@@ -13,4 +14,6 @@ __all__ = [
     "PayoutHoldAdmin",
     "PayoutRunAdmin",
     "PostingAdmin",
+    "SealAdmin",
+    "VerificationAdmin",
 ]

@@ -7,13 +7,30 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 
 
-class ClosedPeriod(models.Model):
-    """A closed month of the house's time zone, by its first day. Append-only: a month is never opened again."""
+class PreparedPeriod(models.Model):
+    """A month that one person found ready to be closed; another one closes it. Preparing again replaces the person."""
 
     month = models.DateField(_("month"), unique=True)
-    prepared_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("prepared by")
-    )
+    prepared_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("prepared by"))
+    prepared_at = models.DateTimeField(_("prepared at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("prepared month")
+        verbose_name_plural = _("prepared months")
+        constraints = [models.CheckConstraint(condition=models.Q(month__day=1), name="ledger_prepared_first_day")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class ClosedPeriod(models.Model):
+    """A closed month of the house's time zone, by its first day. Append-only: a month is never opened again.
+
+    `totals` is {currency: {account: minor units}} of everything booked up to its last day, zeros left out.
+    """
+
+    month = models.DateField(_("month"), unique=True)
+    prepared_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("prepared by"))
     closed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("closed by"))
     closed_at = models.DateTimeField(_("closed at"), default=timezone.now)
     totals = models.JSONField(_("trial balance"), help_text=_("Every account's balance at the end of the month."))
@@ -24,8 +41,7 @@ class ClosedPeriod(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(month__day=1), name="ledger_period_first_day"),
             models.CheckConstraint(
-                condition=models.Q(prepared_by=None) | ~models.Q(prepared_by=models.F("closed_by")),
-                name="ledger_period_two_persons",
+                condition=~models.Q(prepared_by=models.F("closed_by")), name="ledger_period_of_two_persons"
             ),
         ]
 

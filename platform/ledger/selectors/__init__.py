@@ -10,6 +10,7 @@ from ledger.selectors.balances import (
     releases,
     trial_balance,
 )
+from ledger.selectors.derivation import Derived
 from ledger.selectors.entries import (
     EntryRow,
     Flow,
@@ -42,6 +43,16 @@ from ledger.selectors.orders import (
     order_standing,
 )
 from ledger.selectors.payable import Payable, RunTerms, payables, unsettled_lines
+from ledger.selectors.periods import (
+    MonthRange,
+    OpenMonth,
+    PeriodFinding,
+    closing_check,
+    is_closed,
+    month_range,
+    open_months,
+    period_findings,
+)
 from ledger.selectors.proofs import Proof, proofs, register
 from ledger.selectors.rates import Converted, RateTable, RateUsed, convert, converted_at, rate_on, rate_table
 from ledger.selectors.reserves import ReservedLine, lines_in_reserve
@@ -55,14 +66,18 @@ __all__ = [
     "BookRule",
     "BookedState",
     "Converted",
+    "Derived",
     "EntryRow",
     "EventEffect",
     "Flow",
+    "MonthRange",
     "Movement",
+    "OpenMonth",
     "OrderKey",
     "OrderStanding",
     "PartyBalance",
     "Payable",
+    "PeriodFinding",
     "PostingRow",
     "Proof",
     "RateTable",
@@ -77,6 +92,7 @@ __all__ = [
     "booked_state",
     "booked_states",
     "closed_months",
+    "closing_check",
     "convert",
     "converted_at",
     "credits_of_parties",
@@ -84,9 +100,12 @@ __all__ = [
     "entry_with_postings",
     "event_effect",
     "first_movement",
+    "is_closed",
     "last_seal",
     "line_flows",
     "lines_in_reserve",
+    "month_range",
+    "open_months",
     "order_standing",
     "parties_seen",
     "party_balances",
@@ -94,6 +113,7 @@ __all__ = [
     "party_movements",
     "party_openings",
     "payables",
+    "period_findings",
     "proofs",
     "rate_on",
     "rate_table",

@@ -6,10 +6,11 @@ JSON is written as PostgreSQL writes `jsonb`: keys by length in bytes, then by b
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ledger.errors import LedgerError
+from ledger.splits.sale import Detail
 
 MARK = "tributary-entry/1"
 
@@ -26,6 +27,21 @@ encode(sha256(convert_to(
 """SQL for the hash of entry `e` over its postings `p` on accounts `a`, grouped by entry."""
 
 
+LEAF_SQL = """
+sha256(convert_to(
+    e.id || '|' || e.body_hash || '|' || to_char(e.booked_on, 'YYYY-MM-DD') || '|'
+    || to_char(e.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '|'
+    || coalesce(e.actor_id::text, ''), 'UTF8'))
+"""
+"""SQL for what a seal says of entry `e`: 32 bytes over its id, hash, day, instant of recording and actor."""
+
+SEAL_SQL = "encode(sha256(convert_to({previous}, 'UTF8') || string_agg({leaf}, ''::bytea ORDER BY {order})), 'hex')"
+"""SQL for the digest of a seal: the previous digest as text, then the leaves in the order of the entries."""
+
+MARK_BYTES = 4
+"""How much of each leaf a seal keeps, to name the entry when the digest does not agree."""
+
+
 class PostingBody(NamedTuple):
     """What the hash says of one posting, in the entry's order."""
 
@@ -35,6 +51,22 @@ class PostingBody(NamedTuple):
     line: str
     clause: str
     matures_at: datetime | None
+
+
+def posting_bodies(details: Iterable[Detail], *, placed_at: datetime) -> list[PostingBody]:
+    """Turn movements into what is booked; a sale's shares mature the rule's days after the order, the rest at once."""
+    return [
+        PostingBody(
+            row.account,
+            row.currency,
+            row.amount,
+            row.line,
+            row.clause,
+            None if row.hold_days is None else placed_at + timedelta(days=row.hold_days),
+        )
+        for row in details
+        if row.amount
+    ]
 
 
 def body_hash(

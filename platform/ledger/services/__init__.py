@@ -7,6 +7,7 @@ from ledger.services.holds import hold_lift, hold_place
 from ledger.services.orders import BookedEvent, OrderEventDraft, order_event_book, order_events_book
 from ledger.services.parties import GuaranteeResult, adjustment_book, advance_book, guarantee_book, pool_book
 from ledger.services.payouts import BookedPayout, PayoutTerms, payout_arrived, payout_book, payout_failed
+from ledger.services.periods import closing_step, period_close, period_prepare
 from ledger.services.rates import NewRate, rate_set, rates_record
 from ledger.services.run_booking import item_arrived, item_failed, run_arrived, run_book, runs_book
 from ledger.services.runs import (
@@ -24,13 +25,16 @@ from ledger.services.runs import (
     terms_of,
 )
 from ledger.services.sales import BookedSale, SaleDraft, sales_book
+from ledger.services.seals import seal_take
 from ledger.services.snapshots import snapshot_take
+from ledger.services.verification import BooksReport, ProofResult, books_verified, books_verify
 
 __all__ = [
     "Approval",
     "BookedEvent",
     "BookedPayout",
     "BookedSale",
+    "BooksReport",
     "EntryDraft",
     "GuaranteeResult",
     "NewRate",
@@ -38,10 +42,14 @@ __all__ = [
     "PayoutTerms",
     "PostedEntry",
     "PostingDraft",
+    "ProofResult",
     "SaleDraft",
     "accounts_open",
     "adjustment_book",
     "advance_book",
+    "books_verified",
+    "books_verify",
+    "closing_step",
     "entries_post",
     "guarantee_book",
     "hold_lift",
@@ -56,6 +64,8 @@ __all__ = [
     "payout_arrived",
     "payout_book",
     "payout_failed",
+    "period_close",
+    "period_prepare",
     "pool_book",
     "rate_set",
     "rates_record",
@@ -70,6 +80,7 @@ __all__ = [
     "run_submit",
     "runs_book",
     "sales_book",
+    "seal_take",
     "snapshot_take",
     "terms_of",
 ]

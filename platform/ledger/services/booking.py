@@ -14,6 +14,7 @@ from ledger.money import EXPONENTS
 from ledger.selectors.body import PostingBody, body_hash
 from ledger.services.accounts import AccountKey, AccountRow, accounts_open
 from ledger.services.drafts import EntryDraft, PostedEntry
+from ledger.services.stillness import SHARE_LOCK
 
 _MOST = 2**63 - 1
 
@@ -103,7 +104,8 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
+            {SHARE_LOCK}
             INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
                 body_hash, actor_id, recorded_at, booked_on)
             SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
@@ -115,7 +117,7 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
             LEFT JOIN ledger_closedperiod c ON c.month = date_trunc('month', l.day)::date
             ON CONFLICT (kind, source_kind, source_id) DO NOTHING
             RETURNING kind, source_kind, source_id, id, booked_on
-            """,
+            """,  # noqa: S608 - a constant is put in
             {
                 "now": timezone.now(),
                 "today": timezone.localdate(),

@@ -11,18 +11,14 @@ from ledger.choices import EntryKind
 from ledger.models import Account
 from ledger.selectors.earned import earned_of_party
 from ledger.selectors.orders import OrderKey
+from ledger.selectors.party_events import FORMAT, PartyEffect, party_effect
 from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry
 from ledger.services.sales import posting_drafts
-from ledger.splits.accounts import GUARANTEES, REVENUE, payable
 from ledger.splits.accounts import advance as advance_account
-from ledger.splits.payouts import advance, pool
+from ledger.splits.accounts import payable
 from ledger.splits.reading import Reader
-from ledger.splits.sale import Detail
-from ledger.splits.state import State
-
-FORMAT = "party-event/1"
 
 
 @transaction.atomic
@@ -41,10 +37,10 @@ def advance_book(
     The rate then holds for all that is open. EventError names a value that is wrong.
     """
     event = {"party": party, "currency": currency, "amount": amount, "recoup_bp": recoup_bp}
-    result = advance(State(rules=()), Reader(event))
+    effect = party_effect(kind=EntryKind.ADVANCE, event=event)
     accounts_open(keys=[(advance_account(payable(party)), currency)])
     locked = Account.objects.select_for_update(no_key=True).get(code=advance_account(payable(party)), currency=currency)
-    posted = _post(EntryKind.ADVANCE, event, source, at, result.details, result.trace, actor_id)
+    posted = _post(EntryKind.ADVANCE, event, effect, source, at, actor_id)
     if posted.created:
         locked.recoup_bp = recoup_bp
         locked.save(update_fields=["recoup_bp"])
@@ -77,21 +73,19 @@ def guarantee_book(
 
     Earned are its payable and reserve shares less reversals, before recoupment. Call it where all rows are visible.
     """
-    event = {"party": party, "currency": currency, "guarantee": guarantee}
-    reader = Reader(event)
-    account, least = payable(reader.party("party")), reader.integer("guarantee")
-    reader.currency("currency")
+    reader = Reader({"party": party, "currency": currency, "guarantee": guarantee})
+    least = reader.integer("guarantee")
     if until < since:
         raise reader.fail("before", "to", other="from")
-    earned, orders = earned_of_party(party=party, currency=currency, since=since, until=until)
-    top_up = max(0, least - earned)
-    if not top_up:
+    earned, orders = earned_of_party(
+        party=reader.party("party"), currency=reader.currency("currency"), since=since, until=until
+    )
+    if earned >= least:
         return GuaranteeResult(earned, 0, None, created=False)
-    details = [Detail(GUARANTEES, currency, -top_up, "", ""), Detail(account, currency, top_up, "", "")]
-    told = {**event, "from": since.isoformat(), "to": until.isoformat(), "earned": earned, "orders": orders}
-    trace = {"format": FORMAT, "event": "period_close", **told, "amount": top_up}
-    posted = _post(EntryKind.GUARANTEE, told, source, at, details, trace, actor_id)
-    return GuaranteeResult(earned, top_up, posted.id, posted.created)
+    told = {**reader.raw, "from": since.isoformat(), "to": until.isoformat(), "earned": earned, "orders": orders}
+    effect = party_effect(kind=EntryKind.GUARANTEE, event=told)
+    posted = _post(EntryKind.GUARANTEE, told, effect, source, at, actor_id)
+    return GuaranteeResult(earned, least - earned, posted.id, posted.created)
 
 
 @transaction.atomic
@@ -115,10 +109,10 @@ def pool_book(
         "creator_bp": creator_bp,
         "weights": [{"account": account, "weight": weight} for account, weight in weights],
     }
-    result = pool(State(rules=()), Reader(event))
-    if not result.details:
+    effect = party_effect(kind=EntryKind.POOL, event=event)
+    if not effect.details:
         return None
-    return _post(EntryKind.POOL, event, source, at, result.details, result.trace, actor_id)
+    return _post(EntryKind.POOL, event, effect, source, at, actor_id)
 
 
 @transaction.atomic
@@ -129,31 +123,22 @@ def adjustment_book(
 
     Who approved it is for the caller to know: two persons above the house's limit.
     """
-    reader = Reader({"party": party, "currency": currency, "amount": amount, "reason": reason})
-    account, cur = payable(reader.party("party")), reader.currency("currency")
-    units = reader.integer("amount", least=None)
-    details = [Detail(account, cur, units, "", ""), Detail(REVENUE, cur, -units, "", "")]
-    trace = {"format": FORMAT, "event": "adjustment", "account": account, "currency": cur, "amount": units}
-    return _post(EntryKind.ADJUSTMENT, dict(reader.raw), source, at, details, trace, actor_id)
+    event = {"party": party, "currency": currency, "amount": amount, "reason": reason}
+    effect = party_effect(kind=EntryKind.ADJUSTMENT, event=event)
+    return _post(EntryKind.ADJUSTMENT, event, effect, source, at, actor_id)
 
 
 def _post(
-    kind: EntryKind,
-    event: dict[str, Any],
-    source: OrderKey,
-    at: datetime,
-    details: Sequence[Detail],
-    trace: Any,
-    actor_id: int | None,
+    kind: EntryKind, event: dict[str, Any], effect: PartyEffect, source: OrderKey, at: datetime, actor_id: int | None
 ) -> PostedEntry:
     draft = EntryDraft(
         kind=kind,
         source_kind=source.source_kind,
         source_id=source.source_id,
         occurred_at=at,
-        postings=posting_drafts(details, placed_at=at),
+        postings=posting_drafts(effect.details, placed_at=at),
         inputs={"format": FORMAT, "event": event},
-        trace=dict(trace),
+        trace=dict(effect.trace),
         actor_id=actor_id,
     )
     return entries_post(drafts=[draft])[0]

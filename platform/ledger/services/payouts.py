@@ -11,15 +11,12 @@ from ledger.choices import EntryKind
 from ledger.errors import PayoutError
 from ledger.models import Account, JournalEntry, Payout
 from ledger.selectors.orders import OrderKey
+from ledger.selectors.payout_events import FORMAT, arrival, payout_effect
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft
 from ledger.services.sales import posting_drafts
-from ledger.splits.accounts import BANK, IN_TRANSIT, payable
-from ledger.splits.payouts import Available, payout_details
-from ledger.splits.reading import Reader
+from ledger.splits.accounts import payable
 from ledger.splits.sale import Detail
-
-FORMAT = "payout/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +63,11 @@ def payout_book(
     if done is not None:
         return BookedPayout(done.pk, done.amount_minor, done.amount_minor, created=False)
     event = _event(party, currency, cut_off, terms)
-    balance, held = _balance(account, cut_off) if account is not None else (0, 0)
-    plan = payout_details(Reader(event), Available(payable(party), currency, balance, held))
+    standing = _standing(account, cut_off)
+    inputs = {"format": FORMAT, "event": event, "balance": standing.balance, "held": standing.held}
+    plan = payout_effect(inputs)
     if account is None or not plan.pay:
-        return BookedPayout(None, 0, balance - held, created=False)
+        return BookedPayout(None, 0, standing.balance - standing.held, created=False)
     entry = entries_post(
         drafts=[
             EntryDraft(
@@ -78,14 +76,14 @@ def payout_book(
                 source_id=source.source_id,
                 occurred_at=at or cut_off,
                 postings=posting_drafts(plan.details, placed_at=cut_off),
-                inputs={"format": FORMAT, "event": event, "balance": balance, "held": held},
+                inputs=inputs,
                 trace=plan.trace,
                 actor_id=actor_id,
             )
         ]
     )[0]
-    payout = _settle(account, plan.pay, plan.withheld, event, cut_off, entry.id)
-    return BookedPayout(payout.pk, plan.pay, balance - held, created=True)
+    payout = _settle(account, standing, plan.pay, plan.withheld, event, cut_off, entry.id)
+    return BookedPayout(payout.pk, plan.pay, standing.balance - standing.held, created=True)
 
 
 @transaction.atomic
@@ -128,36 +126,51 @@ def _booked(source: OrderKey) -> Payout | None:
     ).first()
 
 
-def _balance(account: int, at: datetime) -> tuple[int, int]:
-    """Balance of a payable and what of it matures after `at`, of one instant."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A payable at one instant: its balance, what of it matures later, and the matured postings nobody settled yet."""
+
+    balance: int = 0
+    held: int = 0
+    unsettled: int = 0
+    postings: Sequence[int] = ()
+
+
+def _standing(account: int | None, at: datetime) -> _Standing:
+    """Read a payable in one statement: a booking that commits meanwhile is in all of it or in nothing."""
+    if account is None:
+        return _Standing()
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT coalesce(sum(amount), 0), coalesce(sum(amount) FILTER (WHERE matures_at > %s), 0)
-            FROM ledger_posting WHERE account_id = %s
+            SELECT coalesce(sum(p.amount), 0), coalesce(sum(p.amount) FILTER (WHERE p.matures_at > %(at)s), 0),
+                coalesce(sum(p.amount) FILTER (WHERE o.open), 0), coalesce(array_agg(p.id) FILTER (WHERE o.open), '{}')
+            FROM ledger_posting p
+            JOIN ledger_journalentry e ON e.id = p.entry_id
+            LEFT JOIN ledger_payoutclaim c ON c.posting_id = p.id
+            CROSS JOIN LATERAL (
+                SELECT (p.matures_at IS NULL OR p.matures_at <= %(at)s) AND e.kind <> 'payout' AND c.id IS NULL AS open
+            ) o
+            WHERE p.account_id = %(account)s
             """,
-            [at, account],
+            {"account": account, "at": at},
         )
-        balance, held = cursor.fetchone()
-    return int(balance), int(held)
+        balance, held, unsettled, postings = cursor.fetchone()
+    return _Standing(int(balance), int(held), int(unsettled), postings)
 
 
-def _settle(account: int, pay: int, withheld: int, event: dict[str, Any], cut_off: datetime, entry_id: int) -> Payout:
+def _settle(
+    account: int, standing: _Standing, pay: int, withheld: int, event: dict[str, Any], cut_off: datetime, entry_id: int
+) -> Payout:
     """Record the payout with every matured posting that no payout settled yet, except payouts themselves."""
+    party_id = Account.objects.values_list("party_id", flat=True).get(pk=account)
+    assert party_id is not None
     before = (
-        Payout.objects.filter(entry__postings__account=account)
+        Payout.objects.filter(party_id=party_id, currency=event["currency"])
         .order_by("-number")
         .values_list("number", "carried_out_minor")
     ).first()
     number, carried = before or (0, 0)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT coalesce(sum(p.amount), 0) {_UNSETTLED}",
-            {"account": account, "at": cut_off},
-        )
-        claimed = int(cursor.fetchone()[0])
-    party_id = Account.objects.values_list("party_id", flat=True).get(pk=account)
-    assert party_id is not None
     sent = event.get("fx") or {"currency": event["currency"], "amount": pay - withheld}
     payout = Payout.objects.create(
         party_id=party_id,
@@ -167,26 +180,18 @@ def _settle(account: int, pay: int, withheld: int, event: dict[str, Any], cut_of
         withheld_minor=withheld,
         sent_currency=sent["currency"],
         sent_minor=sent["amount"],
-        claimed_minor=claimed,
+        claimed_minor=standing.unsettled,
         carried_in_minor=carried,
-        carried_out_minor=claimed + carried - pay,
+        carried_out_minor=standing.unsettled + carried - pay,
         cut_off=cut_off,
         entry_id=entry_id,
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO ledger_payoutclaim (payout_id, posting_id) SELECT %(payout)s, p.id {_UNSETTLED}",
-            {"account": account, "at": cut_off, "payout": payout.pk},
+            "INSERT INTO ledger_payoutclaim (payout_id, posting_id) SELECT %s, unnest(%s::bigint[])",
+            [payout.pk, list(standing.postings)],
         )
     return payout
-
-
-_UNSETTLED = """
-FROM ledger_posting p JOIN ledger_journalentry e ON e.id = p.entry_id
-WHERE p.account_id = %(account)s AND (p.matures_at IS NULL OR p.matures_at <= %(at)s)
-    AND e.kind <> 'payout'
-    AND NOT EXISTS (SELECT 1 FROM ledger_payoutclaim c WHERE c.posting_id = p.id)
-"""
 
 
 def _conclude(payout_id: int, kind: EntryKind, at: datetime, actor_id: int | None, reason: str = "") -> int:
@@ -214,9 +219,6 @@ def _conclude(payout_id: int, kind: EntryKind, at: datetime, actor_id: int | Non
 
 def _concluding(payout: Payout, kind: EntryKind) -> Sequence[Detail]:
     if kind == EntryKind.PAYOUT_SENT:
-        return [
-            Detail(IN_TRANSIT, payout.sent_currency, -payout.sent_minor, "", ""),
-            Detail(BANK, payout.sent_currency, payout.sent_minor, "", ""),
-        ]
+        return arrival(payout.sent_currency, payout.sent_minor)
     rows = payout.entry.postings.select_related("account").order_by("position")
     return [Detail(row.account.code, row.currency, -row.amount, "", "") for row in rows]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.db import transaction
 from ledger.choices import EntryKind
 from ledger.errors import IdempotencyConflictError, SaleRefusedError
 from ledger.models import BookedOrder, JournalEntry, OrderEvent
-from ledger.selectors.body import digest_of
+from ledger.selectors.body import digest_of, posting_bodies
 from ledger.selectors.orders import OrderKey
 from ledger.selectors.rules import BookRule
 from ledger.services.advances import Payable, advances_lock, still_open
@@ -84,16 +84,8 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
 def posting_drafts(details: Sequence[Detail], *, placed_at: datetime) -> list[PostingDraft]:
     """Turn movements into postings; a sale's shares mature the rule's days after the order, all else counts at once."""
     return [
-        PostingDraft(
-            account=row.account,
-            amount=row.amount,
-            currency=row.currency,
-            line=row.line,
-            clause=row.clause,
-            matures_at=None if row.hold_days is None else placed_at + timedelta(days=row.hold_days),
-        )
-        for row in details
-        if row.amount
+        PostingDraft(row.account, row.amount, row.currency, row.line, row.clause, row.matures_at)
+        for row in posting_bodies(details, placed_at=placed_at)
     ]
 
 

@@ -1,10 +1,9 @@
 """Snapshots of balances: a shortcut for reading that can be thrown away and taken again."""
 
-import time
+from django.db import connection
 
-from django.db import connection, transaction
-
-from ledger.errors import BusyError
+from accounts.scope import all_rows
+from ledger.services.stillness import bookings_paused
 
 
 def snapshot_take(*, wait_seconds: float = 5.0) -> int:
@@ -14,7 +13,7 @@ def snapshot_take(*, wait_seconds: float = 5.0) -> int:
     nobody is booking. BusyError if bookings are under way for longer than `wait_seconds`; nothing is written then.
     """
     upto = _settled_number(wait_seconds)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with all_rows(), connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO ledger_balancesnapshot (account_id, upto_posting, amount, taken_at)
@@ -38,17 +37,6 @@ def snapshot_take(*, wait_seconds: float = 5.0) -> int:
 
 def _settled_number(wait_seconds: float) -> int:
     """The highest number of a posting such that no lower one can still appear."""
-    deadline = time.monotonic() + wait_seconds
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtext('ledger.posting'))")
-            if cursor.fetchone()[0]:
-                break
-            if time.monotonic() >= deadline:
-                raise BusyError(f"Bookings were under way for {wait_seconds:g} s; try again later.")
-            time.sleep(0.02)
-        try:
-            cursor.execute("SELECT coalesce(max(id), 0) FROM ledger_posting")
-            return int(cursor.fetchone()[0])
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext('ledger.posting'))")
+    with bookings_paused(wait_seconds=wait_seconds), all_rows(), connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM ledger_posting")
+        return int(cursor.fetchone()[0])
