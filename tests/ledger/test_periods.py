@@ -62,6 +62,7 @@ def test_what_becomes_known_later_stands_in_the_open_month_and_points_back(books
         assert entry.booked_on == timezone.localdate()
         assert entry.occurred_at < month_range(MARCH).end
         assert set(entry.postings.values_list("booked_on", flat=True)) == {entry.booked_on}
+    assert refund.entry_id is not None
     assert JournalEntry.objects.get(pk=refund.entry_id).reverses == JournalEntry.objects.get(source_id="O-1")
     assert not violations("P15", "I6", "I7", "I19", "derivation")
 

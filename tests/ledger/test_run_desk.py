@@ -42,8 +42,8 @@ def test_two_persons_prepare_approve_send_and_close_a_run(cast: Cast, second_fin
     payee("bare", 3_000)
     maker = cast.client_of(cast.finn)
     form = {"currency": "CNY", "cut_off": "2026-11-01T00:00", "minimum": "10.00", "increment": "1.00", "withholding": 5}
-    page = maker.post("/admin/ledger/payoutrun/prepare/", form | {"cut_off": "2199-01-01T00:00"})
-    assert "lies ahead" in page.content.decode()
+    answer = maker.post("/admin/ledger/payoutrun/prepare/", form | {"cut_off": "2199-01-01T00:00"})
+    assert "lies ahead" in answer.content.decode()
     form["cut_off"] = f"{timezone.localtime():%Y-%m-%dT%H:%M}"
     assert maker.post("/admin/ledger/payoutrun/prepare/", form).status_code == 302
     run = PayoutRun.objects.get()

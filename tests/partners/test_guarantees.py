@@ -10,13 +10,14 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Party
 from ledger.models import JournalEntry
-from ledger.selectors import balance_of
+from ledger.selectors import balance_of, book_rule
 from ledger.services import period_close, period_prepare
 from partners.errors import GuaranteeError
 from partners.models import Guarantee
 from partners.services import guarantee_approve, guarantee_end, guarantee_propose
 from tests.cast import Cast
 from tests.ledger import stage
+from tests.ledger.splits.desk import raw_rule, split
 from tests.ledger.stage import violations
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -113,7 +114,7 @@ def test_a_guarantee_ends_before_an_open_month_and_only_sooner(cast: Cast) -> No
     assert guarantee_end(guarantee_id=other.pk, until=date(2026, 6, 1), by=cast.mei).until == date(2026, 6, 1)
 
 
-DORA = stage.book_rule(body=stage.raw_rule(stage.split(dora=1)))
+DORA = book_rule(body=raw_rule(split(dora=1)))
 
 
 def test_a_party_reads_its_own_guarantee_and_nobody_elses(

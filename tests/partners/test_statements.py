@@ -70,7 +70,7 @@ def violations(code: str) -> list[Any]:
     proof = next(proof for proof in proofs() if proof.code == code)
     with connections["default"].cursor() as cursor:
         cursor.execute(proof.sql)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def test_a_statement_opens_lists_and_closes_as_the_books_do(year: Stage) -> None:

@@ -328,7 +328,7 @@ def test_what_is_booked_on_hold_is_what_the_corrected_sale_holds(
     books = Books([parse_rule(raw)])
     events = [{**sale, "order": "o1"}, *({"type": "refund", "order": "o1", "amount": piece} for piece in pieces)]
     booked = [books.apply(event) for event in [*events, {"type": "correct_rule", "orders": ["o1"], "rule": other}]]
-    held: dict[tuple[str, int], int] = {}
+    held: dict[tuple[str, int | None], int] = {}
     for detail in (detail for result in booked for detail in result.details if detail.hold_days):
         key = detail.account, detail.hold_days
         held[key] = held.get(key, 0) + detail.amount
