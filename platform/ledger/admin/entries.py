@@ -66,7 +66,8 @@ class JournalEntryAdmin(ReadingDesk):
             {
                 "fields": (
                     ("source_id", "source_kind", "kind"),
-                    ("occurred_at", "recorded_at", "actor"),
+                    ("occurred_at", "booked_on"),
+                    ("recorded_at", "actor"),
                     "reverses",
                     "display_hash",
                 )
@@ -136,7 +137,7 @@ class PostingAdmin(ReadingDesk):
         "account",
         "display_amount",
         ("line", "clause"),
-        ("occurred_at", "matures_at"),
+        ("occurred_at", "booked_on", "matures_at"),
         "display_again",
     )
     readonly_fields = ("display_amount", "display_again")
