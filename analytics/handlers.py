@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from analytics.services import SignUp, orders_settle, sign_ups_settle
+from analytics.services import SignUp, order_events_book, orders_settle, orders_void_book, sign_ups_settle
 from events.choices import Queue
 from events.services import EventData, handles
-from partners.services import earnings_void
 
 
 @handles("order.paid", queue=Queue.MONEY)
@@ -16,14 +15,24 @@ def settle_orders(events: list[EventData]) -> None:
 
 @handles("order.voided", queue=Queue.MONEY)
 def void_orders(events: list[EventData]) -> None:
-    """Take voided orders out of the books: the exact opposite of what was booked for them."""
+    """Take what is left of voided orders out of the books."""
+    orders_void_book(order_ids=[event.payload["order_id"] for event in events])
+
+
+@handles(
+    "order.refunded",
+    "order.refund_reversed",
+    "order.disputed",
+    "order.dispute_won",
+    "order.dispute_lost",
+    queue=Queue.MONEY,
+)
+def book_order_events(events: list[EventData]) -> None:
+    """Take refunds and disputes into the books."""
+    wanted: dict[int, set[int]] = {}
     for event in events:
-        earnings_void(
-            order_codes=[event.payload["code"]],
-            at=event.occurred_at,
-            actor_id=event.payload.get("actor_id"),
-            reason=event.payload.get("reason", ""),
-        )
+        wanted.setdefault(event.payload["order_id"], set()).add(event.payload["number"])
+    order_events_book(wanted=wanted)
 
 
 @handles("user.signed_up")

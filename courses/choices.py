@@ -45,6 +45,34 @@ class OrderState(models.TextChoices):
     VOIDED = "voided", _("Voided")
 
 
+class Standing(models.TextChoices):
+    """What became of an order and its payment, in one word."""
+
+    PLACED = "placed", _("Placed")
+    PAID = "paid", pgettext_lazy("order", "Paid")
+    PARTLY_REFUNDED = "partly_refunded", _("Partly refunded")
+    REFUNDED = "refunded", _("Refunded")
+    DISPUTED = "disputed", _("Disputed")
+    CANCELLED = "cancelled", _("Cancelled")
+    VOIDED = "voided", _("Voided")
+
+
+class RefundState(models.TextChoices):
+    """Where a refund stands."""
+
+    REQUESTED = "requested", _("Waits for approval")
+    DONE = "done", pgettext_lazy("refund", "Done")
+    DECLINED = "declined", _("Declined")
+
+
+class DisputeState(models.TextChoices):
+    """Where a dispute stands."""
+
+    OPEN = "open", pgettext_lazy("dispute", "Open")
+    WON = "won", pgettext_lazy("dispute", "Won")
+    LOST = "lost", pgettext_lazy("dispute", "Lost")
+
+
 class EventKind(models.TextChoices):
     """What a learner or visitor did."""
 
@@ -52,6 +80,7 @@ class EventKind(models.TextChoices):
     DWELL = "dwell", _("Stayed")
     CART = "cart", _("Put in the cart")
     PURCHASE = "purchase", _("Bought")
+    REFUND = "refund", _("Got money back")
     LESSON = "lesson", _("Opened a lesson")
     PROGRESS = "progress", _("Made progress")
     COMPLETE = "complete", _("Finished")

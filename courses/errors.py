@@ -75,6 +75,34 @@ class NotVoidableError(CoursesError):
     status = 409
 
 
+class NotRefundableError(CoursesError):
+    """The order gives nothing back now: not paid, in dispute, or less is left than was asked."""
+
+    code = "not_refundable"
+    status = 409
+
+
+class RefundConflictError(CoursesError):
+    """The provider's id of a refund or dispute was seen before with other facts."""
+
+    code = "refund_conflict"
+    status = 409
+
+
+class RefundStepError(CoursesError):
+    """A step that this refund cannot take now, or not by this person."""
+
+    code = "refund_step"
+    status = 409
+
+
+class DisputeError(CoursesError):
+    """A dispute that cannot be opened or closed as asked."""
+
+    code = "dispute"
+    status = 409
+
+
 class LessonClosedError(CoursesError):
     """The lesson opens for enrolled learners only."""
 

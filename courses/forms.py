@@ -1,14 +1,18 @@
-"""Forms of the storefront."""
+"""Forms of the storefront and of the desk."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from courses.choices import Level
-from courses.models import Course, Rating
-from courses.selectors import SORTS, Filters
+from courses.errors import CoursesError
+from courses.models import Course, Dispute, Order, Rating, Refund
+from courses.selectors import SORTS, Filters, LineStanding
+from courses.services import NewDispute, NewRefund
 from courses.services.learning import LONGEST_COMMENT
 from courses.templatetags.courses import language_name
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
@@ -136,3 +140,152 @@ class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+class MoneyField(forms.Field):
+    """An amount as people write it, read as minor units of `currency`, which the form sets."""
+
+    currency = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.attrs |= {"inputmode": "decimal", "maxlength": 24}
+
+    def to_python(self, value: Any) -> int | None:
+        """Minor units, None where nothing was entered."""
+        text = str(value or "").strip().replace(",", "")
+        if not text:
+            return None
+        try:
+            return minor_from_decimal(text, self.currency)
+        except MoneyError as fault:
+            raise forms.ValidationError(
+                _("This is not an amount of the currency: %(fault)s.") % {"fault": fault}
+            ) from fault
+
+
+class StepForm(forms.Form):
+    """A step with an order's money at the desk: what its verb would refuse stands in the form."""
+
+    def __init__(self, *args: Any, currency: str, verb: Callable[[Any], Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.verb = verb
+        for field in self.fields.values():
+            if isinstance(field, MoneyField):
+                field.currency = currency
+
+    def clean(self) -> dict[str, Any]:
+        """Try the verb and take it back."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return data
+        with transaction.atomic():
+            point = transaction.savepoint()
+            try:
+                self.cleaned_data = data
+                self.verb(self)
+            except CoursesError as fault:
+                self.add_error(None, str(fault))
+            finally:
+                transaction.savepoint_rollback(point)
+        return data
+
+
+class RefundForm(StepForm):
+    """Money to give back of the whole order or of one line."""
+
+    line = forms.TypedChoiceField(label=_("Of what"), coerce=int)
+    amount = MoneyField(label=_("Amount"))
+    reason = forms.CharField(label=_("Reason"), max_length=200)
+    external_id = forms.CharField(
+        label=_("Id at the provider"),
+        max_length=200,
+        required=False,
+        help_text=_("Where the refund was made there already: the same id is never booked twice."),
+    )
+
+    def __init__(self, *args: Any, order: Order, lines: Sequence[LineStanding], **kwargs: Any) -> None:
+        super().__init__(*args, currency=order.currency, **kwargs)
+        field = self.fields["line"]
+        assert isinstance(field, forms.ChoiceField)
+        open_lines = [(row.line.pk, row.line.course.local_title) for row in lines if row.left]
+        field.choices = [(0, _("The whole order")), *open_lines]
+        self.fields["amount"].initial = decimal_from_minor(order.left_minor, order.currency)
+
+    def refund(self) -> NewRefund:
+        """What was entered."""
+        data = self.cleaned_data
+        return NewRefund(
+            amount_minor=data["amount"],
+            reason=data["reason"],
+            line_id=data["line"] or None,
+            external_id=data["external_id"].strip(),
+        )
+
+
+class ReasonForm(StepForm):
+    """Why a refund is taken back."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=200)
+
+    def __init__(self, *args: Any, refund: Refund, **kwargs: Any) -> None:
+        super().__init__(*args, currency=refund.order.currency, **kwargs)
+
+
+class DisputeForm(StepForm):
+    """A payment that the learner's bank asks back."""
+
+    amount = MoneyField(label=_("Disputed amount"))
+    fee = MoneyField(label=_("Fee of the processor"), required=False)
+    reason = forms.CharField(label=_("Reason the bank gives"), max_length=200)
+    evidence_due = forms.DateTimeField(
+        label=_("Evidence due by"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M"],
+    )
+    external_id = forms.CharField(label=_("Id at the provider"), max_length=200, required=False)
+
+    def __init__(self, *args: Any, order: Order, **kwargs: Any) -> None:
+        super().__init__(*args, currency=order.currency, **kwargs)
+        self.fields["amount"].initial = decimal_from_minor(order.total_minor, order.currency)
+
+    def dispute(self) -> NewDispute:
+        """What was entered."""
+        data = self.cleaned_data
+        return NewDispute(
+            amount_minor=data["amount"],
+            reason=data["reason"],
+            fee_minor=data["fee"] or 0,
+            evidence_due=data["evidence_due"],
+            external_id=data["external_id"].strip(),
+        )
+
+
+class DisputeEndForm(StepForm):
+    """How a dispute ended."""
+
+    end = forms.ChoiceField(
+        label=_("How it ended"),
+        choices=[
+            ("won", _("Won: the money comes back")),
+            ("lost", _("Lost: the money stays with the learner")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    fee_returned = MoneyField(
+        label=_("Of the fee comes back"), required=False, help_text=_("Only where the dispute was won.")
+    )
+
+    def __init__(self, *args: Any, dispute: Dispute, **kwargs: Any) -> None:
+        super().__init__(*args, currency=dispute.order.currency, **kwargs)
+
+    @property
+    def won(self) -> bool:
+        """Whether it was won."""
+        return bool(self.cleaned_data["end"] == "won")
+
+    @property
+    def fee_returned_minor(self) -> int:
+        """What of the fee comes back, in minor units."""
+        return self.cleaned_data["fee_returned"] or 0

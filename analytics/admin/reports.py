@@ -39,6 +39,7 @@ class RowLines(Lines):
         "model",
         "display_channel",
         "display_revenue",
+        "display_refunds",
         "display_spend",
         "display_orders",
         "display_buyers",
@@ -68,8 +69,13 @@ class RowLines(Lines):
 
     @display(description=_("revenue"))
     def display_revenue(self, obj: ChannelReportRow) -> str:
-        """In the report's currency."""
+        """In the report's currency, what was given back taken off."""
         return money(obj.revenue_minor, obj.run.currency)
+
+    @display(description=_("refunds"))
+    def display_refunds(self, obj: ChannelReportRow) -> str:
+        """In the report's currency."""
+        return money(obj.refunds_minor, obj.run.currency)
 
     @display(description=_("spend"))
     def display_spend(self, obj: ChannelReportRow) -> str:

@@ -26,10 +26,11 @@ def ratio(numerator: int, denominator: int) -> Ratio | None:
 
 @dataclass(slots=True)
 class ChannelRow:
-    """One row of the table: money in minor units, orders and buyers in millionths of one."""
+    """One row of the table: money in minor units, orders and buyers in millionths of one. Revenue is net of refunds."""
 
     spend_minor: int = 0
     revenue_minor: int = 0
+    refunds_minor: int = 0
     orders_ppm: int = 0
     buyers_ppm: int = 0
 

@@ -80,7 +80,10 @@ class ChannelReportRow(models.Model):
     sign_ups_ppm = models.BigIntegerField(_("sign-ups in ppm"), default=0)
     orders_ppm = models.BigIntegerField(_("orders in ppm"), default=0)
     buyers_ppm = models.BigIntegerField(_("buyers in ppm"), default=0)
-    revenue_minor = models.BigIntegerField(_("revenue in minor units"), default=0)
+    revenue_minor = models.BigIntegerField(
+        _("revenue in minor units"), default=0, help_text=_("What was paid and not given back.")
+    )
+    refunds_minor = models.BigIntegerField(_("refunds in minor units"), default=0, db_default=0)
     spend_minor = models.BigIntegerField(_("spend in minor units"), default=0)
 
     class Meta:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.choices import BatchState
@@ -16,13 +17,22 @@ from courses.choices import OrderState
 
 @dataclass(frozen=True)
 class ReportPath:
-    """A conversion with the touches before it: ((channel, instant), ...), oldest first. Value in minor units."""
+    """A conversion with the touches before it: ((channel, instant), ...), oldest first.
+
+    `value_minor` is what was paid, `refunded_minor` what of it was given back up to the report's watermark.
+    """
 
     order_id: int | None
     user_id: int
     occurred_at: datetime
     value_minor: int
     path: tuple[tuple[int, datetime], ...]
+    refunded_minor: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """What was paid and kept."""
+        return self.value_minor - self.refunded_minor
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class ReportInputs:
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
+    What an order gave back counts on the order's own day and at its rate, however much later it was given back.
     Raises MissingRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
@@ -70,17 +81,20 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         .exclude(import_batch__state=BatchState.REVERSED)
         .exclude(order__state=OrderState.VOIDED)
         .order_by("occurred_at", "pk")
-        .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency")
+        .annotate(returned=Coalesce("order__returned_minor", 0))
+        .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency", "returned")
     )
     paths: dict[str, list[ReportPath]] = {ConversionKind.ORDER: [], ConversionKind.SIGN_UP: []}
     bought: set[int] = set()
-    for kind, order_id, user_id, visitor_id, at, value, unit in conversions:
+    for kind, order_id, user_id, visitor_id, at, value, unit, returned in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
         inside = tuple(touch for touch in visits.journeys.get(person, ()) if at - window <= touch[1] <= at)
-        minor = exchange.convert(value, unit, local_day(at)) if kind == ConversionKind.ORDER else 0
-        paths[kind].append(ReportPath(order_id, person, at, minor, inside))
-        if kind == ConversionKind.ORDER:
-            bought.add(person)
+        if kind != ConversionKind.ORDER:
+            paths[kind].append(ReportPath(order_id, person, at, 0, inside))
+            continue
+        minor, back = (exchange.convert(amount, unit, local_day(at)) for amount in (value, returned))
+        paths[kind].append(ReportPath(order_id, person, at, minor, inside, back))
+        bought.add(person)
     nulls: Counter[tuple[int, ...]] = Counter(
         tuple(channel for channel, _ in visits.journeys[person]) for person in visits.came_by if person not in bought
     )

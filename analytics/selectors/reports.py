@@ -89,6 +89,7 @@ def report_table(run: ReportRun, *, model: str) -> Report:
             sums = each.models.setdefault(row.model, ChannelRow())
             sums.spend_minor += row.spend_minor
             sums.revenue_minor += row.revenue_minor
+            sums.refunds_minor += row.refunds_minor
             sums.orders_ppm += row.orders_ppm
             sums.buyers_ppm += row.buyers_ppm
             each.sign_ups_ppm[row.model] = each.sign_ups_ppm.get(row.model, 0) + row.sign_ups_ppm

@@ -1,5 +1,6 @@
 """Verbs of analytics."""
 
+from analytics.services.aftermath import BooksRefusedError, order_events_book, orders_void_book
 from analytics.services.campaigns import (
     NewCampaign,
     NewSpend,
@@ -21,6 +22,7 @@ from analytics.services.visits import (
 )
 
 __all__ = [
+    "BooksRefusedError",
     "NewCampaign",
     "NewSpend",
     "NewTouch",
@@ -31,7 +33,9 @@ __all__ = [
     "campaigns_record",
     "channel_rule_delete",
     "channel_rule_write",
+    "order_events_book",
     "orders_settle",
+    "orders_void_book",
     "partitions_ensure",
     "report_request",
     "report_run",

@@ -14,26 +14,42 @@ Channel = int | None
 
 @dataclass
 class ModelTotals:
-    """Sums by channel under one model. Each column sums to the report's total, unattributed included."""
+    """Sums by channel under one model. Each column sums to the report's total, unattributed included.
+
+    Revenue is what was paid and kept; beside it, what was given back, credited as the order was.
+    """
 
     orders_ppm: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
     buyers_ppm: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
     sign_ups_ppm: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
     revenue_minor: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
+    refunds_minor: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
+
+    def count_money(self, channels: Sequence[Channel], weights: Sequence[int], kept: int, given_back: int) -> None:
+        """Divide what was kept over channels, and what was given back so that both together are divided so too."""
+        parts = apportion(kept, weights)
+        back = apportion(given_back, weights, parts)
+        for channel, part, returned in zip(channels, parts, back, strict=True):
+            if part:
+                self.revenue_minor[channel] += part
+            if returned:
+                self.refunds_minor[channel] += returned
 
 
 def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
-    """Credit each conversion over its own path. A buyer's first order in the range carries the buyer."""
+    """Credit each conversion over its own path. A buyer's first order in the range carries the buyer.
+
+    What was given back is taken from the channels that the order was credited to; the conversion stays.
+    """
     totals = ModelTotals()
     buyers: set[int] = set()
     for order in inputs.orders:
         parts = _parts(order, model)
-        shares = apportion(order.value_minor, list(parts.values()))
+        totals.count_money(list(parts), list(parts.values()), order.net_minor, order.refunded_minor)
         first = order.user_id not in buyers
         buyers.add(order.user_id)
-        for (channel, ppm), share in zip(parts.items(), shares, strict=True):
+        for channel, ppm in parts.items():
             totals.orders_ppm[channel] += ppm
-            totals.revenue_minor[channel] += share
             if first:
                 totals.buyers_ppm[channel] += ppm
     for sign_up in inputs.sign_ups:
@@ -49,20 +65,29 @@ def credit_by_markov(inputs: ReportInputs, *, effects: dict[str, float]) -> Mode
     Conversions without a touch stay unattributed. `effects` receives the removal effect by channel.
     """
     totals = ModelTotals()
-    for column, paths, value_of in (
-        (totals.orders_ppm, inputs.orders, None),
-        (totals.buyers_ppm, inputs.first_orders(), None),
-        (totals.revenue_minor, inputs.orders, "value_minor"),
-        (totals.sign_ups_ppm, inputs.sign_ups, None),
+    for column, paths in (
+        (totals.orders_ppm, inputs.orders),
+        (totals.buyers_ppm, inputs.first_orders()),
+        (totals.sign_ups_ppm, inputs.sign_ups),
     ):
-        amounts = [getattr(path, value_of) if value_of else PPM for path in paths]
-        shares = _markov_shares(paths, inputs.null_paths, amounts, effects if column is totals.orders_ppm else {})
-        touched = sum(amount for path, amount in zip(paths, amounts, strict=True) if path.path)
-        without = sum(amounts) - touched
+        shares = _markov_shares(
+            paths, inputs.null_paths, [PPM] * len(paths), effects if column is totals.orders_ppm else {}
+        )
+        touched = PPM * sum(1 for path in paths if path.path)
+        without = PPM * len(paths) - touched
         if without:
             column[None] += without
         for channel, part in zip(shares, apportion(touched, list(shares.values())), strict=True):
             column[channel] += part
+    # The model knows what was paid: a refund takes from the channels that were credited, it does not move credit.
+    paid = [order.value_minor for order in inputs.orders]
+    shares = _markov_shares(inputs.orders, inputs.null_paths, paid, {})
+    touched_orders = [order for order in inputs.orders if order.path]
+    for channels, weights, orders in (
+        (list(shares), list(shares.values()), touched_orders),
+        ([None], [1], [order for order in inputs.orders if not order.path]),
+    ):
+        totals.count_money(channels, weights, sum(o.net_minor for o in orders), sum(o.refunded_minor for o in orders))
     return totals
 
 

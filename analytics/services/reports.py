@@ -120,7 +120,8 @@ def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], 
         "orders": len(inputs.orders),
         "buyers": inputs.buyers,
         "sign_ups": len(inputs.sign_ups),
-        "revenue_minor": sum(order.value_minor for order in inputs.orders),
+        "revenue_minor": sum(order.net_minor for order in inputs.orders),
+        "refunds_minor": sum(order.refunded_minor for order in inputs.orders),
         "spend_minor": sum(inputs.spend.values()),
         "visitors": inputs.visitors,
         "touches": sum(inputs.touches.values()),
@@ -133,10 +134,10 @@ def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], 
 
 
 def _by_day(inputs: ReportInputs) -> dict[str, int]:
-    """Revenue in minor units by day, days without an order left out."""
+    """Revenue in minor units by the orders' day, days without an order left out."""
     days: Counter[str] = Counter()
     for order in inputs.orders:
-        days[local_day(order.occurred_at).isoformat()] += order.value_minor
+        days[local_day(order.occurred_at).isoformat()] += order.net_minor
     return dict(sorted(days.items()))
 
 
@@ -153,6 +154,7 @@ def _rows(run: ReportRun, model: str, totals: ModelTotals, inputs: ReportInputs)
             orders_ppm=totals.orders_ppm.get(channel, 0),
             buyers_ppm=totals.buyers_ppm.get(channel, 0),
             revenue_minor=totals.revenue_minor.get(channel, 0),
+            refunds_minor=totals.refunds_minor.get(channel, 0),
             spend_minor=inputs.spend.get(channel, 0),
         )
         for channel in sorted(channels, key=lambda channel: (channel is None, channel or 0))
@@ -170,7 +172,7 @@ def _hash(run: ReportRun, inputs: ReportInputs) -> str:
         "until": run.until,
         "window_days": run.window_days,
         "currency": run.currency,
-        "orders": [(order.order_id, order.value_minor, order.path) for order in inputs.orders],
+        "orders": [(order.order_id, order.value_minor, order.refunded_minor, order.path) for order in inputs.orders],
         "sign_ups": [(sign_up.user_id, sign_up.path) for sign_up in inputs.sign_ups],
         "nulls": _sorted(inputs.null_paths),
         "spend": _sorted(inputs.spend),

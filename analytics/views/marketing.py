@@ -186,7 +186,7 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
         *(_("Revenue, %(model)s") % {"model": model.label} for model in tables.MODELS),
         *(
             f"{word}, {ReportModel(report.model).label}"
-            for word in (_("Sign-ups"), _("Orders"), _("Buyers"), _("CAC"), _("ROAS"))
+            for word in (_("Refunds"), _("Sign-ups"), _("Orders"), _("Buyers"), _("CAC"), _("ROAS"))
         ),
     ]
     named = [(line.channel.local_name if line.channel else _("Unattributed"), line) for line in report.lines]
@@ -200,6 +200,7 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
             str(line.visitors),
             (decimal_from_minor(line.spend_minor, currency)),
             *((decimal_from_minor(line.revenue(model), currency)) for model in tables.MODELS),
+            decimal_from_minor(row.refunds_minor, currency),
             *(_millionths(part) for part in (line.sign_ups_ppm.get(report.model, 0), row.orders_ppm, row.buyers_ppm)),
             "" if cac is None else (decimal_from_minor(cac, currency)),
             "" if roas is None else _ten_thousandths(roas),

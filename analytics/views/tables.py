@@ -79,7 +79,7 @@ def money_rows(report: Report) -> dict[str, Any]:
 
 
 def people_rows(report: Report) -> dict[str, Any]:
-    """Touches, visitors, sign-ups, orders, buyers, CAC and ROAS by channel under the chosen model."""
+    """Touches, visitors, sign-ups, orders, buyers, refunds, CAC and ROAS by channel under the chosen model."""
     lines, model = report.lines, report.model
     sign_ups, all_sign_ups = tenths(line.sign_ups_ppm.get(model, 0) for line in lines)
     orders, all_orders = tenths(line.models[model].orders_ppm for line in lines)
@@ -90,6 +90,7 @@ def people_rows(report: Report) -> dict[str, Any]:
             "sign_ups": Fraction(sign_ups[place], 10),
             "orders": Fraction(orders[place], 10),
             "buyers": Fraction(buyers[place], 10),
+            "refunds": line.models[model].refunds_minor,
             **_ratios(line, model, report.run.currency),
         }
         for place, line in enumerate(lines)
@@ -99,6 +100,7 @@ def people_rows(report: Report) -> dict[str, Any]:
         "sign_ups": Fraction(all_sign_ups, 10),
         "orders": Fraction(all_orders, 10),
         "buyers": Fraction(all_buyers, 10),
+        "refunds": report.total.models[model].refunds_minor,
         **_ratios(report.total, model, report.run.currency),
     }
     return {"rows": rows, "total": total}
@@ -108,8 +110,9 @@ def figures(report: Report, before: Report | None) -> list[dict[str, Any]]:
     """The strip: five figures with their change, as (label, kind, value, change, which way is good)."""
     model = report.model
     now, then = report.total.models[model], before.total.models[model] if before else None
+    revenue = _figure(_("Revenue"), "money", now.revenue_minor, then.revenue_minor if then else None, "up")
     return [
-        _figure(_("Revenue"), "money", now.revenue_minor, then.revenue_minor if then else None, "up"),
+        {**revenue, "given_back": now.refunds_minor},
         _figure(_("Orders"), "number", now.orders_ppm // 10**6, then.orders_ppm // 10**6 if then else None, "up"),
         _figure(_("Spend"), "money", now.spend_minor, then.spend_minor if then else None, ""),
         _figure(_("ROAS"), "ratio", ratio(now.roas), ratio(then.roas) if then else None, "up"),

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
-    ChoicesDropdownFilter,
+    DropdownFilter,
     RangeDateTimeFilter,
     RangeNumericFilter,
 )
@@ -21,11 +21,48 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from accounts.admin.base import Lines, ReadingDesk, clerk
 from courses import services
 from courses.admin.catalogue import to_page
+from courses.admin.returns import ReturnsDesk
 from courses.admin.words import money
+from courses.choices import Standing
 from courses.errors import CoursesError
 from courses.models import Order, OrderLine, Payment
+from courses.selectors import lines_standing, order_journal
 
-STATE_TONES = {"placed": "info", "paid": "success", "cancelled": "", "voided": "danger"}
+TONES = {
+    "placed": "info",
+    "paid": "success",
+    "partly_refunded": "warning",
+    "refunded": "danger",
+    "disputed": "danger",
+    "cancelled": "",
+    "voided": "danger",
+}
+STANDINGS = {
+    Standing.PAID: Q(state="paid", disputed=False, returned_minor=0),
+    Standing.PARTLY_REFUNDED: Q(
+        state="paid", disputed=False, returned_minor__gt=0, returned_minor__lt=F("total_minor")
+    ),
+    Standing.REFUNDED: Q(state="paid", disputed=False, returned_minor__gt=0, returned_minor=F("total_minor")),
+    Standing.DISPUTED: Q(state="paid", disputed=True),
+}
+
+
+class StandingFilter(DropdownFilter):
+    """Orders by what became of them."""
+
+    title = _("standing")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        """Every standing."""
+        return [(str(value), label) for value, label in Standing.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:  # noqa: ARG002
+        """Those of the standing chosen."""
+        value = self.value()
+        if value not in Standing.values:
+            return queryset
+        return queryset.filter(STANDINGS.get(Standing(value), Q(state=value)))
 
 
 class ReadingLines(Lines):
@@ -104,7 +141,7 @@ class VoidForm(BaseDialogForm):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadingDesk):
+class OrderAdmin(ReturnsDesk, ReadingDesk):
     """Orders, the latest first."""
 
     list_display = (
@@ -112,13 +149,13 @@ class OrderAdmin(ReadingDesk):
         "buyer",
         "display_state",
         "display_total",
+        "display_returned",
         "display_discount",
         "coupon",
         "placed_at",
-        "paid_at",
     )
     list_filter = (
-        ("state", ChoicesDropdownFilter),
+        StandingFilter,
         "currency",
         ("buyer", AutocompleteSelectFilter),
         ("coupon", AutocompleteSelectFilter),
@@ -130,10 +167,11 @@ class OrderAdmin(ReadingDesk):
     search_help_text = _("Order, buyer, or the payment's id at the provider")
     ordering = ("-placed_at", "-pk")
     fields = (
-        ("code", "state"),
+        ("code", "display_standing"),
         ("buyer", "import_batch"),
         ("display_list", "display_discount"),
         ("display_total", "display_tax"),
+        ("display_returned", "display_left"),
         ("coupon", "discount_bearer"),
         ("placed_at", "paid_at"),
         "display_fee",
@@ -141,21 +179,50 @@ class OrderAdmin(ReadingDesk):
         "void_reason",
     )
     readonly_fields = (
-        "code", "state", "buyer", "display_list", "display_discount", "display_tax", "display_total", "coupon",
+        "code", "display_standing", "display_returned", "display_left", "buyer", "display_list",
+        "display_discount", "display_tax", "display_total", "coupon",
         "discount_bearer", "display_fee", "placed_at", "paid_at", "import_batch", "voided_at", "voided_by",
         "void_reason",
     )  # fmt: skip
     inlines = (OrderLines, PaymentLines)
-    actions_detail: ClassVar[list[str]] = ["void"]
+    change_form_after_template = "admin/courses/order_after.html"
+    actions_detail: ClassVar[list[str]] = ["refund", "open_dispute", "void"]
+
+    class Media:
+        css = {"all": [f"portal/css/{name}.css" for name in ("text", "controls", "data")]}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With what became of its lines, and everything that happened to it."""
+        order = Order.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        shown = {"lines": lines_standing(order=order), "journal": order_journal(order=order)} if order else {}
+        page: HttpResponse = super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
+        return page
 
     def has_void_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """By the matrix."""
         return request.user.has_perm("courses.void_order")
 
-    @display(description=_("state"), label=STATE_TONES, ordering="state")
+    @display(description=_("standing"), label=TONES, ordering="state")
     def display_state(self, obj: Order) -> tuple[str, str]:
-        """Where it stands."""
-        return obj.state, obj.get_state_display()
+        """What became of it."""
+        return obj.standing, str(obj.standing.label)
+
+    @display(description=_("standing"))
+    def display_standing(self, obj: Order) -> str:
+        """What became of it."""
+        return str(obj.standing.label)
+
+    @display(description=_("given back"), ordering="returned_minor")
+    def display_returned(self, obj: Order) -> str:
+        """What went back by refunds and disputes, a dash where nothing did."""
+        return money(obj.returned_minor, obj.currency) if obj.returned_minor else "–"
+
+    @display(description=pgettext_lazy("money", "left"))
+    def display_left(self, obj: Order) -> str:
+        """What the learner paid and has not got back."""
+        return money(obj.left_minor, obj.currency)
 
     @display(description=_("paid by the learner"), ordering="total_minor")
     def display_total(self, obj: Order) -> str:

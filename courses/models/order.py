@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch, User
-from courses.choices import OrderState
+from courses.choices import OrderState, Standing
 from courses.models.catalogue import Course
 from partners.models import Coupon
 
@@ -64,6 +64,11 @@ class Order(models.Model):
         blank=True,
         help_text=_("As the coupon said at that instant: pool, or the code of a ledger account."),
     )
+    returned_minor = models.PositiveBigIntegerField(
+        _("given back"), default=0, db_default=0, help_text=_("By refunds and by disputes that are open or lost.")
+    )
+    disputed = models.BooleanField(_("in dispute"), default=False, db_default=False)
+    events_count = models.PositiveIntegerField(_("refunds and disputes so far"), default=0, db_default=0)
     placed_at = models.DateTimeField(_("placed at"))
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     voided_at = models.DateTimeField(_("voided at"), null=True, blank=True)
@@ -81,6 +86,14 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["-placed_at", "-id"], name="courses_order_recent"),
             models.Index(fields=["buyer", "-placed_at"], name="courses_order_buyer"),
+            models.Index(
+                fields=["-placed_at", "-id"],
+                condition=models.Q(returned_minor__gt=0),
+                name="courses_order_returned",
+            ),
+            models.Index(
+                fields=["-placed_at", "-id"], condition=models.Q(disputed=True), name="courses_order_disputed"
+            ),
             models.Index(fields=["placed_at", "id"], condition=models.Q(state="placed"), name="courses_order_waiting"),
         ]
         constraints = [
@@ -109,10 +122,29 @@ class Order(models.Model):
                 name="courses_order_voided_when",
             ),
             models.CheckConstraint(condition=models.Q(currency__regex=CURRENCY), name="courses_order_currency"),
+            models.CheckConstraint(
+                condition=models.Q(returned_minor__lte=models.F("total_minor")), name="courses_order_return_bound"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def left_minor(self) -> int:
+        """What the learner paid and has not got back."""
+        return self.total_minor - self.returned_minor if self.state == OrderState.PAID else 0
+
+    @property
+    def standing(self) -> Standing:
+        """What became of it, in one word."""
+        if self.state != OrderState.PAID:
+            return Standing(self.state)
+        if self.disputed:
+            return Standing.DISPUTED
+        if not self.returned_minor:
+            return Standing.PAID
+        return Standing.PARTLY_REFUNDED if self.left_minor else Standing.REFUNDED
 
 
 class OrderLine(models.Model):

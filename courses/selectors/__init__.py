@@ -21,6 +21,7 @@ from courses.selectors.catalogue import (
     topics_on_sale,
     visible_courses,
 )
+from courses.selectors.happenings import Happening, happenings
 from courses.selectors.learning import (
     LearnerHome,
     LearningRow,
@@ -40,6 +41,7 @@ from courses.selectors.orders import (
     owned_course_ids,
     purchases_between,
 )
+from courses.selectors.returns import Happened, LineStanding, lines_standing, order_journal, refunds_shown
 
 __all__ = [
     "SORTS",
@@ -49,11 +51,14 @@ __all__ = [
     "Facet",
     "Filters",
     "FrontPage",
+    "Happened",
+    "Happening",
     "Interactions",
     "LearnerHome",
     "LearningRow",
     "LessonPage",
     "LineFacts",
+    "LineStanding",
     "OrderFacts",
     "Reader",
     "cards",
@@ -64,17 +69,21 @@ __all__ = [
     "course_page",
     "enrolment_of",
     "front_page",
+    "happenings",
     "interactions",
     "languages_on_sale",
     "learner_home",
     "lesson_page",
+    "lines_standing",
     "on_sale",
     "order_facts",
+    "order_journal",
     "order_of",
     "orders_of",
     "owned_course_ids",
     "price_steps",
     "purchases_between",
+    "refunds_shown",
     "seen_courses",
     "topics_on_sale",
     "visible_courses",

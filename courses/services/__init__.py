@@ -24,6 +24,7 @@ from courses.services.checkout import (
     order_place,
     orders_expire,
 )
+from courses.services.disputes import NewDispute, dispute_close, dispute_open
 from courses.services.learning import (
     NewProgress,
     NewRating,
@@ -41,13 +42,26 @@ from courses.services.learning import (
 )
 from courses.services.orders import PaidLine, PaidOrder, order_code, orders_record, orders_void
 from courses.services.pricing import Priced, PricedLine, price, tax_of
+from courses.services.refunds import (
+    MANUAL,
+    NewRefund,
+    needs_approval,
+    order_refund,
+    refund_approve,
+    refund_decline,
+    refund_request,
+    refund_reverse,
+)
 
 __all__ = [
+    "MANUAL",
     "NewBehaviour",
     "NewCourse",
+    "NewDispute",
     "NewLesson",
     "NewProgress",
     "NewRating",
+    "NewRefund",
     "NewSection",
     "PaidLine",
     "PaidOrder",
@@ -68,15 +82,19 @@ __all__ = [
     "courses_index",
     "courses_publish",
     "courses_quote",
+    "dispute_close",
+    "dispute_open",
     "enrolment_give",
     "enrolments_withdraw",
     "favourite_toggle",
     "favourites_record",
     "lesson_open",
+    "needs_approval",
     "order_cancel",
     "order_code",
     "order_pay",
     "order_place",
+    "order_refund",
     "orders_expire",
     "orders_record",
     "orders_void",
@@ -87,6 +105,10 @@ __all__ = [
     "ratings_hide",
     "ratings_record",
     "ratings_show",
+    "refund_approve",
+    "refund_decline",
+    "refund_request",
+    "refund_reverse",
     "tax_of",
     "topic_ensure",
 ]

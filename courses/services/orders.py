@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from courses.choices import EventKind, OrderState
 from courses.errors import BadOrderError, NotVoidableError, PaymentConflictError
-from courses.models import Enrolment, Order, OrderLine, Payment
+from courses.models import Order, OrderLine, Payment
 from courses.services.behaviour import NewBehaviour, behaviours_record
 from courses.services.cart import carts_empty
 from courses.services.coupons import CouponUse, KnownCoupon, coupons_known, coupons_used
 from courses.services.pricing import Priced, price
+from courses.services.returns import enrolments_end
 from events.choices import EventName
 from events.services import NewEvent, events_record
 from ledger.money import MoneyError, exponent
@@ -94,7 +95,8 @@ def orders_void(
 ) -> list[int]:
     """Void paid orders, all or none: enrolments end, `order.voided` is told. One voided before is passed over.
 
-    Returns the ids of those voided now. NotVoidableError: unknown code, or an order that was never paid.
+    Returns the ids of those voided now. NotVoidableError: unknown code, an order that was never paid or is in dispute.
+    Call it where all rows are visible.
     """
     now = at or timezone.now()
     found = list(Order.objects.select_for_update().filter(code__in=codes).order_by("pk"))
@@ -104,12 +106,14 @@ def orders_void(
     for order in found:
         if order.state not in {OrderState.PAID, OrderState.VOIDED}:
             raise NotVoidableError(_("Order %(code)s was never paid; cancel it instead.") % {"code": order.code})
+        if order.disputed:
+            raise NotVoidableError(_("Order %(code)s is in dispute; close the dispute first.") % {"code": order.code})
     live = [order for order in found if order.state == OrderState.PAID]
     for order in live:
         order.state, order.voided_at = OrderState.VOIDED, now
         order.voided_by_id, order.void_reason = actor_id, reason[:200]
     Order.objects.bulk_update(live, ["state", "voided_at", "voided_by", "void_reason"], batch_size=CHUNK)
-    _enrolments_end(live, now)
+    enrolments_end(list(OrderLine.objects.filter(order__in=live).values_list("pk", flat=True)), now)
     events_record(
         events=[
             NewEvent(
@@ -299,32 +303,4 @@ def _enrol(rows: Sequence[tuple[Order, OrderLine]]) -> None:
                 [line.pk for _order, line in bought.values()],
                 [order.paid_at for order, _line in bought.values()],
             ],
-        )
-
-
-def _enrolments_end(orders: Sequence[Order], at: datetime) -> None:
-    """Withdraw what these orders gave, unless another paid order of the same learner gives it too."""
-    held = list(
-        Enrolment.objects.filter(order_line__order__in=orders, withdrawn_at=None).values_list(
-            "pk", "user_id", "course_id"
-        )
-    )
-    others: dict[tuple[int | None, int], int] = {}
-    bought = OrderLine.objects.filter(
-        order__state=OrderState.PAID,
-        order__buyer__in={user for _pk, user, _course in held},
-        course__in={course for _pk, _user, course in held},
-    )
-    for user, course, line in bought.order_by("pk").values_list("order__buyer_id", "course_id", "pk"):
-        others.setdefault((user, course), line)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE courses_enrolment AS held
-            SET order_line_id = coalesce(kept.line, held.order_line_id),
-                withdrawn_at = CASE WHEN kept.line IS NULL THEN %s::timestamptz END
-            FROM unnest(%s::bigint[], %s::bigint[]) AS kept (id, line)
-            WHERE held.id = kept.id
-            """,
-            [at, [pk for pk, _u, _c in held], [others.get((user, course)) for _pk, user, course in held]],
         )

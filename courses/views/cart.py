@@ -19,7 +19,7 @@ from courses.choices import OrderState
 from courses.errors import AlreadyOwnedError, CoursesError, EmptyCartError
 from courses.forms import CouponForm
 from courses.models import CartItem, Order
-from courses.selectors import cards, cart_items, order_of
+from courses.selectors import cards, cart_items, order_of, refunds_shown
 from courses.services import (
     Quote,
     cart_add,
@@ -124,6 +124,7 @@ def order(request: HttpRequest, code: str) -> HttpResponse:
         "waits": mine.state == OrderState.PLACED,
         "until": mine.placed_at + timedelta(hours=settings.ORDER_HOURS),
         "in_cart": mine.state == OrderState.CANCELLED and _lies_in_cart(request, mine),
+        "refunds": refunds_shown(order=mine, visible_to=mine.buyer) if mine.buyer and mine.returned_minor else [],
         "test_payment": settings.TEST_PAYMENT,
         "private": True,
     }

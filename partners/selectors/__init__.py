@@ -23,6 +23,7 @@ from partners.selectors.earnings import (
     earning_neighbours,
     earning_rows,
 )
+from partners.selectors.effects import EffectRow, OrderEffect, SideEffect, order_effect
 from partners.selectors.explained import Explained, earning_explained
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
 from partners.selectors.versions import (
@@ -42,9 +43,12 @@ __all__ = [
     "EarningLine",
     "EarningPage",
     "EarningsOf",
+    "EffectRow",
     "Explained",
+    "OrderEffect",
     "Part",
     "RuleChange",
+    "SideEffect",
     "Slice",
     "Terms",
     "Waterfall",
@@ -62,6 +66,7 @@ __all__ = [
     "earning_waterfall",
     "in_force_at",
     "open_leaves",
+    "order_effect",
     "paying_terms",
     "rule_changes",
     "terms_as_known",

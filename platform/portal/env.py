@@ -150,6 +150,15 @@ TABLE: tuple[Variable, ...] = (
         meaning="Hours that an order waits for its payment; then it is cancelled and its coupon's use comes back.",
     ),
     Variable(
+        name="PORTAL_REFUND_APPROVAL_MINOR",
+        kind="integer",
+        default="0",
+        minimum=0,
+        maximum=10**15,
+        meaning="A refund that a person enters above this many minor units of PORTAL_CURRENCY (converted by the day's "
+        "rate) waits for a second person; 0: never.",
+    ),
+    Variable(
         name="PORTAL_OUTBOX_DAYS",
         kind="integer",
         default="90",

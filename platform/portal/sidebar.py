@@ -50,6 +50,8 @@ ROOMS = (
             ("ledger", "seal", "approval"),
             ("courses", "order", "shopping_cart"),
             ("courses", "payment", "credit_card"),
+            ("courses", "refund", "undo"),
+            ("courses", "dispute", "flag"),
         ),
     ),
     Room(

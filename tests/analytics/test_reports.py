@@ -16,7 +16,7 @@ from analytics.errors import ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
 from analytics.selectors import report_table, tenths, whole_units
 from analytics.services import SignUp, orders_settle, report_request, report_run, sign_ups_settle, visitor_merge
-from courses.services import orders_void
+from courses.services import NewRefund, order_refund, orders_void
 from ledger.services import NewRate, rates_record
 from partners.services import earnings_void
 from tests.cast import Cast
@@ -57,10 +57,15 @@ def test_every_column_of_every_model_sums_to_what_went_in(seed: int) -> None:
     evidence.spend(ways[0], NOON, dice.randint(0, 10**6))
     sign_ups_settle(sign_ups=people)
     orders_settle(order_ids=ids)
+    back = {pk: dice.randint(1, minor) for pk, minor in zip(ids, minors, strict=True) if minor and dice.random() < 0.5}
+    for pk, minor in back.items():
+        order_refund(order_id=pk, refund=NewRefund(amount_minor=minor, reason="x"), at=NOON + timedelta(days=40))
     run = report()
     for model in ReportModel.values:
         rows = list(ChannelReportRow.objects.filter(run=run, model=model))
-        assert sum(row.revenue_minor for row in rows) == sum(minors), model
+        assert sum(row.revenue_minor for row in rows) == sum(minors) - sum(back.values()), model
+        assert sum(row.refunds_minor for row in rows) == sum(back.values()), model
+        assert all(row.revenue_minor >= 0 and row.refunds_minor >= 0 for row in rows), model
         assert sum(row.orders_ppm for row in rows) == len(ids) * 10**6, model
         assert sum(row.buyers_ppm for row in rows) == run.facts["buyers"] * 10**6, model
         assert sum(row.sign_ups_ppm for row in rows) == len(people) * 10**6, model
@@ -68,7 +73,7 @@ def test_every_column_of_every_model_sums_to_what_went_in(seed: int) -> None:
         assert sum(row.visitors for row in rows) == run.facts["visitors"], model
         assert sum(row.touches for row in rows) == run.facts["touches"], model
         assert sum(row.channel_id is None for row in rows) == 1, model
-    assert sum(run.facts["days"].values()) == sum(minors)
+    assert sum(run.facts["days"].values()) == run.facts["revenue_minor"] == sum(minors) - sum(back.values())
 
 
 def test_models_share_one_known_journey_as_their_formulas_say() -> None:
@@ -93,6 +98,25 @@ def test_models_share_one_known_journey_as_their_formulas_say() -> None:
     }
     for model, shares in known.items():
         assert column(run, model, "revenue_minor") == {**shares, "unattributed": 70_000}, model
+
+
+def test_a_refund_is_taken_off_the_channels_that_the_order_was_credited_to_and_the_order_stays() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    person = learner()
+    key = evidence.visitor(NOON, person)
+    evidence.touches(key, (mail, NOON - timedelta(days=2)), (mail, NOON - timedelta(days=1)), (ads, NOON))
+    order = evidence.order(course(), at=NOON, key=key, minor=30_000, buyer=person)
+    orders_settle(order_ids=[order.pk])
+    order_refund(order_id=order.pk, refund=NewRefund(amount_minor=10_000, reason="x"))
+    run = report()
+    assert column(run, "linear", "revenue_minor") == {"mail": 13_333, "ads": 6_667}
+    assert column(run, "linear", "refunds_minor") == {"mail": 6_667, "ads": 3_333}
+    assert column(run, "last_touch", "refunds_minor") == {"ads": 10_000}
+    assert column(run, "markov", "orders_ppm") == {"mail": 500_000, "ads": 500_000}
+    assert (run.facts["orders"], run.facts["refunds_minor"]) == (1, 10_000)
+    order_refund(order_id=order.pk, refund=NewRefund(amount_minor=20_000, reason="x"))
+    assert column(report(), "linear", "revenue_minor") == {}
+    assert column(report(), "linear", "orders_ppm") == {"mail": 666_667, "ads": 333_333}
 
 
 def test_a_voided_order_and_a_withdrawn_import_count_nowhere() -> None:

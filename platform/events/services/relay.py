@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 from accounts.audit import acting
 from accounts.scope import all_rows
 from events.choices import DeliveryState
+from events.errors import UselessRetryError
 from events.models import Delivery
 from events.services.registry import EventData, Handler, handlers
 
@@ -212,9 +213,8 @@ def _mark_done(deliveries: list[Delivery]) -> RelayResult:
 def _mark_failed(delivery: Delivery, fault: Exception) -> RelayResult:
     delivery.attempts += 1
     delivery.begun_at = None
-    died = isinstance(fault, HandlerDied)
-    delivery.reason = DIED if died else f"{type(fault).__name__}: {fault}"[:REASON_LENGTH]
-    parked = delivery.attempts >= MAX_ATTEMPTS
+    delivery.reason = _reason(fault)[:REASON_LENGTH]
+    parked = delivery.attempts >= MAX_ATTEMPTS or isinstance(fault, UselessRetryError)
     if parked:
         delivery.state = DeliveryState.PARKED
         log.error("Parked %s after %d attempts: %s", delivery, delivery.attempts, delivery.reason)
@@ -222,6 +222,12 @@ def _mark_failed(delivery: Delivery, fault: Exception) -> RelayResult:
         delivery.due_at = timezone.now() + _pause(delivery.attempts, fault)
     delivery.save(update_fields=["attempts", "begun_at", "reason", "state", "due_at"])
     return RelayResult(parked=1) if parked else RelayResult(retried=1)
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, HandlerDied):
+        return DIED
+    return str(fault) if isinstance(fault, UselessRetryError) else f"{type(fault).__name__}: {fault}"
 
 
 def _pause(attempts: int, fault: Exception) -> timedelta:

@@ -31,6 +31,7 @@ from ledger.selectors.movements import (
     party_movements,
     party_openings,
 )
+from ledger.selectors.events import EventRow, booked_events, events_of_order, refund_index
 from ledger.selectors.orders import (
     EVENT_KINDS,
     BookedState,
@@ -69,6 +70,7 @@ __all__ = [
     "Derived",
     "EntryRow",
     "EventEffect",
+    "EventRow",
     "Flow",
     "MonthRange",
     "Movement",
@@ -88,6 +90,7 @@ __all__ = [
     "account_balances",
     "balance_of",
     "book_rule",
+    "booked_events",
     "booked_sources",
     "booked_state",
     "booked_states",
@@ -102,6 +105,7 @@ __all__ = [
     "first_movement",
     "is_closed",
     "last_seal",
+    "events_of_order",
     "line_flows",
     "lines_in_reserve",
     "month_range",
@@ -117,6 +121,7 @@ __all__ = [
     "proofs",
     "rate_on",
     "rate_table",
+    "refund_index",
     "register",
     "releases",
     "rules_by_digest",

@@ -12,13 +12,13 @@ from accounts.errors import AccountsError
 from accounts.models import ImportBatch, User
 from accounts.scope import all_rows
 from accounts.services import NewPerson, batch_close, batch_open, batch_reverse_mark, persons_create
+from analytics.services import orders_void_book
 from courses.choices import CourseState
-from courses.errors import CoursesError
+from courses.errors import CoursesError, NotVoidableError
 from courses.models import Course, Order
 from courses.services import course_retire, orders_void
 from ledger.errors import LedgerError
 from partners.errors import PartnersError
-from partners.services import earnings_void
 from portal.imports import receipt
 from portal.imports.errors import RefusedImportError
 from portal.imports.mapping import Mapping
@@ -57,9 +57,13 @@ def reverse(*, batch_id: int, at: datetime | None = None, actor: User | None = N
             raise RefusedImportError(f"there is no import {batch_id}.")
         if batch.state == BatchState.REVERSED:
             raise RefusedImportError(f"import {batch_id} was reversed on {batch.reversed_at:%Y-%m-%d %H:%M} already.")
-        codes = list(Order.objects.filter(import_batch=batch).order_by("pk").values_list("code", flat=True))
-        voided = earnings_void(order_codes=codes, at=moment, actor_id=actor.pk if actor else None, reason=reason)
-        orders_void(codes=codes, at=moment, actor_id=actor.pk if actor else None, reason=reason)
+        orders = dict(Order.objects.filter(import_batch=batch).order_by("pk").values_list("pk", "code"))
+        codes = list(orders.values())
+        try:
+            orders_void(codes=codes, at=moment, actor_id=actor.pk if actor else None, reason=reason)
+        except NotVoidableError as error:
+            raise RefusedImportError(str(error)) from error
+        voided = orders_void_book(order_ids=list(orders))
         batch_reverse_mark(batch=batch, actor=actor, at=moment)
         for course in Course.objects.filter(import_batch=batch, state=CourseState.PUBLISHED).values_list(
             "pk", flat=True
