@@ -122,13 +122,13 @@ def test_a_second_person_approves_above_the_limit_and_the_first_cannot(cast: Cas
 
 
 def test_a_refund_is_taken_back_from_the_orders_journal(cast: Cast, order: Order) -> None:
-    row = order_refund(order_id=order.pk, refund=NewRefund(amount_minor=500, reason="x"), at=NOON)
+    row = order_refund(order_id=order.pk, refund=NewRefund(amount_minor=4_000, reason="x"), at=NOON)
     relay_all()
     browser, url = cast.client_of(cast.finn), at(order, "take_back", row.pk)
     journal = browser.get(reverse("admin:courses_order_change", args=[order.pk])).content.decode()
     assert url in journal
     page = browser.post(url, {"step": "preview", "reason": "The card was closed"})
-    assert page.context["preview"].effect.parties[0].amount == 350
+    assert page.context["preview"].effect.parties[0].amount == 2_800
     browser.post(url, {"step": "confirm", "reason": "The card was closed", "seen": seen(page)})
     order.refresh_from_db()
     assert order.returned_minor == 0

@@ -182,6 +182,24 @@ ROWS: dict[str, Row] = {
     "admin:accounts_importbatch_reverse_import": Row(
         "/admin/accounts/importbatch/1/reverse/", get=f"{OUT}, 403", post=f"{OUT}, 403"
     ),
+    "admin:courses_order_refund": Row(
+        "/admin/courses/order/{sale}/refund/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:courses_order_open_dispute": Row(
+        "/admin/courses/order/{sale}/dispute/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:courses_order_take_back": Row(
+        "/admin/courses/order/{sale}/refunds/{refund}/take-back/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:courses_order_decide": Row(
+        "/admin/courses/order/{sale}/refunds/{refund}/decide/",
+        get=f"{OUT}, f 200, 403",
+        post=f"{OUT}, f 302, 403",
+        data={"step": "decline"},
+    ),
+    "admin:courses_order_close_dispute": Row(
+        "/admin/courses/order/{own}/disputes/{dispute}/close/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
     ),
@@ -261,7 +279,9 @@ OWNED_DESKS = frozenset(
     {
         "accounts.party",
         "courses.course",
+        "courses.dispute",
         "courses.order",
+        "courses.refund",
         "partners.advance",
         "partners.agreement",
         "partners.channel",

@@ -11,18 +11,22 @@ from django.utils import timezone
 from accounts.models import Party, User
 from accounts.services import payout_details_set, persons_create
 from accounts.services.people import NewPerson
-from analytics.services import orders_settle, report_request, report_run
+from analytics.services import order_events_book, orders_settle, report_request, report_run
 from courses.choices import EventKind
 from courses.models import Course, Order
 from courses.services import (
     NewBehaviour,
+    NewDispute,
     NewRating,
+    NewRefund,
     PaidLine,
     PaidOrder,
     behaviours_record,
     cart_add,
+    dispute_open,
     enrolment_give,
     order_place,
+    order_refund,
     orders_record,
     ratings_record,
 )
@@ -90,6 +94,7 @@ def build(cast: Cast) -> World:
             order("CANARYOWN1", dune, cast.carol, 30_000, at, evidence.visitor(at, cast.carol)),
         ]
     )
+    gone = given_back(at)
     since, until = day(at) - timedelta(days=9), day(at)
     report_run(run_id=report_request(since=since, until=until, currency="CNY", window_days=30).pk)
     run = payday(cast, at)
@@ -103,7 +108,7 @@ def build(cast: Cast) -> World:
         "slug": "cove",
         "lesson": lessons_of(dune)[1].pk,
         "taught": "dune",
-        "line": EarningDecision.objects.get(party=cast.carol_party, order_code="CANARYSALE").pk,
+        "line": EarningDecision.objects.get(party=cast.carol_party, order_code="CANARYSALE", reason="earned").pk,
         "link": "canarylink",
         "coupon": "CANARY5",
         "order": "CANARYOWN1",
@@ -111,6 +116,7 @@ def build(cast: Cast) -> World:
         "party": "carol",
         "person": cast.carol.pk,
         "sale": Order.objects.get(code="CANARYSALE").pk,
+        **gone,
         "since": since,
         "until": until,
         **proposal(agreed, cast.mei),
@@ -167,6 +173,15 @@ def order(
 def paid(orders: Sequence[PaidOrder]) -> None:
     """Recorded and settled."""
     orders_settle(order_ids=orders_record(orders=orders))
+
+
+def given_back(at: datetime) -> dict[str, int]:
+    """A part of carol's sale is refunded, and the payment of her own order disputed."""
+    sale, own = (Order.objects.get(code=code) for code in ("CANARYSALE", "CANARYOWN1"))
+    refund = order_refund(order_id=sale.pk, refund=NewRefund(amount_minor=654_321, reason="CANARYSALE"), at=at)
+    dispute = dispute_open(order_id=own.pk, dispute=NewDispute(amount_minor=30_000, reason="CANARYOWN1"), at=at)
+    order_events_book(wanted={sale.pk: {1}, own.pk: {1}})
+    return {"refund": refund.pk, "own": own.pk, "dispute": dispute.pk}
 
 
 def waiting(buyer: User, of: Course) -> str:
