@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import get_language
 
 from accounts.models import Party
-from ledger.selectors import OrderKey, event_effect, party_balances
+from ledger.selectors import OrderKey, event_effect, events_of_order, party_balances
 from ledger.splits.accounts import CLEARING, DISPUTE_FEES, FX_RESULT, PROCESSOR_FEES, REVENUE, TAX
 from ledger.splits.sale import Detail
 from partners.choices import EFFECTS
@@ -23,6 +23,9 @@ SHARE, RESERVE, ADVANCE, COMMISSION, PROCESSING, TAX_PART, DISCOUNT, MONEY, DISP
     "share", "reserve", "advance", "commission", "processing", "tax", "discount", "money", "dispute_fee", "exchange",
     "other",
 )  # fmt: skip
+CORRECTION = "correction"
+"""What a correction's events are called in the books; their id is "version:line"."""
+
 _HOUSE = {
     REVENUE: COMMISSION,
     PROCESSOR_FEES: PROCESSING,
@@ -139,18 +142,22 @@ class _Line:
 
 
 def _lines(order_code: str) -> dict[str, _Line]:
-    """Title and wording of each settled line."""
+    """Title and wording of each settled line: of the version that decided it, or of its last correction."""
     rows = EarningDecision.objects.filter(order_code=order_code).exclude(reason__in=EFFECTS).order_by("pk")
-    versions: dict[int, Wording] = {}
-    found: dict[str, _Line] = {}
-    for row in rows.select_related("version__agreement__owner"):
-        if row.source_id in found:
-            continue
-        version = row.version
-        if version is not None and version.pk not in versions:
-            versions[version.pk] = _wording(version)
-        found[row.source_id] = _Line(row.local_title, versions[version.pk] if version else None)
-    return found
+    deciding: dict[str, int | None] = {}
+    titles: dict[str, str] = {}
+    for row in rows:
+        titles.setdefault(row.source_id, row.local_title)
+        deciding.setdefault(row.source_id, row.version_id)
+    for event in events_of_order(key=OrderKey("order", order_code)):
+        version, _colon, line = event.source.source_id.partition(":")
+        if event.source.source_kind == CORRECTION and line in deciding:
+            deciding[line] = int(version)
+    versions = AgreementVersion.objects.select_related("agreement__owner").in_bulk(
+        [pk for pk in deciding.values() if pk]
+    )
+    wordings = {pk: _wording(version) for pk, version in versions.items()}
+    return {line: _Line(title, wordings.get(deciding[line] or 0)) for line, title in titles.items()}
 
 
 def _wording(version: AgreementVersion) -> Wording:
