@@ -27,6 +27,7 @@ from courses.choices import Standing
 from courses.errors import CoursesError
 from courses.models import Order, OrderLine, Payment
 from courses.selectors import lines_standing, order_journal
+from partners.selectors import agreements_of_order
 
 TONES = {
     "placed": "info",
@@ -196,7 +197,14 @@ class OrderAdmin(ReturnsDesk, ReadingDesk):
     ) -> HttpResponse:
         """With what became of its lines, and everything that happened to it."""
         order = Order.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        shown = {"lines": lines_standing(order=order), "journal": order_journal(order=order)} if order else {}
+        shown: dict[str, Any] = {}
+        if order is not None:
+            may_correct = request.user.has_perm("partners.add_agreementversion")
+            shown = {
+                "lines": lines_standing(order=order),
+                "journal": order_journal(order=order),
+                "correctable": agreements_of_order(order_code=order.code) if may_correct else [],
+            }
         page: HttpResponse = super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
         return page
 

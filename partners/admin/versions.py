@@ -84,7 +84,7 @@ class AgreementVersionAdmin(Desk):
         return moment(obj.effective.upper)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Draft a version; `?agreement=` begins with the figures in force, `?corrects=` a correction likewise."""
+        """Draft a version; `?agreement=` begins with the figures in force, `?corrects=` a correction of `&orders=`."""
         del form_url, extra_context
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -99,6 +99,7 @@ class AgreementVersionAdmin(Desk):
             for name in ("effective_from", "orders"):
                 initial.pop(name, None)
         if corrects:
+            initial["orders"] = request.GET.get("orders", "")
             return self._drafting(
                 request, CorrectionForm(request.POST or None, initial=initial), _("Correct settled orders")
             )

@@ -23,7 +23,7 @@ from partners.selectors.earnings import (
     earning_neighbours,
     earning_rows,
 )
-from partners.selectors.effects import EffectRow, OrderEffect, SideEffect, order_effect
+from partners.selectors.effects import EffectRow, OrderEffect, SideEffect, agreements_of_order, order_effect
 from partners.selectors.explained import Explained, earning_explained
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
 from partners.selectors.versions import (
@@ -53,6 +53,7 @@ __all__ = [
     "Terms",
     "Waterfall",
     "agreements_of",
+    "agreements_of_order",
     "correction_effect",
     "earned_minor",
     "earning_by_channel",

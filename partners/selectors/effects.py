@@ -13,7 +13,7 @@ from ledger.selectors import OrderKey, event_effect, events_of_order, party_bala
 from ledger.splits.accounts import CLEARING, DISPUTE_FEES, FX_RESULT, PROCESSOR_FEES, REVENUE, TAX
 from ledger.splits.sale import Detail
 from partners.choices import EFFECTS
-from partners.models import AgreementVersion, EarningDecision
+from partners.models import Agreement, AgreementVersion, EarningDecision
 from partners.selectors.terms import party_names, rule_party_codes, wording_terms
 from partners.selectors.wording import Wording, worded
 
@@ -133,6 +133,12 @@ def order_effect(*, order_code: str, event: Mapping[str, Any]) -> OrderEffect:
     order = {LEARNER: 0, PARTY: 1, PLATFORM: 2, TAXES: 3}
     told.sort(key=lambda side: (order[side.side], side.amount, side.name))
     return OrderEffect(found.currency, tuple(told), _digest(told))
+
+
+def agreements_of_order(*, order_code: str) -> list[Agreement]:
+    """Agreements under which an order's lines were settled, by title. Call it where all rows are visible."""
+    decided = EarningDecision.objects.filter(order_code=order_code, version__isnull=False)
+    return list(Agreement.objects.filter(pk__in=decided.values("version__agreement")).order_by("title", "pk"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,3 +185,15 @@ def test_the_learner_reads_what_came_back(cast: Cast, order: Order) -> None:
     order_refund(order_id=order.pk, refund=NewRefund(amount_minor=30_000, reason="x"))
     page = cast.client_of(cast.lee).get(reverse("courses:order", args=[order.code])).content.decode()
     assert "Start learning" not in page
+
+
+def test_who_drafts_agreements_is_led_from_an_order_to_the_correction_of_its_rule(cast: Cast, order: Order) -> None:
+    change = reverse("admin:courses_order_change", args=[order.pk])
+    page = cast.client_of(cast.mei).get(change).content.decode()
+    assert page.count("orders=RET-1") == 2
+    assert "orders=RET-1" not in cast.client_of(cast.finn).get(change).content.decode()
+    link = page.partition(f"{reverse('admin:partners_agreementversion_add')}?corrects=")[2].partition("&amp;")[0]
+    draft = cast.client_of(cast.mei).get(
+        reverse("admin:partners_agreementversion_add"), {"corrects": link, "orders": "RET-1"}
+    )
+    assert "RET-1" in draft.content.decode()

@@ -21,6 +21,7 @@ from ledger.selectors.entries import (
     entry_with_postings,
     line_flows,
 )
+from ledger.selectors.events import EventRow, booked_events, events_of_order, refund_index
 from ledger.selectors.movements import (
     ACCOUNTS,
     Movement,
@@ -31,7 +32,6 @@ from ledger.selectors.movements import (
     party_movements,
     party_openings,
 )
-from ledger.selectors.events import EventRow, booked_events, events_of_order, refund_index
 from ledger.selectors.orders import (
     EVENT_KINDS,
     BookedState,
@@ -102,10 +102,10 @@ __all__ = [
     "entries_with_postings",
     "entry_with_postings",
     "event_effect",
+    "events_of_order",
     "first_movement",
     "is_closed",
     "last_seal",
-    "events_of_order",
     "line_flows",
     "lines_in_reserve",
     "month_range",
