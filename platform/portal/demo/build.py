@@ -15,6 +15,7 @@ from accounts.scope import all_rows
 from analytics.choices import RunState
 from analytics.models import ReportRun
 from analytics.services import report_request, report_run
+from portal.demo.aftermath import make_advances, make_aftermath, make_payees
 from portal.demo.audience import make_learners, make_sign_ups, make_spend, make_visits
 from portal.demo.cast import STAFF
 from portal.demo.learning import make_learning
@@ -47,9 +48,11 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
     opened = start - timedelta(days=420)
     with progress.stage("people and channels"), _stage():
         cast = make_cast(opened=opened)
+        make_payees(cast)
         make_rates(first=start.date() - timedelta(days=1), days=DAYS + 2, by=cast.checker.pk)
     with progress.stage("courses, agreements"), _stage():
         courses = make_school(year.courses, cast, start=start, opened=opened)
+        make_advances(cast, at=start)
     with _stage():
         people = make_learners(year, star=_star(year), progress=progress)
     with _stage():
@@ -58,6 +61,7 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
         make_sign_ups(year, people, keys)
         make_spend(year, cast)
     make_orders(year, cast, courses, people, keys, progress)
+    make_aftermath(cast, last_day=last_day, progress=progress)
     with _stage():
         make_learning(year, courses, people, keys, seed=seed, progress=progress)
     _keep_truth(year)

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from accounts.models import Party
 from courses.choices import LessonKind, Level
 from courses.services import NewCourse, NewLesson, NewSection, courses_create, topic_ensure
 from ledger.services import NewRate, rates_record
@@ -23,6 +22,7 @@ from partners.services import (
 from portal.demo.catalogue import LESSON_SHAPES, OUTCOME_SHAPES, SECTION_SHAPES, SUMMARY_SHAPES, TOPICS
 from portal.demo.people import Cast, slug
 from portal.demo.simulate import DemoCourse
+from portal.demo.terms import terms_of
 
 LEVELS = (Level.BEGINNER, Level.INTERMEDIATE, Level.ADVANCED)
 MODELS = (
@@ -103,6 +103,7 @@ def _section(course: DemoCourse, number: int, subject: tuple[str, str]) -> NewSe
 
 def _agreement(course: DemoCourse, pk: int, cast: Cast, opened: datetime) -> NewAgreement:
     parties = [cast.creators[creator] for creator in course.creators]
+    terms = terms_of(course, parties)
     return NewAgreement(
         code=f"course-{pk}",
         title=course.title,
@@ -110,7 +111,10 @@ def _agreement(course: DemoCourse, pk: int, cast: Cast, opened: datetime) -> New
         owner_id=parties[0].pk,
         scope_id=str(pk),
         party_ids=[party.pk for party in parties],
-        rule=_rule(course, parties, platform_bp=3_000),
+        rule=terms.rule,
+        reserve_days=terms.reserve_days,
+        meter=terms.meter,
+        caps=terms.caps,
         paying_model=MODELS[course.index % len(MODELS)],
         window_days=30,
         hold_days=7,
@@ -121,37 +125,20 @@ def _agreement(course: DemoCourse, pk: int, cast: Cast, opened: datetime) -> New
     )
 
 
-def _rule(course: DemoCourse, parties: Sequence[Party], *, platform_bp: int) -> dict[str, Any]:
-    """Processor's fee, then the channel's and the school's percentages of the base, the rest to the creators."""
-    weights = {1: (100,), 2: (70, 30), 3: (60, 25, 15)}[len(parties)]
-    return {
-        "steps": [
-            {"take": "processor_fee"},
-            {"take": "percent", "account": "channel", "bp": 1_500 if course.index % 3 else 2_000, "of": "base"},
-            {"take": "percent", "account": "platform:revenue", "bp": platform_bp, "of": "base"},
-            {
-                "take": "split",
-                "parties": [
-                    {"account": f"party:{party.code}", "weight": weight}
-                    for party, weight in zip(parties, weights, strict=True)
-                ],
-            },
-        ]
-    }
-
-
 def _improve(course: DemoCourse, version: Any, cast: Cast, at: datetime) -> None:
     """A second version from the middle of the year, under which the school takes less."""
     parties = [cast.creators[creator] for creator in course.creators]
+    better = terms_of(course, parties, platform_bp=2_500)
     terms = DraftTerms(
         effective_from=at,
         paying_model=version.paying_model,
         window_days=version.window_days,
         hold_days=version.hold_days,
+        reserve_days=better.reserve_days,
+        meter=better.meter,
+        caps=better.caps,
     )
-    draft = version_draft(
-        agreement=version.agreement, rule=_rule(course, parties, platform_bp=2_500), terms=terms, by=cast.maker
-    )
+    draft = version_draft(agreement=version.agreement, rule=better.rule, terms=terms, by=cast.maker)
     proposed = version_propose(version=draft, by=cast.maker)
     for party in parties:
         user = party.seats.select_related("user").get().user
