@@ -1,4 +1,4 @@
-"""Stage five of the demo: what happens after sales. Refunds, disputes, a correction, closed months, a payday.
+"""The last stage of the demo: what happens after sales. Refunds, disputes, a correction, closed months, a payday.
 
 Everything goes through the product's own verbs, two persons acting wherever two are required.
 """

@@ -61,9 +61,9 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
         make_sign_ups(year, people, keys)
         make_spend(year, cast)
     make_orders(year, cast, courses, people, keys, progress)
-    make_aftermath(cast, last_day=last_day, progress=progress)
     with _stage():
         make_learning(year, courses, people, keys, seed=seed, progress=progress)
+    make_aftermath(cast, last_day=last_day, progress=progress)
     _keep_truth(year)
     _report(year, progress)
     with progress.stage("training"):
