@@ -13,5 +13,7 @@ class CoursesConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and what must be in order before a month is closed."""
         from courses import checks  # noqa: F401
-        from courses.selectors import closing  # noqa: F401
-        from courses.selectors import proofs  # noqa: F401
+        from courses.selectors import (
+            closing,  # noqa: F401
+            proofs,  # noqa: F401
+        )
