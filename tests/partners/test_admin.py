@@ -234,7 +234,9 @@ def test_a_rule_of_another_shape_is_kept_as_json(house: Cast) -> None:
     rule = json.dumps({"steps": [fixed, desk.split(("party:alice", 1))], "reserve_bp": 500})
     page = post(client, "/admin/partners/agreementversion/add/", agreement=agreement.pk, **(FIGURES | {"rule": rule}))
     assert "A fixed amount of 50 minor units" in page
-    edit = client.get(f"/admin/partners/agreementversion/add/?agreement={agreement.pk}").content.decode()
+    with all_rows():
+        draft = agreement.versions.latest("number")
+    edit = client.get(f"/admin/partners/agreementversion/{draft.pk}/change/?edit=1").content.decode()
     assert "reserve_bp" in edit
 
 
