@@ -8,12 +8,19 @@ from django.utils import timezone
 
 from analytics import services
 from analytics.errors import ReportRefusedError
+from partners.errors import ReplayRefusedError
 
 
 @shared_task(name="analytics.report", throws=(ReportRefusedError,))
 def report(run_id: int) -> None:
     """Compute one requested channel report."""
     services.report_run(run_id=run_id)
+
+
+@shared_task(name="analytics.replay", throws=(ReplayRefusedError,))
+def replay(replay_id: int) -> None:
+    """Compute one what-if that was asked for."""
+    services.replay_compute(replay_id=replay_id)
 
 
 @shared_task(name="analytics.report_nightly", throws=(ReportRefusedError,))

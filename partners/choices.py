@@ -155,3 +155,13 @@ EFFECTS = (
     DecisionReason.CORRECTED,
 )
 """Reasons of decisions that follow a sale's own: each moves what the sale gave, and points at the entry that did."""
+
+
+class ReplayState(models.TextChoices):
+    """Where a what-if stands."""
+
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Being computed")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")

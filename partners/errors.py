@@ -71,3 +71,9 @@ class GuaranteeError(PartnersError):
     """A guarantee that cannot be, or a step it cannot take."""
 
     code = "guarantee"
+
+
+class ReplayRefusedError(PartnersError):
+    """A what-if that cannot be asked or computed as it stands."""
+
+    code = "replay"

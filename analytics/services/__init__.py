@@ -10,6 +10,7 @@ from analytics.services.campaigns import (
     spend_record,
 )
 from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
+from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
 from analytics.services.visits import (
@@ -23,6 +24,7 @@ from analytics.services.visits import (
 
 __all__ = [
     "BooksRefusedError",
+    "Evidence",
     "NewCampaign",
     "NewSpend",
     "NewTouch",
@@ -37,6 +39,7 @@ __all__ = [
     "orders_settle",
     "orders_void_book",
     "partitions_ensure",
+    "replay_compute",
     "report_request",
     "report_run",
     "sign_ups_settle",

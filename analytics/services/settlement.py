@@ -1,29 +1,22 @@
 """Closes journeys into conversions, computes what each channel is credited, and settles what parties earn."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
-from analytics.attribution.credits import Touch, credits_ppm
 from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, Credit, ReportRun, Visitor
-from analytics.selectors import JourneyTouch, touches_before
+from analytics.selectors import JourneyTouch
+from analytics.services.journeys import CreditKey, channel_credits, credits_under, journeys_of, links_in
 from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
 from partners.selectors import Terms, paying_terms
-from partners.services import ChannelCredit, SaleFacts, SaleLine, earnings_settle
-
-CreditKey = tuple[int | None, int | None]
-"""(channel, owner); (None, None) is unattributed."""
-
-LONGEST_WINDOW_DAYS = 365
-"""Touches older than this are not even considered as "came outside the window"."""
+from partners.services import SaleFacts, SaleLine, earnings_settle
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     if not facts:
         return []
     terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
-    journeys = _journeys(facts)
+    journeys = journeys_of(facts)
     effects = _removal_effects(facts, terms)
     sales, conversions, rows = [], [], []
     for order in facts:
@@ -59,7 +52,7 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
         visitor_id = journey[-1].visitor_id if journey else None
         conversion = _conversion(order, visitor_id)
         by_model = {
-            model: _credits(journey, order.placed_at, model, window, effects)
+            model: credits_under(journey, order.placed_at, model, window, effects)
             for model, window in _models(order, terms).items()
         }
         conversions.append(conversion)
@@ -98,52 +91,11 @@ def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
     )
 
 
-def _journeys(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
-    """The touches before each order, oldest first, of the buyer's browsers and of the one that ordered."""
-    since = min(order.placed_at for order in facts) - timedelta(days=LONGEST_WINDOW_DAYS)
-    until = max(order.placed_at for order in facts)
-    touches = touches_before(
-        user_ids={order.buyer_id for order in facts if order.buyer_id},
-        visitor_keys={order.visitor_key for order in facts if order.visitor_key},
-        since=since,
-        until=until,
-    )
-    by_user: dict[int, list[JourneyTouch]] = defaultdict(list)
-    by_key: dict[UUID, list[JourneyTouch]] = defaultdict(list)
-    for touch in touches:
-        if touch.user_id is not None:
-            by_user[touch.user_id].append(touch)
-        by_key[touch.visitor_key].append(touch)
-    journeys = {}
-    for order in facts:
-        mine = {touch.touch_id: touch for touch in by_user.get(order.buyer_id or 0, ())}
-        mine.update(
-            (touch.touch_id, touch) for touch in (by_key.get(order.visitor_key, ()) if order.visitor_key else ())
-        )
-        earliest = order.placed_at - timedelta(days=LONGEST_WINDOW_DAYS)
-        inside = [touch for touch in mine.values() if earliest <= touch.occurred_at <= order.placed_at]
-        journeys[order.order_id] = sorted(inside, key=lambda touch: (touch.occurred_at, touch.touch_id))
-    return journeys
-
-
 def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> dict[str, int]:
     """The paying models of an order's lines with their windows in days; last touch, 30 days, where no agreement is."""
     found = (terms.get((line.course_id, order.placed_at)) for line in order.lines)
     models = {term.model: term.window_days for term in found if term}
     return models or {PayingModel.LAST_TOUCH.value: 30}
-
-
-def _credits(
-    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, effects: Mapping[int, float]
-) -> dict[CreditKey, int]:
-    opens = at - timedelta(days=window_days)
-    path = [
-        Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at, channel=touch.channel_id)
-        for touch in journey
-        if touch.occurred_at >= opens
-    ]
-    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=effects)
-    return {key or (None, None): ppm for key, ppm in parts.items()}
 
 
 def _removal_effects(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> dict[int, float]:
@@ -186,10 +138,6 @@ def _sale(
 ) -> SaleFacts:
     """The order as plain data for the floor below."""
     windows = [term.window_days for term in _known(terms, order)] or [30]
-    opens = order.placed_at - timedelta(days=max(windows))
-    linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
-    late = {touch.owner_id for touch in journey if touch.owner_id and touch.occurred_at < opens}
-    late -= {touch.owner_id for touch in linked}
     return SaleFacts(
         order_code=order.code,
         placed_at=order.placed_at,
@@ -212,15 +160,10 @@ def _sale(
         processor_fee_minor=order.processor_fee_minor,
         discount_bearer=order.discount_bearer,
         buyer_id=order.buyer_id,
-        credits={
-            model: [ChannelCredit(channel_id=key[0], owner_id=key[1], ppm=ppm) for key, ppm in parts.items()]
-            for model, parts in by_model.items()
-        },
-        link_owner_id=linked[-1].owner_id if linked else None,
-        link_at=linked[-1].occurred_at if linked else None,
+        credits={model: channel_credits(parts) for model, parts in by_model.items()},
         coupon_owner_id=order.coupon_owner_id,
         coupon_channel_id=order.coupon_channel_id,
-        outside_window_ids=sorted(owner for owner in late if owner),
+        **links_in(order, journey, max(windows)),
     )
 
 

@@ -5,6 +5,7 @@ from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
 from partners.admin.earnings import EarningDecisionAdmin
 from partners.admin.members import CreatorAdmin, PartnerAdmin
 from partners.admin.reach import ChannelAdmin, CouponAdmin, TrackingLinkAdmin
+from partners.admin.replays import ReplayAdmin
 from partners.admin.statements import StatementAdmin
 from partners.admin.versions import AgreementVersionAdmin
 
@@ -18,6 +19,7 @@ __all__ = [
     "CreatorAdmin",
     "EarningDecisionAdmin",
     "PartnerAdmin",
+    "ReplayAdmin",
     "StatementAdmin",
     "TrackingLinkAdmin",
 ]

@@ -20,6 +20,7 @@ from unfold.decorators import display
 
 from accounts.admin.base import Desk, clerk
 from accounts.models import Party, User
+from accounts.rules import may
 from ledger.admin.words import moment
 from partners import services
 from partners.admin.agreements import TONES, version_link
@@ -194,6 +195,8 @@ class AgreementVersionAdmin(Desk):
             "leaving": getattr(version, "leave", None),
             "consents": version_consents(version),
             "steps": self._steps(request, version),
+            "replays": version.replays.order_by("-pk")[:3],
+            "may_ask": may(clerk(request), "add", "partners.replay") and version.state in _WITHDRAWABLE,
             "own_version": version.created_by_id == clerk(request).pk,
         }
 

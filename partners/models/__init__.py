@@ -8,6 +8,7 @@ from partners.models.earning import EarningDecision
 from partners.models.guarantee import Guarantee
 from partners.models.membership import Creator, Membership, Partner
 from partners.models.meter import Meter
+from partners.models.replay import Replay, ReplayCell, ReplayFlow, ReplayParty, ReplayResult
 from partners.models.statement import Statement, StatementMonth
 
 __all__ = [
@@ -28,6 +29,11 @@ __all__ = [
     "Membership",
     "Meter",
     "Partner",
+    "Replay",
+    "ReplayCell",
+    "ReplayFlow",
+    "ReplayParty",
+    "ReplayResult",
     "Statement",
     "StatementMonth",
     "TrackingLink",

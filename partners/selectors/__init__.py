@@ -25,6 +25,20 @@ from partners.selectors.earnings import (
 )
 from partners.selectors.effects import EffectRow, OrderEffect, SideEffect, agreements_of_order, order_effect
 from partners.selectors.explained import Explained, earning_explained
+from partners.selectors.replays import (
+    REPLAY_PAGE,
+    Cell,
+    Compared,
+    OwnEffect,
+    Step,
+    own_effects,
+    replay_cells,
+    replay_csv,
+    replay_items,
+    replay_months,
+    replay_parties,
+    replay_releases,
+)
 from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
 from partners.selectors.versions import (
     Consent,
@@ -36,8 +50,11 @@ from partners.selectors.versions import (
 from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
 
 __all__ = [
+    "REPLAY_PAGE",
     "TABS",
+    "Cell",
     "ClauseChange",
+    "Compared",
     "Consent",
     "CorrectionEffect",
     "EarningLine",
@@ -46,10 +63,12 @@ __all__ = [
     "EffectRow",
     "Explained",
     "OrderEffect",
+    "OwnEffect",
     "Part",
     "RuleChange",
     "SideEffect",
     "Slice",
+    "Step",
     "Terms",
     "Waterfall",
     "agreements_of",
@@ -68,7 +87,14 @@ __all__ = [
     "in_force_at",
     "open_leaves",
     "order_effect",
+    "own_effects",
     "paying_terms",
+    "replay_cells",
+    "replay_csv",
+    "replay_items",
+    "replay_months",
+    "replay_parties",
+    "replay_releases",
     "rule_changes",
     "terms_as_known",
     "version_before",

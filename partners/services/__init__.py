@@ -55,8 +55,19 @@ from partners.services.settlement import earnings_settle
 from partners.services.statements import statements_issue, statements_issue_due
 from partners.services.terms import DraftTerms
 from partners.services.versions import version_accept, version_decline, version_propose, version_put_in_force
+from partners.services.whatif import (
+    Change,
+    change_of,
+    changes_read,
+    replay_again,
+    replay_cancel,
+    replay_of_version,
+    replay_request,
+    replay_run,
+)
 
 __all__ = [
+    "Change",
     "ChannelCredit",
     "CouponQuote",
     "DraftTerms",
@@ -75,6 +86,8 @@ __all__ = [
     "agreement_party_add",
     "agreement_rename",
     "agreements_establish",
+    "change_of",
+    "changes_read",
     "channel_change",
     "channel_create",
     "channels_ensure",
@@ -103,6 +116,11 @@ __all__ = [
     "memberships_admit",
     "party_admit",
     "party_apply",
+    "replay_again",
+    "replay_cancel",
+    "replay_of_version",
+    "replay_request",
+    "replay_run",
     "reserves_release",
     "statements_issue",
     "statements_issue_due",

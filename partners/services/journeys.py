@@ -49,6 +49,30 @@ class Journey:
             told.append(row)
         return told
 
+    def line_fields(
+        self, *, owner_id: int | None, codes: Mapping[int, str], kinds: Mapping[int, str]
+    ) -> dict[str, Any]:
+        """Say the journey in the fields of a sale's line; `owner_id` is the agreement's owner, `kinds` by channel."""
+        told: dict[str, Any] = {}
+        if self.credits:
+            told["channels"] = self.sale_channels(codes)
+        refused = sorted(codes[pk] for pk in self.refused if pk in codes)
+        if refused:
+            told["refused"] = refused
+        return {**told, "channel_kind": kinds.get(self.through() or 0, ""), "brought_by": self._brought_by(owner_id)}
+
+    def _brought_by(self, owner_id: int | None) -> str:
+        """For conditions of variants: `owner` (the agreement's own coupon or link), `partner`, or `platform`."""
+        owned = self.owned()
+        if not owned:
+            return "platform"
+        best = max(owned, key=lambda owner: owned[owner])
+        return "owner" if best == owner_id else "partner"
+
+
+LINE_FIELDS = ("channels", "refused", "channel_kind", "brought_by")
+"""What a journey says of a line."""
+
 
 def journey_of(
     sale: SaleFacts,

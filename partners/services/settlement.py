@@ -160,24 +160,10 @@ def split_sale(
             line["discounts"] = [{"amount": facts.discount_minor, "borne_by": sale.discount_bearer or POOL}]
         if facts.tax_minor:
             line["tax"] = {"mode": mode, "amount": facts.tax_minor}
-        if journey.credits:
-            line["channels"] = journey.sale_channels(context.codes)
-        refused = sorted(context.codes[pk] for pk in journey.refused if pk in context.codes)
-        if refused:
-            line["refused"] = refused
-        line["channel_kind"] = context.kinds.get(journey.through() or 0, "")
-        line["brought_by"] = _brought_by(row, journey)
+        owner = row.version.agreement.owner_id if row.version is not None else None
+        line |= journey.line_fields(owner_id=owner, codes=context.codes, kinds=context.kinds)
         lines.append(line)
     return {"currency": sale.currency, "processor_fee": sale.processor_fee_minor, "lines": lines}
-
-
-def _brought_by(terms: LineTerms, journey: Journey) -> str:
-    """For conditions of variants: `owner` (the agreement's own coupon or link), `partner`, or `platform`."""
-    owned = journey.owned()
-    if not owned:
-        return "platform"
-    best = max(owned, key=lambda owner: owned[owner])
-    return "owner" if terms.version is not None and best == terms.version.agreement.owner_id else "partner"
 
 
 def _explains(line: _LineUnderway, context: Context) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
 from partners.forms.consents import DeclineForm, LeaveForm
 from partners.models import Agreement, AgreementVersion
-from partners.selectors import agreements_of, rule_changes, version_before, version_changes
+from partners.selectors import agreements_of, own_effects, rule_changes, version_before, version_changes
 from partners.selectors.terms import rule_party_codes, signatories
 from partners.services import leave_ask, version_accept, version_decline
 from partners.views.frame import Desk, desk, frame
@@ -32,7 +32,7 @@ def agreements(request: HttpRequest) -> HttpResponse:
     rows: dict[int, dict[str, Any]] = {}
     for version in agreements_of(party=at.party.pk, visible_to=at.user):
         row = rows.setdefault(version.agreement_id, {"agreement": version.agreement, "versions": [], "waiting": None})
-        item = _version(version, at.party)
+        item = _version(version, at)
         row["versions"].append(item)
         row["waiting"] = row["waiting"] or (item if item["waiting"] else None)
         row["leave"] = row.get("leave") or _leaving(version, at.party)
@@ -42,8 +42,9 @@ def agreements(request: HttpRequest) -> HttpResponse:
     return render(request, "partners/agreements.html", {**frame(request, at), "desk": at, "rows": listed})
 
 
-def _version(version: AgreementVersion, party: Party) -> dict[str, Any]:
+def _version(version: AgreementVersion, at: Desk) -> dict[str, Any]:
     """A version with its text in the reader's language and, while it waits for the party, what it would change."""
+    party = at.party
     said = next((row for row in version.acceptances.all() if row.party_id == party.pk), None)
     waiting = version.state == VersionState.PROPOSED and said is None and party.code in signatories(version)
     before = version_before(version) if waiting else None
@@ -59,6 +60,8 @@ def _version(version: AgreementVersion, party: Party) -> dict[str, Any]:
         "rule_changes": rule_changes(version, before),
         "refused": getattr(version, "decline", None),
         "leaving": getattr(version, "leave", None),
+        "effects": own_effects(version=version, party=party.pk, visible_to=at.user) if waiting else [],
+        "names": [_("As booked"), _("As it would have been")],
     }
 
 

@@ -76,6 +76,11 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "partners.statement": {_M: V, _F: ("view", "issue")},
     "partners.statementmonth": {_M: V, _F: V},
     "partners.earningdecision": {_M: V, _F: V},
+    "partners.replay": {_M: ("view", "add"), _F: ("view", "add")},
+    "partners.replayresult": {_M: V, _F: V},
+    "partners.replayparty": {_M: V, _F: V},
+    "partners.replaycell": {_M: V, _F: V},
+    "partners.replayflow": {_M: V, _F: V},
     # courses
     "courses.topic": {_M: ALL, _K: V},
     "courses.course": {_M: (*W, "publish"), _F: V, _K: V},

@@ -28,6 +28,7 @@ ROOMS = (
             ("accounts", "party", "badge"),
             ("partners", "agreement", "contract"),
             ("partners", "agreementversion", "difference"),
+            ("partners", "replay", "alt_route"),
             ("partners", "trackinglink", "link"),
             ("partners", "coupon", "confirmation_number"),
         ),

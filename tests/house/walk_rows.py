@@ -212,6 +212,15 @@ ROWS: dict[str, Row] = {
         post=f"{OUT}, 405",
         sees="mfu",
     ),
+    "admin:partners_replay_csv": Row(
+        "/admin/partners/replay/{replay}/csv/", get=f"{OUT}, mfu 200, 403", post=f"{OUT}, mfu 200, 403", sees="mfu"
+    ),
+    "admin:partners_replay_progress": Row(
+        "/admin/partners/replay/{replay}/progress/", get=f"{OUT}, mfu 200, 403", post=f"{OUT}, mfu 200, 403"
+    ),
+    "admin:partners_replay_act": Row(
+        "/admin/partners/replay/{replay}/act/again/", get=f"{OUT}, 405", post=f"{OUT}, mf 302, 403"
+    ),
     "admin:ledger_payoutrun_prepare": Row(
         "/admin/ledger/payoutrun/prepare/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
     ),

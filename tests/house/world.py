@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Party, User
 from accounts.services import payout_details_set, persons_create
 from accounts.services.people import NewPerson
-from analytics.services import order_events_book, orders_settle, report_request, report_run
+from analytics.services import order_events_book, orders_settle, replay_compute, report_request, report_run
 from courses.choices import EventKind
 from courses.models import Course, Order
 from courses.services import (
@@ -42,6 +42,7 @@ from partners.services import (
     coupon_create,
     link_create,
     memberships_admit,
+    replay_of_version,
     statements_issue,
     version_draft,
     version_propose,
@@ -245,8 +246,16 @@ def proposal(agreed: AgreementVersion, by: User) -> dict[str, Any]:
         terms=DraftTerms(effective_from=timezone.now() + timedelta(days=30)),
         by=by,
     )
+    today = day(timezone.now())
+    replay = replay_of_version(version=draft, since=today - timedelta(days=30), until=today, by=by)
+    replay_compute(replay_id=replay.pk)
     version = version_propose(version=draft, by=by)
-    return {"version": version.pk, "hash": version.text_hash, "agreement": agreed.agreement_id}
+    return {
+        "version": version.pk,
+        "hash": version.text_hash,
+        "agreement": agreed.agreement_id,
+        "replay": replay.pk,
+    }
 
 
 def learn(courses: Sequence[Course], people: Sequence[User]) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.scope import all_rows
 from partners.models import Agreement, AgreementVersion, Channel, Coupon, EarningDecision, Membership, TrackingLink
 from partners.services import (
+    Change,
     agreement_create,
     coupon_create,
     earnings_settle,
@@ -21,6 +22,7 @@ from partners.services import (
     link_create,
     memberships_admit,
     party_apply,
+    replay_request,
     version_accept,
 )
 from tests.cast import Cast
@@ -40,6 +42,8 @@ PAGES = {
     "/admin/partners/agreement/add/": "m",
     "/admin/partners/agreementversion/": "mf",
     "/admin/partners/agreementversion/add/": "m",
+    "/admin/partners/replay/": "mf",
+    "/admin/partners/replay/add/": "mf",
     "/admin/partners/acceptance/": "mf",
     "/admin/partners/earningdecision/": "mf",
 }
@@ -68,7 +72,14 @@ def house(cast: Cast) -> Cast:
         by = {"last_touch": [desk.credit(channel, 1_000_000)]}
         sales = [desk.sale(f"D-{i}", lines=[desk.line(i)], credits=by, processor_fee_minor=290) for i in range(3)]
         earnings_settle(sales=sales)
+        whatif(5)
     return cast
+
+
+def whatif(hold_days: int) -> None:
+    """A question put to March."""
+    day = desk.PLACED.date()
+    replay_request(changes=[Change(hold_days=hold_days)], since=day, until=day, by=None)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -96,6 +107,7 @@ def test_every_row_opens_and_lists_cost_no_more_with_more_rows(house: Cast, page
             coupon_create(code=f"MORE{i}", percent_bp=100, owner=other, starts_at=desk.START)
             steps = [desk.split((f"party:more{i}", 1))]
             desk.agreement(scope_id=f"more{i}", parties=[other], steps=steps)
+            whatif(i)
             earnings_settle(sales=[desk.sale(f"M-{i}", lines=[desk.line(100 + i, f"more{i}")])])
     with CaptureQueriesContext(connection) as many:
         client.get(page)

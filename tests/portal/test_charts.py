@@ -223,3 +223,26 @@ def test_a_cover_is_the_same_for_the_same_course_and_uses_every_kind_and_hue() -
     assert {cover.hue for cover in covers} == {1, 2, 3, 4, 5, 6}
     assert {shape.kind for cover in covers for shape in cover.shapes} == {"path", "rect", "dot", "ring"}
     assert all(len(cover.shapes) > 5 for cover in covers)
+
+
+@given(st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)), min_size=1, max_size=9))
+def test_pairs_stand_on_the_zero_line_or_hang_from_it(values: list[tuple[int, int]]) -> None:
+    drawn = charts.pairs(values)
+    zero = float(drawn.zero)
+    scale = drawn.height / (drawn.ticks[-1][0] - drawn.ticks[0][0])
+    for pair, bars in zip(values, drawn.pairs, strict=True):
+        for value, bar in zip(pair, bars, strict=True):
+            top, tall = float(bar.y), float(bar.height)
+            assert tall == pytest.approx(abs(value) * scale, abs=0.02)
+            assert (top if value < 0 else top + tall) == pytest.approx(zero, abs=0.03)
+            assert -0.02 <= top <= top + tall <= drawn.height + 0.02
+    assert [y for tick, y in drawn.ticks if tick == 0] == [drawn.zero]
+
+
+def test_nothing_compared_still_has_an_axis() -> None:
+    assert charts.pairs([]).ticks == ((0, "200"), (1, "0"))
+
+
+def test_a_change_leaves_zero_towards_its_side_by_its_part_of_the_largest() -> None:
+    assert charts.swings([4, -2, 0]) == (("50%", "50%"), ("25%", "25%"), ("50%", "0%"))
+    assert charts.swings([0]) == (("50%", "0%"),)

@@ -294,6 +294,7 @@ def test_empty_drawings_say_so() -> None:
     assert "<li" not in draw("{% ranks r %}", r=[])
     assert "<rect" not in draw('{% column_chart s n title="x" %}', s=[], n=[])
     assert "<rect" not in draw('{% release d "USD" %}', d=[])
+    assert "<rect" not in draw('{% pair_chart r n title="x" %}', r=[], n=["a", "b"])
     assert "m-ring" not in draw("{% agreement_dots v %}", v=[])
     assert "iv" in draw('{% strip_plot r title="x" mark="ring" %}', r=[{"label": "a", "value": 0, "low": 0, "high": 0}])
 
@@ -313,3 +314,13 @@ def test_a_cohort_never_writes_on_the_step_without_text() -> None:
     steps = {cell["step"] for cell in context["rows"][0]["cells"] if cell}
     assert steps == {1, 2, 3, 4, 6, 7}
     assert context["rows"][0]["cells"][-1] is None
+
+
+def test_a_comparison_says_both_sides_and_their_difference_in_its_table() -> None:
+    rows = [{"day": dt.date(2026, 3, 1), "values": (12_000, 9_950)}, {"label": "later", "values": (-500, 0)}]
+    with translation.override("en"):
+        text = draw('{% pair_chart r n currency="USD" title="x" axis="Month" %}', r=rows, n=["was", "would"])
+    for words in ("Mar 2026", "$120.00", "−$20.50", "later", "+$5.00", "−$15.50"):
+        assert words in text
+    assert 'class="is-below"' in draw("{% swing v 10 %}", v=-5)
+    assert 'class="is-above"' in draw("{% swing v 10 %}", v=5)

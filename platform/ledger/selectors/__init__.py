@@ -22,6 +22,14 @@ from ledger.selectors.entries import (
     line_flows,
 )
 from ledger.selectors.events import EventRow, booked_events, events_of_order, refund_index
+from ledger.selectors.history import (
+    History,
+    HistorySpan,
+    StoredOrder,
+    history_booked,
+    history_read,
+    history_span,
+)
 from ledger.selectors.movements import (
     ACCOUNTS,
     Movement,
@@ -72,6 +80,8 @@ __all__ = [
     "EventEffect",
     "EventRow",
     "Flow",
+    "History",
+    "HistorySpan",
     "MonthRange",
     "Movement",
     "OpenMonth",
@@ -87,6 +97,7 @@ __all__ = [
     "Release",
     "ReservedLine",
     "RunTerms",
+    "StoredOrder",
     "account_balances",
     "balance_of",
     "book_rule",
@@ -104,6 +115,9 @@ __all__ = [
     "event_effect",
     "events_of_order",
     "first_movement",
+    "history_booked",
+    "history_read",
+    "history_span",
     "is_closed",
     "last_seal",
     "line_flows",

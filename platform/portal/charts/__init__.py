@@ -4,7 +4,7 @@ Lengths are in the drawing's own units (pixels at its nominal size) unless a doc
 minor units or any other additive figure of one kind; a drawing only needs their proportions.
 """
 
-from portal.charts.bars import Bar, BarStack, Columns, band, columns, rank_widths, release
+from portal.charts.bars import Bar, BarStack, Columns, Pairs, band, columns, pairs, rank_widths, release, swings
 from portal.charts.cover import Cover, cover
 from portal.charts.flow import Flow, flow
 from portal.charts.lines import Curve, decay, line, spark
@@ -19,6 +19,7 @@ __all__ = [
     "Cover",
     "Curve",
     "Flow",
+    "Pairs",
     "Stream",
     "Upright",
     "band",
@@ -30,11 +31,13 @@ __all__ = [
     "log_ticks",
     "nice_ticks",
     "number",
+    "pairs",
     "place_linear",
     "place_log",
     "rank_widths",
     "release",
     "spark",
     "stream",
+    "swings",
     "upright",
 ]

@@ -1,5 +1,6 @@
 """Drawings made of rectangles: forecast band, release bars, ranks, stacked columns."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,17 @@ class Columns:
 
     stacks: tuple[BarStack, ...]
     ticks: tuple[tuple[float, str], ...]
+    height: float
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two columns side by side for each place, from a zero line that may lie above the foot; ticks as (value, y)."""
+
+    pairs: tuple[tuple[Bar, Bar], ...]
+    middles: tuple[str, ...]
+    ticks: tuple[tuple[float, str], ...]
+    zero: str
     height: float
 
 
@@ -109,3 +121,51 @@ def columns(stacks: Sequence[Sequence[float]], *, height: float = 200.0, gap: fl
                 )
         placed.append(BarStack(tuple(bars), f"{number((place + 0.5) * step)}%"))
     return Columns(tuple(placed), tuple((tick, number(height - tick * scale)) for tick in ticks), height)
+
+
+def pairs(values: Sequence[tuple[float, float]], *, height: float = 200.0, gap: float = 0.3) -> Pairs:
+    """Place two columns for each pair; a value below zero hangs from the zero line."""
+    top = max((max(pair) for pair in values), default=0)
+    low = min((min(pair) for pair in values), default=0)
+    step = nice_ticks(max(top, -low, 0))[1]
+    first, last = (
+        -math.ceil(max(-low, 0) / step - 1e-9),
+        max(math.ceil(max(top, 0) / step - 1e-9), 1 if low >= 0 else 0),
+    )
+    scale = height / ((last - first) * step)
+    zero, wide = last * step * scale, 100 / max(len(values), 1)
+    bar = wide * (1 - gap) / 2
+    placed = []
+    for place, pair in enumerate(values):
+        left = (place + gap / 2) * wide
+        placed.append(
+            tuple(
+                Bar(
+                    f"{number(left + side * bar)}%",
+                    f"{number(bar)}%",
+                    number(zero - max(value, 0) * scale),
+                    number(abs(value) * scale),
+                    side,
+                )
+                for side, value in enumerate(pair)
+            )
+        )
+    return Pairs(
+        tuple((a, b) for a, b in placed),
+        tuple(f"{number((place + 0.5) * wide)}%" for place in range(len(values))),
+        tuple((round(at * step, 10), number(zero - at * step * scale)) for at in range(first, last + 1)),
+        number(zero),
+        height,
+    )
+
+
+def swings(values: Sequence[float]) -> tuple[tuple[str, str], ...]:
+    """Place one bar for each value on a common axis with zero in its middle: (x, width) in percent."""
+    top = max((abs(value) for value in values), default=0)
+    if not top:
+        return tuple(("50%", "0%") for _value in values)
+    wide = [50 * abs(value) / top for value in values]
+    return tuple(
+        (f"{number(50 - part if value < 0 else 50)}%", f"{number(part)}%")
+        for value, part in zip(values, wide, strict=True)
+    )

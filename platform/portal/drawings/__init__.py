@@ -5,7 +5,15 @@ Rows are plain mappings, so that a view of any floor can hand them over: the key
 
 from portal.drawings.evidence import agreement_dots_context, decay_context, flow_context, strip_plot_context
 from portal.drawings.money import band_context, ranks_context, release_context, stream_context, tenths
-from portal.drawings.series import cohort_context, columns_context, line_context, ratings_context, spark_context
+from portal.drawings.series import (
+    cohort_context,
+    columns_context,
+    line_context,
+    pairs_context,
+    ratings_context,
+    spark_context,
+    swings_context,
+)
 
 __all__ = [
     "agreement_dots_context",
@@ -15,11 +23,13 @@ __all__ = [
     "decay_context",
     "flow_context",
     "line_context",
+    "pairs_context",
     "ranks_context",
     "ratings_context",
     "release_context",
     "spark_context",
     "stream_context",
     "strip_plot_context",
+    "swings_context",
     "tenths",
 ]

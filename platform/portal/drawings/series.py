@@ -106,6 +106,56 @@ def columns_context(
     }
 
 
+def pairs_context(
+    rows: Sequence[Row],
+    names: Sequence[Any],
+    *,
+    currency: str = "",
+    title: Any = "",
+    note: Any = "",
+    summary: Any = "",
+    axis: Any = "",
+    steps: str = "month",
+) -> dict[str, Any]:
+    """Draw two columns beside each other for each row: what is compared, pale, and the subject.
+
+    ``rows``: ``label``, or ``day`` to be written in the style ``steps``, and ``values`` (compared, subject; minor units
+    with a currency, also below zero). ``names`` of the two in that order; ``axis`` heads the labels' column of the table. At
+    most six labels stand under the columns.
+    """
+    scale = 10 ** exponent(currency) if currency else 1
+    drawn = charts.pairs([(float(row["values"][0]) / scale, float(row["values"][1]) / scale) for row in rows])
+    every = max(1, -(-len(rows) // 6))
+    return {
+        "rows": [
+            {
+                **row,
+                "label": row.get("label") or figures.day_text(row["day"], steps),
+                "pair": pair,
+                "middle": middle if place % every == 0 else "",
+                "change": row["values"][1] - row["values"][0],
+            }
+            for place, (row, pair, middle) in enumerate(zip(rows, drawn.pairs, drawn.middles, strict=True))
+        ],
+        "total": [sum(row["values"][0] for row in rows), sum(row["values"][1] for row in rows)],
+        "change": sum(row["values"][1] - row["values"][0] for row in rows),
+        "ticks": [{"y": y, "text": figures.compact_text(tick, currency or None)} for tick, y in drawn.ticks],
+        **_scale_width([figures.compact_text(tick, currency or None) for tick, _y in drawn.ticks]),
+        "zero": drawn.zero,
+        "names": names,
+        "currency": currency,
+        "title": title,
+        "note": note,
+        "summary": summary,
+        "axis": axis,
+    }
+
+
+def swings_context(values: Sequence[float]) -> list[dict[str, str]]:
+    """Return for each value its bar on a common axis around zero: ``x`` and ``width`` in percent."""
+    return [{"x": x, "width": width} for x, width in charts.swings(values)]
+
+
 def _scale_width(texts: Sequence[str]) -> dict[str, int]:
     """Return how wide the axis is for these labels: 7 px a sign of 12 px type, 12 for a Han one, and a gap of 8."""
     widest = max((sum(12 if ord(sign) > 0x2E7F else 7 for sign in text) for text in texts), default=0)

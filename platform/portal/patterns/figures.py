@@ -169,6 +169,13 @@ def weeks() -> list[dict[str, Any]]:
     return [{"label": day_text(day, "axis"), "values": values} for day, values in zip(starts, WEEKS, strict=True)]
 
 
+def months_compared() -> list[dict[str, Any]]:
+    """Return what partners had by month beside what other terms would have given them; August was refunded."""
+    months = (dt.date(2026, month, 1) for month in (7, 8, 9, 10, 11))
+    values = ((412_000, 436_500), (-38_200, -41_000), (388_400, 371_300), (451_900, 480_250), (310_600, 331_700))
+    return [{"day": day, "values": pair} for day, pair in zip(months, values, strict=True)]
+
+
 def cohorts() -> list[dict[str, Any]]:
     """Return learners still active by month joined."""
     months = (_("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"))

@@ -276,6 +276,12 @@ def lookup(mapping: Mapping[Any, Any], key: Any) -> Any:
     return mapping.get(key)
 
 
+@register.inclusion_tag("components/swing.html")
+def swing(value: float, top: float) -> dict[str, Any]:
+    """Draw a change as a bar left or right of zero; ``top`` is the largest of the changes beside it."""
+    return {"bar": drawings.swings_context([value, top])[0]}
+
+
 # --- drawings ------------------------------------------------------------------------------------------------------
 @register.simple_tag
 def cover(key: Any) -> SafeString:
@@ -299,4 +305,5 @@ register.inclusion_tag("components/flow.html", name="flow")(drawings.flow_contex
 register.inclusion_tag("components/decay.html", name="decay")(drawings.decay_context)
 register.inclusion_tag("components/line_chart.html", name="line_chart")(drawings.line_context)
 register.inclusion_tag("components/column_chart.html", name="column_chart")(drawings.columns_context)
+register.inclusion_tag("components/pair_chart.html", name="pair_chart")(drawings.pairs_context)
 register.inclusion_tag("components/cohort.html", name="cohort")(drawings.cohort_context)

@@ -1,0 +1,77 @@
+"""The touches before an order, and what a paying model credits for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from analytics.attribution.credits import Touch, credits_ppm
+from analytics.selectors import JourneyTouch, touches_before
+from courses.selectors import OrderFacts
+from partners.services import ChannelCredit
+
+CreditKey = tuple[int | None, int | None]
+"""(channel, owner); (None, None) is unattributed."""
+
+LONGEST_WINDOW_DAYS = 365
+"""Touches older than this are not even considered as "came outside the window"."""
+
+
+def journeys_of(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
+    """The touches before each order, oldest first, of the buyer's browsers and of the one that ordered."""
+    since = min(order.placed_at for order in facts) - timedelta(days=LONGEST_WINDOW_DAYS)
+    until = max(order.placed_at for order in facts)
+    touches = touches_before(
+        user_ids={order.buyer_id for order in facts if order.buyer_id},
+        visitor_keys={order.visitor_key for order in facts if order.visitor_key},
+        since=since,
+        until=until,
+    )
+    by_user: dict[int, list[JourneyTouch]] = defaultdict(list)
+    by_key: dict[UUID, list[JourneyTouch]] = defaultdict(list)
+    for touch in touches:
+        if touch.user_id is not None:
+            by_user[touch.user_id].append(touch)
+        by_key[touch.visitor_key].append(touch)
+    journeys = {}
+    for order in facts:
+        mine = {touch.touch_id: touch for touch in by_user.get(order.buyer_id or 0, ())}
+        mine.update(
+            (touch.touch_id, touch) for touch in (by_key.get(order.visitor_key, ()) if order.visitor_key else ())
+        )
+        earliest = order.placed_at - timedelta(days=LONGEST_WINDOW_DAYS)
+        inside = [touch for touch in mine.values() if earliest <= touch.occurred_at <= order.placed_at]
+        journeys[order.order_id] = sorted(inside, key=lambda touch: (touch.occurred_at, touch.touch_id))
+    return journeys
+
+
+def credits_under(
+    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, effects: Mapping[int, float]
+) -> dict[CreditKey, int]:
+    """Credit one order over the touches that its look-back holds, in ppm; unattributed stands under (None, None)."""
+    opens = at - timedelta(days=window_days)
+    path = [
+        Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at, channel=touch.channel_id)
+        for touch in journey
+        if touch.occurred_at >= opens
+    ]
+    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=effects)
+    return {key or (None, None): ppm for key, ppm in parts.items()}
+
+
+def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:
+    """Return credits as the floor below takes them."""
+    return [ChannelCredit(channel_id=key[0], owner_id=key[1], ppm=ppm) for key, ppm in parts.items()]
+
+
+def links_in(order: OrderFacts, journey: Sequence[JourneyTouch], window_days: int) -> dict[str, Any]:
+    """The last link in the window, and owners who came by before it opened and not since."""
+    opens = order.placed_at - timedelta(days=window_days)
+    linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
+    late = {touch.owner_id for touch in journey if touch.owner_id and touch.occurred_at < opens}
+    return {
+        "link_owner_id": linked[-1].owner_id if linked else None,
+        "link_at": linked[-1].occurred_at if linked else None,
+        "outside_window_ids": sorted(owner for owner in late - {touch.owner_id for touch in linked} if owner),
+    }

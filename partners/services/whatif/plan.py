@@ -1,0 +1,242 @@
+"""Changed terms laid over agreements: which rule and clauses each order line would have run under."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Party
+from ledger.selectors import rules_by_digest
+from ledger.splits.accounts import is_payable, payable
+from ledger.splits.parse import check_rule, parse_rule
+from ledger.splits.rule import Percent, Rule, Variant, rule_accounts
+from partners.errors import ReplayRefusedError
+from partners.models import Agreement, AgreementVersion
+from partners.services.whatif.changes import OWNER, Change
+
+Item = tuple[str, str]
+"""Kind and id of what was sold."""
+
+MOST_SOUGHT = 50
+"""Above so many agreements all sales are read and sorted out here; below it the database finds theirs."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    """Who counts as having brought the learner, under one version."""
+
+    paying_model: str
+    window_days: int
+    precedence: str
+    self_purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineTerms:
+    """What one line would have run under. `changed`: another rule than the one it was settled under.
+
+    `key` stands for the pair of both rules. `clauses` None: who brought the learner stays as it was decided.
+    """
+
+    rule: Rule
+    key: int
+    changed: bool
+    clauses: Clauses | None
+    owner_id: int | None
+
+
+@dataclass(slots=True)
+class Covered:
+    """One agreement whose terms are changed."""
+
+    code: str
+    owner: str
+    owner_id: int
+    item: Item
+    change: Change
+    rule: Rule | None
+    """The change's own rule, complete; None where rules stay or only figures in them change."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """A question ready to be put to history. Without changes every line keeps its own terms."""
+
+    covered: Mapping[Item, Covered]
+    everything: bool
+    _rules: dict[str, Rule] = field(default_factory=dict)
+    _clauses: dict[int, Clauses] = field(default_factory=dict)
+    _terms: dict[tuple[Item, str, int | None], LineTerms] = field(default_factory=dict)
+    _named: dict[int, frozenset[str] | None] = field(default_factory=dict)
+
+    @property
+    def about(self) -> list[dict[str, Any]] | None:
+        """What the inputs of a sale must contain to be concerned; None where all are read."""
+        if self.everything or len(self.covered) > MOST_SOUGHT:
+            return None
+        return [{"lines": [{"item": list(item)}]} for item in self.covered]
+
+    @property
+    def asks_journey(self) -> bool:
+        """Whether who brought a learner may have to be decided anew."""
+        return any(row.change.asks_journey for row in self.covered.values())
+
+    def learn(self, rows: Iterable[tuple[Sequence[str], Sequence[int | None]]]) -> None:
+        """Read the rules (by digest) and the clauses (by version) of some orders; nothing where all are known."""
+        digests: set[str] = set()
+        versions: set[int] = set()
+        for rules, ids in rows:
+            digests.update(rules)
+            versions.update(pk for pk in ids if pk is not None)
+        if missing := digests - self._rules.keys():
+            self._rules |= rules_by_digest(digests=missing)
+        if self.asks_journey and (unknown := versions - self._clauses.keys()):
+            self._clauses |= {
+                row.pk: Clauses(row.paying_model, row.window_days, row.precedence, row.self_purchase)
+                for row in AgreementVersion.objects.filter(pk__in=unknown)
+            }
+
+    def rule(self, digest: str) -> Rule:
+        """The rule that a line was settled under."""
+        return self._rules[digest]
+
+    def terms(self, item: Item, digest: str, version: int | None) -> LineTerms:
+        """What a line would have run under that was settled under this rule and version."""
+        key = item, digest, version
+        found = self._terms.get(key)
+        if found is None:
+            found = self._terms[key] = self._find(item, digest, version, len(self._terms))
+            self._named[found.key] = _named(self._rules[digest], found.rule)
+        return found
+
+    def named(self, key: int) -> frozenset[str] | None:
+        """Codes of the parties in both rules of a pair; None where a condition asks for more than a line's figures."""
+        return self._named[key]
+
+    def _find(self, item: Item, digest: str, version: int | None, key: int) -> LineTerms:
+        was = self._rules[digest]
+        row = self.covered.get(item)
+        if row is None or (version is None and row.rule is None):
+            return LineTerms(was, key, False, None, None)
+        rule = was if row.rule is None else _as(row.rule, was)
+        rule = _with_figures(rule, row.change)
+        clauses = self._clauses_of(row.change, version) if row.change.asks_journey else None
+        return LineTerms(rule, key, rule is not was and rule != was, clauses, row.owner_id)
+
+    def _clauses_of(self, change: Change, version: int | None) -> Clauses | None:
+        was = self._clauses[version] if version is not None else None
+        base = was or Clauses("last_touch", 30, "coupon", "refuse")
+        new = Clauses(
+            change.paying_model or base.paying_model,
+            change.window_days or base.window_days,
+            change.precedence or base.precedence,
+            change.self_purchase or base.self_purchase,
+        )
+        return None if new == was else new
+
+
+def plan_of(changes: Sequence[Change]) -> Plan:
+    """Lay changes over the agreements that they name.
+
+    ReplayRefusedError names an agreement or a party that does not exist, or a clause that cannot be applied.
+    """
+    rows = _agreements(changes)
+    covered = {}
+    for change in changes:
+        codes = change.agreements or rows.keys()
+        for code in codes:
+            row = rows[code]
+            item = (row.scope_kind, row.scope_id)
+            rule = None if change.rule is None else _complete(change, code, row.owner.code)
+            covered[item] = Covered(code, row.owner.code, row.owner_id, item, change, rule)
+    _refuse_strangers([row.rule for row in covered.values() if row.rule is not None])
+    return Plan(covered, everything=not changes or any(not change.agreements for change in changes))
+
+
+def live(plan: Plan) -> Plan:
+    """The same agreements under the terms that they had: the replay of it must find no difference."""
+    unchanged = {
+        item: replace(row, change=Change(agreements=(row.code,)), rule=None) for item, row in plan.covered.items()
+    }
+    return Plan(unchanged, everything=plan.everything)
+
+
+def _agreements(changes: Sequence[Change]) -> dict[str, Agreement]:
+    named = [code for change in changes for code in change.agreements]
+    rows = Agreement.objects.select_related("owner").order_by("code")
+    if all(change.agreements for change in changes):
+        rows = rows.filter(code__in=named)
+    found = {row.code: row for row in rows}
+    missing = next((code for code in named if code not in found), None)
+    if missing is not None:
+        raise ReplayRefusedError(_("There is no agreement “%(code)s”.") % {"code": missing})
+    return found
+
+
+def _complete(change: Change, code: str, owner: str) -> Rule:
+    """Complete a change's rule for one agreement and refuse what cannot be applied, with the clause named."""
+    body = json.loads(json.dumps(change.rule), object_hook=lambda part: _owned(part, owner))
+    full = {
+        "id": code,
+        "version": 1,
+        "effective_from": _EPOCH.isoformat(),
+        "owner": payable(owner),
+        "hold_days": change.hold_days or 0,
+        **body,
+    }
+    problems = check_rule(full)
+    if problems:
+        told = " · ".join(f"{problem.worded(_)}." for problem in problems)
+        raise ReplayRefusedError(_("The rule for “%(code)s”: %(problems)s") % {"code": code, "problems": told})
+    return parse_rule(full)
+
+
+def _owned(part: dict[str, Any], owner: str) -> dict[str, Any]:
+    return {**part, "account": payable(owner)} if part.get("account") == OWNER else part
+
+
+def _refuse_strangers(rules: Collection[Rule]) -> None:
+    accounts = {account for rule in rules for account in rule_accounts(rule) if is_payable(account)}
+    codes = {account.removeprefix("party:") for account in accounts}
+    known = set(Party.objects.filter(code__in=codes).values_list("code", flat=True))
+    strangers = sorted(codes - known)
+    if strangers:
+        raise ReplayRefusedError(_("There is no party “%(code)s” that the rule could pay.") % {"code": strangers[0]})
+
+
+def _as(rule: Rule, was: Rule) -> Rule:
+    """A change's rule in the place of another one; where both say the same it is the other one."""
+    placed = replace(rule, id=was.id, version=was.version, effective_from=was.effective_from, hold_days=was.hold_days)
+    return was if placed == was else placed
+
+
+def _with_figures(rule: Rule, change: Change) -> Rule:
+    """A rule with a change's holding period and percentages."""
+    if change.hold_days is not None and change.hold_days != rule.hold_days:
+        rule = replace(rule, hold_days=change.hold_days)
+    if not change.percents:
+        return rule
+    variants = tuple(_with_percents(variant, change.percents) for variant in rule.variants)
+    return rule if variants == rule.variants else replace(rule, variants=variants)
+
+
+def _with_percents(variant: Variant, percents: Mapping[str, int]) -> Variant:
+    takes = tuple(
+        replace(take, bp=percents[take.account]) if isinstance(take, Percent) and take.account in percents else take
+        for take in variant.takes
+    )
+    return replace(variant, takes=takes)
+
+
+def _named(*rules: Rule) -> frozenset[str] | None:
+    """Codes of the parties that rules name; None where a condition looks at who brought the buyer, or at line ids."""
+    asked = {key for rule in rules for variant in rule.variants for key in variant.when}
+    if asked & {"id", "channel", "channels"}:
+        return None
+    accounts = [account for rule in rules for account in (*rule_accounts(rule), rule.owner)]
+    return frozenset(account.split(":")[1] for account in accounts if account.startswith("party:"))

@@ -1,0 +1,50 @@
+"""A replay over several processes, each with a connection of its own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pytest
+
+from accounts.scope import all_rows
+from partners.errors import ReplayRefusedError
+from partners.services import Change, SaleFacts, earnings_settle
+from partners.services.whatif import compute, history_of, plan_of
+from tests.partners import desk
+from tests.partners.stage import Stage
+
+SINCE, UNTIL = date(2026, 3, 1), date(2026, 3, 31)
+HALF = {"steps": [desk.percent("platform:revenue", 5_000), desk.split(("party:alice", 1))]}
+
+
+def nothing(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+    """No evidence."""
+    return {}
+
+
+def refusing(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+    raise ReplayRefusedError("so it is")
+
+
+def breaking(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+    raise OSError("out of order")
+
+
+def test_several_processes_come_to_the_same_sums(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("partners.services.whatif.run.PART", 2)
+    with all_rows():
+        stage = Stage()
+        earnings_settle(
+            sales=[stage.sale(f"O-{i}", lines=[desk.line(i)], journey={"reef": 1_000_000}) for i in range(9)]
+        )
+        plan = plan_of([Change(agreements=("agreement-1",), rule=HALF)])
+    history = history_of(SINCE, UNTIL, about=plan.about)
+    one = compute(plan=plan, history=history, journeys=nothing)
+    two = compute(plan=plan, history=history, journeys=nothing, processes=2)
+    assert one == two
+    assert one.orders == 9
+    with all_rows():
+        plan = plan_of([Change(agreements=("agreement-1",), precedence="link")])
+    with pytest.raises(ReplayRefusedError, match="so it is"):
+        compute(plan=plan, history=history, journeys=refusing, processes=2)
+    with pytest.raises(RuntimeError, match="out of order"):
+        compute(plan=plan, history=history, journeys=breaking, processes=2)
