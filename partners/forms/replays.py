@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from ledger.money import decimal_from_minor
 from ledger.splits.accounts import CHANNEL, REVENUE
 from partners import services
-from partners.choices import PayingModel, Precedence, SelfPurchase
+from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import PartnersError, ReplayRefusedError
 from partners.forms.reach import rehearse
 from partners.models import AgreementVersion, Replay
@@ -150,9 +151,16 @@ def _rows(change: Change) -> list[tuple[str, Any]]:
         (change.paying_model, _("Paying model"), PayingModel),
         (change.precedence, _("Link against coupon"), Precedence),
         (change.self_purchase, _("Own purchase"), SelfPurchase),
+        (change.meter, _("Volume for tiers"), MeterPeriod),
     ):
         if value is not None:
             rows.append((label, choices(value).label))
+    if change.caps is not None:
+        told = [
+            f"{CapPeriod(cap['per']).label}: {decimal_from_minor(cap['minor'], cap['currency'])} {cap['currency']}"
+            for cap in change.caps
+        ]
+        rows.append((_("Caps"), " · ".join(told) or "–"))
     return rows
 
 

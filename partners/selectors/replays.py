@@ -152,6 +152,8 @@ def version_question(version: AgreementVersion) -> dict[str, Any]:
             "window_days": version.window_days,
             "precedence": version.precedence,
             "self_purchase": version.self_purchase,
+            "meter": version.meter,
+            "caps": version.caps,
         },
     }
 

@@ -7,7 +7,7 @@ Agreements without tiers and monthly caps have no counters and cost no query.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection
 from django.utils import timezone
@@ -15,7 +15,7 @@ from django.utils import timezone
 from ledger.splits.accounts import CHANNEL
 from ledger.splits.facts import LineFacts, Sale, parse_sale
 from ledger.splits.problems import EventError
-from ledger.splits.rule import Rule, Split
+from ledger.splits.rule import Rule, Split, Tiered
 from ledger.splits.sale import LineResult, NoRuleError, sale_lines
 from partners.choices import CapPeriod, MeterKind, MeterPeriod
 from partners.models import Agreement, AgreementVersion
@@ -36,11 +36,27 @@ class Key(NamedTuple):
     period: date
 
 
+class CountedTerms(Protocol):
+    """What a counter asks of a version."""
+
+    @property
+    def agreement_id(self) -> int:
+        """The agreement that counts."""
+
+    @property
+    def meter(self) -> str:
+        """Which volume tiers are held against."""
+
+    @property
+    def caps(self) -> Sequence[Mapping[str, Any]]:
+        """The most that a partner earns."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeteredLine:
     """One line on its way: its version and rule, the line's own part of the event, and who may earn by channels."""
 
-    version: AgreementVersion
+    version: CountedTerms
     rule: Rule
     event: dict[str, Any]
     owners: Mapping[str, int]
@@ -108,6 +124,13 @@ class Meters:
 
         Sales come in the order in which they are booked. One that cannot be settled is left to its booking to refuse.
         """
+        self._each(sale, tell=True)
+
+    def count(self, sale: MeteredSale) -> None:
+        """Count what the lines of a sale took that were told before."""
+        self._each(sale, tell=False)
+
+    def _each(self, sale: MeteredSale, *, tell: bool) -> None:
         try:
             facts = parse_sale(sale.event)
         except EventError:
@@ -115,7 +138,9 @@ class Meters:
         taken: dict[tuple[int, str], int] = {}
         for line, priced in zip(sale.lines, facts.lines, strict=True):
             if line is not None:
-                self._line(sale, line, priced, facts, taken)
+                if tell:
+                    self._tell(sale, line, taken)
+                self._count(sale, line, priced, facts, taken)
 
     def save(self) -> None:
         """Add what the batch moved to the locked rows."""
@@ -127,19 +152,21 @@ class Meters:
                     [*_columns([key for key, _ in rows]), [amount for _, amount in rows]],
                 )
 
-    def _line(
-        self, sale: MeteredSale, line: MeteredLine, priced: LineFacts, facts: Sale, taken: dict[tuple[int, str], int]
-    ) -> None:
-        version, agreement = line.version, line.version.agreement_id
-        needs = self.needs[agreement]
-        volumes = {per: volume_key(agreement, sale, per) for per in needs.volumes}
-        if has_tiers(version.rule):
-            line.event["meter_before"] = self._now(volumes[version.meter])
+    def _tell(self, sale: MeteredSale, line: MeteredLine, taken: Mapping[tuple[int, str], int]) -> None:
+        agreement = line.version.agreement_id
+        if any(isinstance(take, Tiered) for variant in line.rule.variants for take in variant.takes):
+            line.event["meter_before"] = self._now(volume_key(agreement, sale, line.version.meter))
         limits = {code: self._room(sale, line, code, taken.get((agreement, code), 0)) for code in line.owners}
         told = [{"party": code, "left": left} for code, left in limits.items() if left is not None]
         if told:
             line.event["limits"] = told
-        for key in volumes.values():
+
+    def _count(
+        self, sale: MeteredSale, line: MeteredLine, priced: LineFacts, facts: Sale, taken: dict[tuple[int, str], int]
+    ) -> None:
+        agreement = line.version.agreement_id
+        needs = self.needs[agreement]
+        for key in [volume_key(agreement, sale, per) for per in needs.volumes]:
             self.moved[key] = self.moved.get(key, 0) + priced.base
         for code, amount in _by_channel(line.rule, priced, facts, line.event).items():
             taken[agreement, code] = taken.get((agreement, code), 0) + amount

@@ -9,17 +9,18 @@ from django.utils.translation import gettext as _
 from ledger.money import BP
 from ledger.splits.problems import EventError
 from ledger.splits.reading import Reader
-from partners.choices import PayingModel, Precedence, SelfPurchase
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import ReplayRefusedError
 from partners.models import AgreementVersion
 from partners.selectors.replays import version_question
+from partners.services.terms import caps_of
 
 FORMAT = "replay/1"
 ALL = "all"
 OWNER = "owner"
 """In a rule for several agreements: the payable of each one's owner."""
 
-_CLAUSES = ("hold_days", "paying_model", "window_days", "precedence", "self_purchase")
+_CLAUSES = ("hold_days", "paying_model", "window_days", "precedence", "self_purchase", "meter", "caps")
 _OURS = ("id", "version", "effective_from", "owner", "hold_days")
 """Fields of a rule that its agreement or a clause says."""
 _NAMES = ("agreement", "agreements", "rule", "percents", "clauses", *_CLAUSES)
@@ -42,11 +43,14 @@ class Change:
     window_days: int | None = None
     precedence: str | None = None
     self_purchase: str | None = None
+    meter: str | None = None
+    caps: Sequence[Mapping[str, Any]] | None = None
 
     @property
-    def asks_journey(self) -> bool:
-        """Whether who brought the learner may have to be decided anew."""
-        return any((self.rule, self.paying_model, self.window_days, self.precedence, self.self_purchase))
+    def asks_versions(self) -> bool:
+        """Whether more than a holding period may be otherwise, so that it matters what each line's version said."""
+        clauses = (self.paying_model, self.window_days, self.precedence, self.self_purchase, self.meter, self.caps)
+        return self.rule is not None or bool(self.percents) or any(clause is not None for clause in clauses)
 
     def plain(self) -> dict[str, Any]:
         """As plain data, the way `changes_read` takes it."""
@@ -120,7 +124,16 @@ def _change(reader: Reader) -> Change:
         window_days=_days(inner, "window_days", 1),
         precedence=_choice(inner, "precedence", Precedence.values),
         self_purchase=_choice(inner, "self_purchase", SelfPurchase.values),
+        meter=_choice(inner, "meter", MeterPeriod.values),
+        caps=_caps(inner),
     )
+
+
+def _caps(reader: Reader) -> Sequence[Mapping[str, Any]] | None:
+    if reader.raw.get("caps") is None:
+        return None
+    reader.values("caps")
+    return caps_of(reader.raw["caps"])
 
 
 def _stored_rule(reader: Reader) -> Change:

@@ -1,7 +1,7 @@
 """Changed terms laid over agreements: which rule and clauses each order line would have run under."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +12,11 @@ from accounts.models import Party
 from ledger.selectors import rules_by_digest
 from ledger.splits.accounts import is_payable, payable
 from ledger.splits.parse import check_rule, parse_rule
-from ledger.splits.rule import Percent, Rule, Variant, rule_accounts
+from ledger.splits.rule import Percent, Rule, Tiered, Variant, rule_accounts
+from partners.choices import MeterPeriod, VersionKind
 from partners.errors import ReplayRefusedError
 from partners.models import Agreement, AgreementVersion
+from partners.selectors.terms import VALID
 from partners.services.whatif.changes import OWNER, Change
 
 Item = tuple[str, str]
@@ -37,25 +39,46 @@ class Clauses:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """Whose volume and earnings are counted for tiers and caps, and which; as `partners.services.meters` asks."""
+
+    agreement_id: int
+    meter: str
+    caps: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a version said beside its rule."""
+
+    clauses: Clauses
+    meter: str
+    caps: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class LineTerms:
     """What one line would have run under. `changed`: another rule than the one it was settled under.
 
-    `key` stands for the pair of both rules. `clauses` None: who brought the learner stays as it was decided.
+    `key` stands for the pair of both rules. `clauses` None: who brought the learner stays as it was decided. `counted`:
+    whose counters tell the line its volume and limits anew; None with `recount`: it has none; else it keeps those told.
     """
 
     rule: Rule
     key: int
     changed: bool
-    clauses: Clauses | None
-    owner_id: int | None
+    clauses: Clauses | None = None
+    owner_id: int | None = None
+    counted: Counted | None = None
+    recount: bool = False
 
 
 @dataclass(slots=True)
 class Covered:
     """One agreement whose terms are changed."""
 
+    agreement_id: int
     code: str
-    owner: str
     owner_id: int
     item: Item
     change: Change
@@ -69,8 +92,10 @@ class Plan:
 
     covered: Mapping[Item, Covered]
     everything: bool
+    counting: frozenset[Item] = frozenset()
+    """Things whose agreement has tiers or caps, or would have had: their sales are replayed in the order of booking."""
     _rules: dict[str, Rule] = field(default_factory=dict)
-    _clauses: dict[int, Clauses] = field(default_factory=dict)
+    _said: dict[int, _Said] = field(default_factory=dict)
     _terms: dict[tuple[Item, str, int | None], LineTerms] = field(default_factory=dict)
     _named: dict[int, frozenset[str] | None] = field(default_factory=dict)
 
@@ -82,9 +107,9 @@ class Plan:
         return [{"lines": [{"item": list(item)}]} for item in self.covered]
 
     @property
-    def asks_journey(self) -> bool:
-        """Whether who brought a learner may have to be decided anew."""
-        return any(row.change.asks_journey for row in self.covered.values())
+    def asks_versions(self) -> bool:
+        """Whether more than holding periods may be otherwise."""
+        return any(row.change.asks_versions for row in self.covered.values())
 
     def learn(self, rows: Iterable[tuple[Sequence[str], Sequence[int | None]]]) -> None:
         """Read the rules (by digest) and the clauses (by version) of some orders; nothing where all are known."""
@@ -95,9 +120,11 @@ class Plan:
             versions.update(pk for pk in ids if pk is not None)
         if missing := digests - self._rules.keys():
             self._rules |= rules_by_digest(digests=missing)
-        if self.asks_journey and (unknown := versions - self._clauses.keys()):
-            self._clauses |= {
-                row.pk: Clauses(row.paying_model, row.window_days, row.precedence, row.self_purchase)
+        if self.asks_versions and (unknown := versions - self._said.keys()):
+            self._said |= {
+                row.pk: _Said(
+                    Clauses(row.paying_model, row.window_days, row.precedence, row.self_purchase), row.meter, row.caps
+                )
                 for row in AgreementVersion.objects.filter(pk__in=unknown)
             }
 
@@ -122,22 +149,41 @@ class Plan:
         was = self._rules[digest]
         row = self.covered.get(item)
         if row is None or (version is None and row.rule is None):
-            return LineTerms(was, key, False, None, None)
+            return LineTerms(was, key, False)
         rule = was if row.rule is None else _as(row.rule, was)
         rule = _with_figures(rule, row.change)
-        clauses = self._clauses_of(row.change, version) if row.change.asks_journey else None
-        return LineTerms(rule, key, rule is not was and rule != was, clauses, row.owner_id)
-
-    def _clauses_of(self, change: Change, version: int | None) -> Clauses | None:
-        was = self._clauses[version] if version is not None else None
-        base = was or Clauses("last_touch", 30, "coupon", "refuse")
-        new = Clauses(
-            change.paying_model or base.paying_model,
-            change.window_days or base.window_days,
-            change.precedence or base.precedence,
-            change.self_purchase or base.self_purchase,
+        changed = rule is not was and rule != was
+        if not row.change.asks_versions:
+            return LineTerms(rule, key, changed)
+        said = self._said[version] if version is not None else None
+        clauses = _clauses(row.change, said)
+        recount = changed or clauses is not None or row.change.meter is not None or row.change.caps is not None
+        return LineTerms(
+            rule, key, changed, clauses, row.owner_id, _counted(row, rule, said) if recount else None, recount
         )
-        return None if new == was else new
+
+
+def _clauses(change: Change, said: _Said | None) -> Clauses | None:
+    """Who would have counted as having brought the learner; None where that is what held."""
+    base = said.clauses if said else Clauses("last_touch", 30, "coupon", "refuse")
+    new = Clauses(
+        change.paying_model or base.paying_model,
+        change.window_days or base.window_days,
+        change.precedence or base.precedence,
+        change.self_purchase or base.self_purchase,
+    )
+    return None if said and new == said.clauses else new
+
+
+def _counted(row: Covered, rule: Rule, said: _Said | None) -> Counted | None:
+    caps = row.change.caps if row.change.caps is not None else said.caps if said else ()
+    meter = row.change.meter or (said.meter if said else MeterPeriod.EVER.value)
+    return Counted(row.agreement_id, meter, caps) if caps or has_tiers(rule) else None
+
+
+def has_tiers(rule: Rule) -> bool:
+    """Whether a rule asks for the volume before the sale."""
+    return any(isinstance(take, Tiered) for variant in rule.variants for take in variant.takes)
 
 
 def plan_of(changes: Sequence[Change]) -> Plan:
@@ -153,9 +199,10 @@ def plan_of(changes: Sequence[Change]) -> Plan:
             row = rows[code]
             item = (row.scope_kind, row.scope_id)
             rule = None if change.rule is None else _complete(change, code, row.owner.code)
-            covered[item] = Covered(code, row.owner.code, row.owner_id, item, change, rule)
+            covered[item] = Covered(row.pk, code, row.owner_id, item, change, rule)
     _refuse_strangers([row.rule for row in covered.values() if row.rule is not None])
-    return Plan(covered, everything=not changes or any(not change.agreements for change in changes))
+    everything = not changes or any(not change.agreements for change in changes)
+    return Plan(covered, everything, frozenset(_counting(covered)))
 
 
 def live(plan: Plan) -> Plan:
@@ -164,6 +211,18 @@ def live(plan: Plan) -> Plan:
         item: replace(row, change=Change(agreements=(row.code,)), rule=None) for item, row in plan.covered.items()
     }
     return Plan(unchanged, everything=plan.everything)
+
+
+def _counting(covered: Mapping[Item, Covered]) -> Iterator[Item]:
+    """Things whose counters may have to run once more."""
+    rows = {row.agreement_id: row for row in covered.values() if row.change.asks_versions}
+    held = AgreementVersion.objects.filter(agreement__in=rows, kind=VersionKind.STANDARD, state__in=VALID)
+    for agreement, rule, caps in held.values_list("agreement_id", "rule", "caps"):
+        if caps or has_tiers(parse_rule(rule)):
+            yield rows[agreement].item
+    for row in rows.values():
+        if row.change.caps or (row.rule is not None and has_tiers(row.rule)):
+            yield row.item
 
 
 def _agreements(changes: Sequence[Change]) -> dict[str, Agreement]:

@@ -12,6 +12,7 @@ from accounts.scope import all_rows
 from ledger.selectors import History, StoredOrder, history_booked, history_read, history_span
 from ledger.splits.sale import NoRuleError
 from partners.errors import ReplayRefusedError
+from partners.services.whatif.counters import Counters
 from partners.services.whatif.effects import Replayed, Replaying, Task
 from partners.services.whatif.journeys import Journeys, events_retold
 from partners.services.whatif.plan import Plan
@@ -39,10 +40,14 @@ class Work:
     plan: Plan
     history: History
     journeys: Journeys
-    replaying: Replaying = field(init=False)
+    _replaying: Replaying = field(init=False)
+    _counters: Counters | None = None
 
     def __post_init__(self) -> None:
-        self.replaying = Replaying(self.plan)
+        self._replaying = Replaying(self.plan)
+        if self.plan.counting:
+            with all_rows():
+                self._counters = Counters(self.plan, self.history)
 
     def part(self, span: tuple[int, int]) -> Tally:
         """Replay the sales whose entries are numbered so, and hold them against what is booked at the same instant."""
@@ -58,7 +63,7 @@ class Work:
 
     def _replayed(self, task: Task) -> Replayed:
         try:
-            return self.replaying.order(task)
+            return self._replaying.order(task)
         except NoRuleError as error:
             raise ReplayRefusedError(
                 _("No variant of the changed rule is for order %(order)s.") % {"order": task.stored.order_id}
@@ -77,9 +82,10 @@ class Work:
             )
             for row in batch
         ]
-        events = events_retold(underway, self.journeys) if plan.asks_journey else [r.inputs["sale"] for r in batch]
-        for (row, terms), event in zip(underway, events, strict=True):
+        events = events_retold(underway, self.journeys) if plan.asks_versions else [r.inputs["sale"] for r in batch]
+        for (row, terms), retold in zip(underway, events, strict=True):
             before = row.inputs["sale"]
+            event = retold if self._counters is None else self._counters.tell(row, terms, retold)
             changed = frozenset(
                 place
                 for place, terms_of in enumerate(terms)
@@ -91,8 +97,8 @@ class Work:
 def compute(*, plan: Plan, history: History, journeys: Journeys, processes: int = 1, beat: Beat | None = None) -> Tally:
     """Replay a range of history; the sums do not depend on the number of processes.
 
-    With several processes call it outside a transaction. StoppedError: `beat` said so. ReplayRefusedError names an
-    order that the changed terms say nothing about.
+    Where tiers or caps are counted, one process replays all in the order of booking. With several, call it outside a
+    transaction. StoppedError: `beat` said so. ReplayRefusedError names an order that changed terms say nothing about.
     """
     with all_rows():
         span = history_span(history)
@@ -101,7 +107,7 @@ def compute(*, plan: Plan, history: History, journeys: Journeys, processes: int 
     tally = Tally()
     beat = beat or (lambda _done, _total: True)
     pieces: Iterable[Tally]
-    if processes > 1 and len(parts) > 1:
+    if processes > 1 and len(parts) > 1 and not plan.counting:
         pieces = in_processes(work.part, parts, processes=processes)
     else:
         pieces = (work.part(part) for part in parts)

@@ -120,8 +120,8 @@ def pairs_context(
     """Draw two columns beside each other for each row: what is compared, pale, and the subject.
 
     ``rows``: ``label``, or ``day`` to be written in the style ``steps``, and ``values`` (compared, subject; minor units
-    with a currency, also below zero). ``names`` of the two in that order; ``axis`` heads the labels' column of the table. At
-    most six labels stand under the columns.
+    with a currency, also below zero). ``names`` of the two in that order; ``axis`` heads the labels' column of the
+    table. At most six labels stand under the columns.
     """
     scale = 10 ** exponent(currency) if currency else 1
     drawn = charts.pairs([(float(row["values"][0]) / scale, float(row["values"][1]) / scale) for row in rows])
