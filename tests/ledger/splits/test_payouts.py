@@ -242,3 +242,10 @@ def test_one_lines_reserve_is_released_and_then_the_rest() -> None:
     for line in ({}, {"line": "a"}):
         assert desk.reject("release_reserve", order="o1", **line) == "already_released"
     assert desk.reject("release_reserve", order="o1", line="c") == "unknown_line"
+
+
+def test_no_more_is_paid_than_was_approved() -> None:
+    desk = sole()
+    desk.sale(1000)
+    assert desk.post("payout_run", **ALICE, at=LATE, most=600)["party:alice"] == -600
+    assert desk.post("payout_run", **ALICE, at=LATE, most=600)["party:alice"] == -400
