@@ -60,10 +60,12 @@ system:
 	  [ "$${CI:-}" != true ]; \
 	fi
 
+# Bytecode is kept, whatever the shell says: the suite starts many processes that read the same files.
+test: export PYTHONDONTWRITEBYTECODE =
 test: install-dev system ## the whole test suite
 	@$(PY) manage.py compile_catalogues --verbosity 0
 ifeq ($(strip $(ARGS)),)
-	@$(PY) -m pytest -n 2 --cov --cov-report=
+	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 else
 	@$(PY) -m pytest $(ARGS)
@@ -93,9 +95,8 @@ format: install-dev ## put source and templates into their one form
 bench: install-dev ## every benchmark in bench/, as JSON lines; ARGS=recommender runs that one
 	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard bench/*.py)))); do OMP_NUM_THREADS=1 $(PY) "bench/$$name.py"; done
 
-faults: install-dev ## the long fault tests: races on committed databases, servers and holders killed
-	@$(PY) -m pytest tests -m race $(ARGS)
-	@$(PY) -m pytest tests/portal/test_ground.py $(ARGS)
+faults: install-dev ## the long tests: races, servers and holders killed, thousands of histories; ARGS="-k ground"
+	@$(PY) -m pytest tests -m "race or long or hypothesis" --hypothesis-profile=faults $(ARGS)
 
 mutants: install-dev ## plant faults one at a time and see the suite go red; ARGS="--only reserve"
 	@$(PY) -m tests.mutants $(ARGS)

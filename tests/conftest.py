@@ -9,14 +9,36 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from portal import diagnosis
-from tests import databases
+from tests import databases, tracing
 from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fixtures for every test
 
-# Planted faults (tests/mutants) only have to be found, not made small.
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), derandomize=True, deadline=None)
+# The suite tries the same few examples on every run, so that it fails for what was changed and for nothing else;
+# new ones are sought by `make faults`. Planted faults (tests/mutants) only have to be found, not made small.
+QUIET = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)  # a database, and a machine at work, are expected
+FIND = (Phase.explicit, Phase.generate)
+for name, more in {
+    "suite": {"max_examples": 25, "derandomize": True},
+    "faults": {"max_examples": 1000, "print_blob": True},
+    "mutants": {"derandomize": True, "phases": FIND},
+}.items():
+    settings.register_profile(name, deadline=None, suppress_health_check=QUIET, **more)
+settings.load_profile("suite")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-cov's own, which starts to trace
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Trace the first lines of the pure rooms, and none of what they stand on."""
+    tracing.load_rooms(session.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Trace the tests of the pure rooms and no others."""
+    tracing.switch(item.config, on=tracing.is_pure(item.path))
+    return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,14 @@ def admin(name: str = "postgres") -> Any:
     return link
 
 
+@cache
 def template() -> str:
     """The name of the migrated template, made first where it is missing; one process makes it, others wait."""
     name = f"portal_template_{_fingerprint()}"
     with contextlib.closing(admin()) as link, link.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
+        if settings.EMBEDDED_DATABASE:
+            _hurry(cursor)
         _drop_leavings(cursor, keep=name)
         if not _exists(cursor, name):
             draft = f"{name}_draft"
@@ -63,8 +67,7 @@ def clone() -> Iterator[str]:
         like = template()
         # Not owned by test code: two processes may not copy one template at the same instant.
         cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
-        roles.create_database(cursor, name, owner=settings.DATABASES["owner"]["USER"], template=like)
-        _furnish(cursor, name)
+        _copy(cursor, like, name)
     before = {alias: connections.settings[alias]["NAME"] for alias in ALIASES}
     try:
         point_at(dict.fromkeys(ALIASES, name))
@@ -103,9 +106,22 @@ def _migrate(name: str) -> None:
         point_at(before)
 
 
-def _furnish(cursor: Any, name: str) -> None:
-    # Rights on a database itself are not copied from its template; a test's commits need not survive a power cut.
-    names = {"name": sql.Identifier(name), "app": sql.Identifier(settings.DATABASES["default"]["USER"])}
+def _hurry(cursor: Any) -> None:
+    """Nothing of the tests' own server must outlive a power cut; waiting for the disk took longer than most tests."""
+    cursor.execute("SHOW fsync")
+    if cursor.fetchone() == ("on",):
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            cursor.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        cursor.execute("SELECT pg_reload_conf()")
+
+
+def _copy(cursor: Any, like: str, name: str) -> None:
+    """Copy a database file by file, which is several times quicker than through the log."""
+    owner, app = settings.DATABASES["owner"]["USER"], settings.DATABASES["default"]["USER"]
+    said = {"name": name, "like": like, "owner": owner, "app": app}
+    names = {key: sql.Identifier(value) for key, value in said.items()}
+    cursor.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {like} STRATEGY file_copy").format(**names))
+    # Rights on a database itself are not copied from its template.
     cursor.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {app}").format(**names))
     cursor.execute(sql.SQL("ALTER DATABASE {name} SET synchronous_commit = off").format(**names))
 

@@ -36,13 +36,12 @@ def join_owner(cursor: Any, owner: str) -> None:
         cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
 
 
-def create_database(cursor: Any, name: str, *, owner: str, template: str | None = None) -> bool:
+def create_database(cursor: Any, name: str, *, owner: str) -> bool:
     """Create database `name` unless it is there; true when it was created. Outside a transaction."""
     cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
     if cursor.fetchone():
         return False
-    like = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
-    cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)) + like)
+    cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
     return True
 
 

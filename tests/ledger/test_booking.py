@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import (
@@ -19,6 +19,7 @@ from ledger.models import Account, JournalEntry, Posting
 from ledger.selectors import balance_of, entry_with_postings, party_balances, releases
 from ledger.selectors.body import HASH_SQL, canonical
 from ledger.services import entries_post
+from tests.examples import examples
 from tests.ledger.desk import AT, LATER, draft, opposite, party
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -152,7 +153,7 @@ PLAIN = st.recursive(
 
 
 @given(value=PLAIN)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300))
 def test_plain_data_is_written_as_the_database_prints_it(value: object) -> None:
     import json
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import BadRateError, NoRateError
@@ -13,6 +13,7 @@ from ledger.models import FxRate
 from ledger.selectors import convert, converted_at, rate_on, rate_table
 from ledger.selectors.rates import RateTable
 from ledger.services import NewRate, rate_set, rates_record
+from tests.examples import examples
 
 pytestmark = pytest.mark.usefixtures("everything")
 
@@ -72,7 +73,7 @@ def test_decimals_differ_by_currency_and_halves_go_away_from_zero(
     pair=st.sampled_from([("USD", "CNY"), ("JPY", "KWD"), ("KWD", "JPY")]),
     inverse=st.booleans(),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200))
 def test_conversion_is_the_exact_fraction_rounded_once(
     amount: int, rate: Decimal, pair: tuple[str, str], inverse: bool
 ) -> None:

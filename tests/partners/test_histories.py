@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.models import Posting
@@ -13,6 +13,7 @@ from ledger.selectors import proofs, trial_balance
 from partners.models import EarningDecision
 from partners.selectors import EarningsOf, earned_minor, earning_explained, earning_waterfall
 from partners.services import ChannelCredit, earnings_settle, earnings_void
+from tests.examples import examples
 from tests.partners import desk
 from tests.partners.desk import PLACED, START
 
@@ -60,7 +61,7 @@ def histories(draw: Any) -> dict[str, Any]:
 
 
 @given(history=histories())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_whatever_is_sold_and_voided_everything_ties(history: dict[str, Any]) -> None:
     point = transaction.savepoint()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partners.errors import ChannelError, CouponError, MembershipError
@@ -35,6 +35,7 @@ from partners.services import (
     party_apply,
 )
 from tests.cast import Cast
+from tests.examples import examples
 from tests.partners import desk
 from tests.partners.desk import PLACED, START
 
@@ -115,7 +116,7 @@ def test_a_coupon_takes_its_percentage_of_the_whole_and_lines_sum_to_it() -> Non
 
 
 @given(amounts=st.lists(st.integers(0, 10**9), min_size=1, max_size=6), bp=st.integers(1, 10_000), fixed=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60))
 def test_discounts_never_exceed_a_line_and_sum_exactly(amounts: list[int], bp: int, fixed: bool) -> None:
     Coupon.objects.all().delete()
     kind: dict[str, Any] = {"amount_minor": bp * 7, "currency": "CNY"} if fixed else {"percent_bp": bp}

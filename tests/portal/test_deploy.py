@@ -46,10 +46,17 @@ def test_production_settings_pass() -> None:
     ("changes", "ids"),
     [
         ({"DATABASE_URL": "", "DATABASE_OWNER_URL": "", "BROKER_URL": "", "CACHE_URL": ""}, ["E001", "E002", "E003"]),
-        ({"PORTAL_DEMO": "1", "DATABASE_URL": PUBLIC["DATABASE_OWNER_URL"]}, ["E004", "E005"]),
-        ({"PORTAL_BASE_URL": "http://portal.example", "EMAIL_URL": ""}, ["W006", "W007"]),
+        (
+            {
+                "PORTAL_DEMO": "1",
+                "DATABASE_URL": PUBLIC["DATABASE_OWNER_URL"],
+                "PORTAL_BASE_URL": "http://portal.example",
+                "EMAIL_URL": "",
+            },
+            ["E004", "E005", "W006", "W007"],
+        ),
     ],
-    ids=["embedded services", "demo and one role", "addresses that reach nobody"],
+    ids=["embedded services", "demo, one role, addresses that reach nobody"],
 )
 def test_what_a_public_installation_may_not_have_is_refused(changes: dict[str, str], ids: list[str]) -> None:
     done = check(**changes)

@@ -1,11 +1,30 @@
 """Ways to run the same models: compiled as in production, or interpreted so that coverage sees every branch."""
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from analytics.attribution import heuristics, markov, markov_windows, tokens
+from analytics.attribution.registry import MODELS, compile_models
+from tests.tracing import untraced
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of this room in one process of several, so that its kernels are compiled once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("attribution"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(request: pytest.FixtureRequest) -> None:
+    """Compile all kernels first: under the tracer that takes twice as long."""
+    with untraced(request.config):
+        compile_models(MODELS, order=1)
+        compile_models(["markov"], order=2)
 
 
 def kernels(module: ModuleType) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from analytics.attribution import compiled
+from analytics.attribution import compiled, heuristics
+from analytics.attribution.registry import MODELS, compile_models
+from tests.analytics.attribution.conftest import kernels
 
 HEAVY = ("numpy", "numba", "scipy", "pyarrow", "polars", "django")
 
@@ -29,6 +31,11 @@ def test_a_kernel_is_compiled_also_where_no_cache_folder_can_be() -> None:
     twice: Any = compiled.compiled(namespace["twice"])
     assert twice(21) == 42
     assert twice.py_func(21) == 42
+
+
+def test_compiling_ahead_runs_every_model_once() -> None:
+    compile_models(MODELS, order=3)
+    assert all(kernel.overloads for kernel in kernels(heuristics).values())
 
 
 def test_after_compiling_ahead_a_run_compiles_nothing_more(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from analytics.attribution.registry import MODELS, POSITION_MODELS, Attribution,
 from tests.analytics.attribution import oracle
 from tests.analytics.attribution.conftest import interpreted_form
 from tests.analytics.attribution.oracle import Rows
+from tests.examples import examples
 
 EVERY_MODEL = [(model, 1) for model in MODELS] + [("markov", order) for order in (2, 3, 4)]
 
@@ -67,7 +68,7 @@ def clear_effects(rows: Rows, order: int) -> bool:
 
 @each_model
 @given(rows=rows_of_paths)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_all_conversions_and_all_value_are_handed_out(model: str, order: int, rows: Rows) -> None:
     parts = credit(rows, model, order)
     conversions = sum(c for _, c, _, _ in rows)
@@ -79,7 +80,7 @@ def test_all_conversions_and_all_value_are_handed_out(model: str, order: int, ro
 
 @each_model
 @given(rows=rows_of_paths, seed=st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_the_order_of_rows_and_how_they_are_split_change_nothing(model: str, order: int, rows: Rows, seed: int) -> None:
     split: Rows = []
     for path, conversions, value, nulls in rows:
@@ -97,7 +98,7 @@ def test_the_order_of_rows_and_how_they_are_split_change_nothing(model: str, ord
 
 @each_model
 @given(rows=rows_of_paths)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_renaming_channels_renames_the_credit(model: str, order: int, rows: Rows) -> None:
     names = {"a": 7, "b": 3, "c": 11, "d": 2}
     renamed: Any = [(tuple(names[channel] for channel in path), c, v, n) for path, c, v, n in rows]
@@ -106,7 +107,7 @@ def test_renaming_channels_renames_the_credit(model: str, order: int, rows: Rows
 
 @pytest.mark.parametrize("model", POSITION_MODELS)
 @given(rows=rows_of_paths)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_position_models_equal_their_formula_in_exact_fractions(model: str, rows: Rows) -> None:
     expected = {k: (float(c), float(v)) for k, (c, v) in oracle.position_credit(rows, model).items()}
     agree(expected, credit(rows, model))
@@ -114,7 +115,7 @@ def test_position_models_equal_their_formula_in_exact_fractions(model: str, rows
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @given(rows=rows_of_paths)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_markov_equals_removal_by_elimination_in_exact_fractions(order: int, rows: Rows) -> None:
     found = run(rows, order)
     p, v = oracle.absorbed(rows, order, None)
@@ -128,7 +129,7 @@ def test_markov_equals_removal_by_elimination_in_exact_fractions(order: int, row
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @given(rows=rows_of_paths)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_markov_keeps_the_averages_of_its_input_for_every_order(order: int, rows: Rows) -> None:
     found = run(rows, order)
     journeys = sum(c + n for _, c, _, n in rows) or 1
@@ -139,7 +140,7 @@ def test_markov_keeps_the_averages_of_its_input_for_every_order(order: int, rows
 
 
 @given(rows=rows_of_paths, more=st.integers(1, 9), at=st.integers(0, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_a_journey_more_that_did_not_convert_never_raises_the_chance(rows: Rows, more: int, at: int) -> None:
     path, conversions, value, nulls = rows[at % len(rows)]
     fewer = run(rows, 1).p_conversion

@@ -18,6 +18,7 @@ from analytics.attribution import reading
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.paths import PathTable
 from analytics.attribution.reading import read_paths
+from tests.examples import examples
 
 HEADER = "path,total_conversions,total_conversion_value,total_null\n"
 
@@ -170,7 +171,7 @@ cells = st.sampled_from(["a", "a > b", "b > c", "", " ", "a > ", "é", "a,b", 'q
 
 
 @given(rows=st.lists(st.lists(cells, min_size=1, max_size=5), max_size=4), quoted=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_the_fast_reader_accepts_nothing_that_the_careful_one_does_not(rows: list[list[str]], quoted: bool) -> None:
     stream = io.StringIO()
     if quoted:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ledger.splits.books import Books
 from ledger.splits.parse import parse_rule
 from ledger.splits.state import Order, State
+from tests.examples import examples
 from tests.ledger.splits.desk import Desk
 from tests.ledger.splits.model import Model
 
@@ -235,7 +236,7 @@ def must_hold(state: State) -> None:
         assert amount >= 0 or not account.endswith(":reserve")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(histories())
 def test_every_history_posts_what_the_second_engine_posts(
     case: tuple[list[dict[str, Any]], list[dict[str, Any]]],
@@ -258,7 +259,7 @@ def test_every_history_posts_what_the_second_engine_posts(
     }
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sales(), rules(start="2026-01-01T00:00:00Z"), st.lists(st.integers(1, 30), max_size=12))
 def test_a_sale_refunded_piece_by_piece_ends_at_nothing(
     sale: dict[str, Any], raw: dict[str, Any], pieces: list[int]
@@ -282,7 +283,7 @@ def test_a_sale_refunded_piece_by_piece_ends_at_nothing(
     assert left.get("processor:clearing", 0) == fees
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sales(), rules(start="2026-01-01T00:00:00Z"), st.lists(st.integers(1, 40), max_size=4))
 def test_correcting_to_the_same_rule_posts_nothing(
     sale: dict[str, Any], raw: dict[str, Any], pieces: list[int]
@@ -301,7 +302,7 @@ def orders_of_two(draw: st.DrawFn) -> dict[str, Any]:
     return {"order": "o1", "lines": lines, "processor_fee": draw(st.integers(0, 9)), "meter_before": draw(small)}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(orders_of_two(), rules(), rules(version=2), st.lists(st.integers(1, 30), max_size=3))
 def test_line_by_line_comes_to_the_same_as_all_at_once(
     order: dict[str, Any], raw: dict[str, Any], other: dict[str, Any], pieces: list[int]
@@ -320,7 +321,7 @@ def test_line_by_line_comes_to_the_same_as_all_at_once(
     must_hold(parts.books.state)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sales(), rules(start="2026-01-01T00:00:00Z"), rules(version=2), st.lists(st.integers(1, 30), max_size=2))
 def test_what_is_booked_on_hold_is_what_the_corrected_sale_holds(
     sale: dict[str, Any], raw: dict[str, Any], other: dict[str, Any], pieces: list[int]

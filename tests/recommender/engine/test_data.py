@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recommender.engine.data import Interactions, index_of
 from recommender.engine.errors import DataError
+from tests.examples import examples
 from tests.recommender.engine.cases import checkerboard, interactions
 
 
@@ -126,7 +127,7 @@ def test_the_checkerboard_withholds_its_diagonal() -> None:
 
 
 @given(interactions())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_no_user_holds_an_item_twice_and_time_never_runs_back(table: Interactions) -> None:
     assert table.pointers[0] == 0
     assert table.pointers[-1] == len(table)
@@ -138,7 +139,7 @@ def test_no_user_holds_an_item_twice_and_time_never_runs_back(table: Interaction
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=20), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_with_distinct_times_the_order_of_rows_does_not_matter(pairs: list[tuple[int, int]], random: Any) -> None:
     events = [(user, item, time) for time, (user, item) in enumerate(pairs)]
     shuffled = list(events)

@@ -20,6 +20,7 @@ from recommender.engine.models.blend import Blend, BlendSettings
 from recommender.engine.models.linear import LinearModel
 from recommender.engine.solve import decayed_prefix_moments, gram_dense, gram_sparse, ridge_inverse, ridge_solve
 from recommender.engine.split import split_leave_one_out
+from tests.examples import examples
 from tests.recommender.engine.cases import chains, checkerboard, interactions
 from tests.recommender.engine.conformance import CPU, NOBODY, ModelConformance
 
@@ -176,7 +177,7 @@ def prefix_tables(table: Interactions, decay: float, window: int) -> tuple[np.nd
 
 
 @given(interactions(max_users=3), st.sampled_from([0.3, 0.7, 1.0]), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_prefix_moments_equal_those_of_the_written_out_tables(table: Interactions, decay: float, window: int) -> None:
     source, target = prefix_tables(table, decay, window)
     squares, cross = decayed_prefix_moments(table, decay=decay, window=window)
@@ -185,7 +186,7 @@ def test_prefix_moments_equal_those_of_the_written_out_tables(table: Interaction
 
 
 @given(interactions())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_both_ways_of_counting_pairs_agree(table: Interactions) -> None:
     dense = gram_dense(table, device=CPU)
     torch.testing.assert_close(gram_sparse(table), dense)

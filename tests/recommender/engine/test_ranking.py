@@ -18,6 +18,7 @@ from recommender.engine.metrics import Estimate, Ranking, coverage, gini, paired
 from recommender.engine.models.popularity import Popularity, PopularitySettings
 from recommender.engine.ranking import select_top, select_top_batch
 from recommender.engine.split import Stage, split_by_time, split_leave_one_out
+from tests.examples import examples
 from tests.recommender.engine.cases import checkerboard, interactions
 
 CPU = torch.device("cpu")
@@ -35,7 +36,7 @@ def plain_top(scores: Float32, k: int) -> list[int]:
 
 
 @given(scores_with_ties, st.integers(0, 10))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_the_best_are_selected_by_score_then_index(scores: Float32, k: int) -> None:
     items, values = select_top_batch(torch.from_numpy(scores), k)
     for row, row_scores in enumerate(scores):
@@ -52,7 +53,7 @@ def stage_of(table: Interactions) -> Stage:
 
 
 @given(interactions(timed=True, max_items=9), st.integers(0, 2**32 - 1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_ranks_are_counted_among_items_not_taken_with_mean_rank_on_ties(table: Interactions, seed: int) -> None:
     stage = stage_of(table)
     rng = np.random.default_rng(seed)
@@ -177,7 +178,7 @@ def test_coverage_and_gini_of_known_exposures() -> None:
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_gini_equals_half_the_relative_mean_difference(counts: list[int]) -> None:
     values = np.array(counts)
     expected = np.abs(values[:, None] - values).mean() / (2 * values.mean()) if values.any() else 0.0

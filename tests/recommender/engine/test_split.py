@@ -12,6 +12,7 @@ from recommender.engine.checks import Finding, check_columns, check_stage, refus
 from recommender.engine.data import Interactions
 from recommender.engine.errors import DataError, LeakError
 from recommender.engine.split import Stage, cut_times, split_by_time, split_leave_one_out
+from tests.examples import examples
 from tests.recommender.engine.cases import checkerboard, interactions
 
 
@@ -93,7 +94,7 @@ def test_a_sample_keeps_each_chosen_users_targets() -> None:
 
 
 @given(interactions())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_leaving_one_out_loses_nothing_and_leaks_nothing(table: Interactions) -> None:
     split = split_leave_one_out(table)
     assert len(split.test.train) + split.test.targets.size + int((table.lengths == 1).sum()) == len(table)
@@ -103,7 +104,7 @@ def test_leaving_one_out_loses_nothing_and_leaks_nothing(table: Interactions) ->
 
 
 @given(interactions(timed=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_split_by_time_never_trains_on_the_future(table: Interactions) -> None:
     split = split_by_time(table, valid_from=20, test_from=35)
     assert split.test.train.times is not None
