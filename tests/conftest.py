@@ -19,11 +19,12 @@ from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fi
 # new ones are sought by `make faults`. Planted faults (tests/mutants) only have to be found, not made small.
 QUIET = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)  # a database, and a machine at work, are expected
 FIND = (Phase.explicit, Phase.generate)
-for name, more in {
+PROFILES: dict[str, dict[str, Any]] = {
     "suite": {"max_examples": 25, "derandomize": True},
     "faults": {"max_examples": 1000, "print_blob": True},
     "mutants": {"derandomize": True, "phases": FIND},
-}.items():
+}
+for name, more in PROFILES.items():
     settings.register_profile(name, deadline=None, suppress_health_check=QUIET, **more)
 settings.load_profile("suite")
 
