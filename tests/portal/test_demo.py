@@ -56,7 +56,7 @@ def made() -> dict[str, Any]:
 
 def test_the_same_seed_and_day_make_the_same_business(blank: None, tmp_path: Path) -> None:
     first = made()
-    assert len(first["orders"]) == first["entries"] > 20
+    assert first["entries"] > len(first["orders"]) > 20  # sales, and what came of them
     assert {code for code, minor, _reason in first["earned"] if minor}
     assert first["posted"] == 0
     truth = json.loads((tmp_path / "demo" / "truth.json").read_text(encoding="utf-8"))

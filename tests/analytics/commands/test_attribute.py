@@ -31,7 +31,7 @@ def table(tmp_path: Path) -> Path:
 
 def manage(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run manage.py as a shell would, on a machine where no server was ever started."""
-    environment = {**os.environ, "PORTAL_DATA_DIR": str(folder / "data")}
+    environment = {**os.environ, "PORTAL_DATA_DIR": str(folder / "tests")}
     command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
@@ -170,7 +170,7 @@ def test_a_shell_gets_exit_codes_and_needs_no_database(table: Path, tmp_path: Pa
     assert bad.returncode == 1
     assert bad.stderr == f"CommandError: {gone}: cannot be read: no such file or directory\n"
     assert not out.exists()
-    assert {path.name for path in (tmp_path / "data").iterdir()} <= {"secret_key"}, "a server was started"
+    assert {path.name for path in (tmp_path / "tests").iterdir()} <= {"secret_key"}, "a server was started"
 
 
 @pytest.mark.parametrize("command", ["attribute", "build_paths"])
