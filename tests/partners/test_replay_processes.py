@@ -7,7 +7,7 @@ import pytest
 
 from accounts.scope import all_rows
 from partners.errors import ReplayRefusedError
-from partners.services import Change, SaleFacts, earnings_settle
+from partners.services import Change, SaleFacts, earnings_settle, replay_request, replay_run
 from partners.services.whatif import compute, history_of, plan_of
 from tests.partners import desk
 from tests.partners.stage import Stage
@@ -48,3 +48,20 @@ def test_several_processes_come_to_the_same_sums(committed_db: str, monkeypatch:
         compute(plan=plan, history=history, journeys=refusing, processes=2)
     with pytest.raises(RuntimeError, match="out of order"):
         compute(plan=plan, history=history, journeys=breaking, processes=2)
+
+
+def test_a_worker_without_a_transaction_computes_and_fails_in_sight_of_all(committed_db: str) -> None:
+    with all_rows():
+        stage = Stage()
+        earnings_settle(sales=[stage.sale()])
+        good, bad = (
+            replay_request(changes=[change], since=SINCE, until=UNTIL, by=None)
+            for change in (Change(hold_days=3), Change(precedence="link"))
+        )
+    assert replay_run(replay_id=good.pk, journeys=nothing).state == "done"
+    assert replay_run(replay_id=good.pk, journeys=nothing).state == "done"
+    with pytest.raises(OSError, match="out of order"):
+        replay_run(replay_id=bad.pk, journeys=breaking)
+    with all_rows():
+        bad.refresh_from_db()
+    assert (bad.state, bad.failure) == ("failed", {"code": "fault", "text": "OSError"})

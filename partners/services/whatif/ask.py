@@ -100,7 +100,7 @@ def replay_run(*, replay_id: int, journeys: Journeys, processes: int = 1) -> Rep
     """
     row = _take(replay_id)
     if row is None:
-        return Replay.objects.get(pk=replay_id)
+        return _read(replay_id)
     try:
         with all_rows():
             plan = plan_of(changes_read(row.change))
@@ -113,11 +113,12 @@ def replay_run(*, replay_id: int, journeys: Journeys, processes: int = 1) -> Rep
     except Exception as error:
         known = isinstance(error, ReplayRefusedError)
         failure = {"code": "refused" if known else "fault", "text": str(error) if known else type(error).__name__}
-        Replay.objects.filter(pk=row.pk, state=ReplayState.RUNNING).update(
-            state=ReplayState.FAILED, failure=failure, finished_at=timezone.now()
-        )
+        with all_rows():
+            Replay.objects.filter(pk=row.pk, state=ReplayState.RUNNING).update(
+                state=ReplayState.FAILED, failure=failure, finished_at=timezone.now()
+            )
         raise
-    return Replay.objects.get(pk=replay_id)
+    return _read(replay_id)
 
 
 def history_of(since: date, until: date, *, about: list[dict[str, Any]] | None = None) -> History:
@@ -146,6 +147,11 @@ def _wake(row: Replay) -> None:
         current_app.send_task(TASK, args=[row.pk], retry=False)
 
     transaction.on_commit(send, robust=True)
+
+
+def _read(replay_id: int) -> Replay:
+    with all_rows():
+        return Replay.objects.get(pk=replay_id)
 
 
 def _take(replay_id: int) -> Replay | None:
