@@ -56,8 +56,14 @@ class ReplayAdmin(Desk):
         "finished_at",
     )
     list_filter = (("state", ChoicesDropdownFilter), ("requested_at", RangeDateTimeFilter))
-    list_select_related = ("requested_by",)
-    search_fields = ("title", "requested_by__email")
+    list_select_related = ("requested_by", "version__agreement")
+    search_fields = (
+        "title",
+        "requested_by__email",
+        "version__agreement__code",
+        "version__agreement__title",
+        "version__agreement__title_zh",
+    )
     ordering = ("-pk",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -81,7 +87,7 @@ class ReplayAdmin(Desk):
     @display(description=gettext_lazy("question"), ordering="title")
     def display_title(self, obj: Replay) -> str:
         """What was asked."""
-        return obj.title
+        return obj.local_title
 
     @display(description=gettext_lazy("orders of"), ordering="since")
     def display_range(self, obj: Replay) -> str:
@@ -129,7 +135,7 @@ class ReplayAdmin(Desk):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": row.title,
+            "title": row.local_title,
             "original": row,
             "replay": row,
             "told": changes_told(row),

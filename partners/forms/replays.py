@@ -33,6 +33,7 @@ class ReplayForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text=gettext_lazy("Inclusive. Refunds and disputes of these orders count whenever they came."),
     )
+    title = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=200)
     agreements = forms.CharField(
         label=gettext_lazy("Agreements"),
         required=False,
@@ -104,7 +105,9 @@ class ReplayForm(forms.Form):
         data = self.cleaned_data
         if self.version is not None:
             return services.replay_of_version(version=self.version, since=data["since"], until=data["until"], by=by)
-        return services.replay_request(changes=data["changes"], since=data["since"], until=data["until"], by=by)
+        return services.replay_request(
+            changes=data["changes"], since=data["since"], until=data["until"], title=data["title"], by=by
+        )
 
     def _told(self, data: dict[str, Any]) -> dict[str, Any]:
         """The question as plain data."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Party, User
@@ -21,7 +22,7 @@ class Replay(models.Model):
     once that is proposed, each of its parties reads what it would have changed for itself.
     """
 
-    title = models.CharField(_("question"), max_length=200)
+    title = models.CharField(_("name"), max_length=200, blank=True, help_text=_("Empty: it is called by what it asks."))
     version = models.ForeignKey(
         AgreementVersion,
         on_delete=models.CASCADE,
@@ -53,7 +54,19 @@ class Replay(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return self.local_title
+
+    @property
+    def local_title(self) -> str:
+        """Its name, or what it asks in the reader's language."""
+        if self.title:
+            return self.title
+        if self.version is not None:
+            told = {"agreement": self.version.agreement.local_title, "number": self.version.number}
+            return gettext("%(agreement)s: had version %(number)d held") % told
+        named = [change["agreements"] for change in self.change["changes"]]
+        codes = [code for some in named if isinstance(some, list) for code in some]
+        return ", ".join(codes[:3]) + (" …" if len(codes) > 3 else "") if codes else gettext("All agreements")
 
     @property
     def is_alive(self) -> bool:

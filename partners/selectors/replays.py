@@ -3,7 +3,7 @@
 Minor units throughout: `booked` as it was, `replayed` as it would have been.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypedDict
@@ -92,7 +92,7 @@ def replay_items(*, replay: Replay, currency: str, most: int, visible_to: User |
 
 def replay_months(*, sums: dict[str, Any], of: str) -> list[Step]:
     """What "parties" or the "platform" had month by month, of a stored result's currency."""
-    return [Step(day=date.fromisoformat(row["month"]), values=(row[of][0], row[of][1])) for row in sums["months"]]
+    return _steps({date.fromisoformat(row["month"]): (row[of][0], row[of][1]) for row in sums["months"]}, "month")
 
 
 def replay_releases(*, sums: dict[str, Any], by: str) -> list[Step]:
@@ -104,7 +104,7 @@ def replay_releases(*, sums: dict[str, Any], by: str) -> list[Step]:
         pair = found.setdefault(first, [0, 0])
         pair[0] += was
         pair[1] += new
-    return [Step(day=day, values=(pair[0], pair[1])) for day, pair in sorted(found.items())]
+    return _steps({day: (pair[0], pair[1]) for day, pair in found.items()}, by)
 
 
 def replay_csv(cells: Iterable[Cell]) -> Iterator[list[str]]:
@@ -173,19 +173,29 @@ def own_effects(*, version: AgreementVersion, party: int, visible_to: User | Non
                 row.currency,
                 row.booked_minor,
                 row.replayed_minor,
-                [Step(day=day, values=(was, new)) for day, was, new in _summed(cells, "month")],
-                [Step(day=day, values=(was, new)) for day, was, new in _summed(flows, "week")],
+                _steps(_summed(cells, "month"), "month"),
+                _steps(_summed(flows, "week"), "week"),
                 _items(cells, 10, visible_to),
             )
         )
     return found
 
 
-def _summed(rows: QuerySet[Any], key: str) -> list[tuple[Any, int, int]]:
-    return [
-        (row[key], int(row["was"]), int(row["new"]))
-        for row in rows.values(key).annotate(was=Sum("booked_minor"), new=Sum("replayed_minor")).order_by(key)
-    ]
+def _steps(found: Mapping[date, tuple[int, int]], by: str) -> list[Step]:
+    """Put weeks or months in order, those without anything among them."""
+    if not found:
+        return []
+    day, last = min(found), max(found)
+    steps = []
+    while day <= last:
+        steps.append(Step(day=day, values=found.get(day, (0, 0))))
+        day = (day + timedelta(days=31)).replace(day=1) if by == "month" else day + timedelta(days=7)
+    return steps
+
+
+def _summed(rows: QuerySet[Any], key: str) -> dict[date, tuple[int, int]]:
+    sums = rows.values(key).annotate(was=Sum("booked_minor"), new=Sum("replayed_minor"))
+    return {row[key]: (int(row["was"]), int(row["new"])) for row in sums}
 
 
 def _items(rows: QuerySet[ReplayCell], most: int, visible_to: User | None) -> list[Compared]:

@@ -49,7 +49,7 @@ def replay_request(
     if not plan.covered:
         raise ReplayRefusedError(_("There is no agreement yet whose terms could be changed."))
     row = Replay.objects.create(
-        title=(title or _title(plan.everything, sorted(row.code for row in plan.covered.values())))[:200],
+        title=title[:200],
         version=version,
         change=changes_plain(changes),
         since=since,
@@ -64,11 +64,7 @@ def replay_of_version(*, version: AgreementVersion, since: date, until: date, by
     """Ask what it would have been, had this version held all along."""
     if version.state in {VersionState.IN_FORCE, VersionState.SUPERSEDED}:
         raise ReplayRefusedError(_("Version %(number)d held or holds; ask about a draft.") % {"number": version.number})
-    title = _("%(agreement)s: had version %(number)d held") % {
-        "agreement": version.agreement.title,
-        "number": version.number,
-    }
-    return replay_request(changes=[change_of(version)], since=since, until=until, by=by, title=title, version=version)
+    return replay_request(changes=[change_of(version)], since=since, until=until, by=by, version=version)
 
 
 @transaction.atomic
@@ -134,12 +130,6 @@ def history_of(since: date, until: date, *, about: list[dict[str, Any]] | None =
 
 def _start(day: date) -> datetime:
     return datetime.combine(day, time.min, timezone.get_default_timezone())
-
-
-def _title(everything: bool, codes: Sequence[str]) -> str:
-    if everything:
-        return _("All agreements")
-    return ", ".join(codes[:3]) + (" …" if len(codes) > 3 else "")
 
 
 def _wake(row: Replay) -> None:

@@ -121,11 +121,11 @@ def pairs_context(
 
     ``rows``: ``label``, or ``day`` to be written in the style ``steps``, and ``values`` (compared, subject; minor units
     with a currency, also below zero). ``names`` of the two in that order; ``axis`` heads the labels' column of the
-    table. At most six labels stand under the columns.
+    table. At most four labels stand under the columns.
     """
     scale = 10 ** exponent(currency) if currency else 1
     drawn = charts.pairs([(float(row["values"][0]) / scale, float(row["values"][1]) / scale) for row in rows])
-    every = max(1, -(-len(rows) // 6))
+    every = max(1, -(-len(rows) // 4))
     return {
         "rows": [
             {
