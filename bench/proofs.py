@@ -1,0 +1,127 @@
+"""Every proof, balances rebuilt, every entry derived, on 1,000,000 postings: `make bench ARGS=proofs`.
+
+One order with tax and a refund is booked through the services in a database of its own, and multiplied there with its
+hashes computed anew, so that every proof has everything to look at. JSON lines: wall seconds; this process's peak memory.
+Another number of postings: `POSTINGS=100000`.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+import django  # noqa: E402 - the settings are named first
+
+django.setup()
+
+from django.db import connections  # noqa: E402
+
+from accounts.scope import all_rows  # noqa: E402
+from ledger.selectors import proofs  # noqa: E402
+from ledger.selectors.body import HASH_SQL  # noqa: E402
+from ledger.services import books_verify, seal_take, snapshot_take  # noqa: E402
+from tests import databases  # noqa: E402
+from tests.ledger import stage  # noqa: E402
+
+POSTINGS = int(os.environ.get("POSTINGS", "1000000"))
+PER_ORDER = 29
+"""Postings of the order that is multiplied: its sale and its refund."""
+
+MULTIPLY = """
+CREATE TEMP TABLE copies AS SELECT n FROM generate_series(1, {copies}) AS n;
+INSERT INTO ledger_journalentry (id, kind, source_kind, source_id, occurred_at, booked_on, recorded_at, reverses_id,
+    inputs, trace, body_hash, actor_id)
+SELECT 10 * n + id, kind, source_kind, source_id || '-' || n, occurred_at, booked_on, recorded_at, 10 * n + reverses_id,
+    inputs, trace, body_hash, actor_id
+FROM ledger_journalentry, copies WHERE id < 10;
+INSERT INTO ledger_posting (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at,
+    booked_on, matures_at)
+SELECT 10 * n + entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at,
+    booked_on, matures_at
+FROM copies, ledger_posting WHERE entry_id < 10;
+INSERT INTO ledger_bookedorder (id, source_kind, source_id, sale_id, placed_at, currency, settled_currency, paid_minor,
+    refunded_minor, settled_minor, reversed_minor, reserve_minor, disputed, events_count)
+SELECT 10 * n + id, source_kind, source_id || '-' || n, 10 * n + sale_id, placed_at, currency, settled_currency,
+    paid_minor, refunded_minor, settled_minor, reversed_minor, reserve_minor, disputed, events_count
+FROM ledger_bookedorder, copies WHERE id < 10;
+INSERT INTO ledger_orderevent (order_id, number, kind, source_kind, source_id, body, body_hash, entry_id, occurred_at,
+    recorded_at)
+SELECT 10 * n + v.order_id, number, kind, v.source_kind, v.source_id || '-' || n, body, encode(sha256(convert_to((body
+        || jsonb_build_object('order', jsonb_build_array(o.source_kind, o.source_id || '-' || n)))::text,
+        'UTF8')), 'hex'),
+    10 * n + entry_id, occurred_at, recorded_at
+FROM copies, ledger_orderevent v JOIN ledger_bookedorder o ON o.id = v.order_id WHERE v.order_id < 10;
+UPDATE ledger_journalentry j SET body_hash = h.hash FROM (
+    SELECT e.id, {hash} AS hash FROM ledger_journalentry e JOIN ledger_posting p ON p.entry_id = e.id
+    JOIN ledger_account a ON a.id = p.account_id GROUP BY e.id
+) h WHERE h.id = j.id;
+ANALYZE
+"""
+
+REBUILD = "SELECT account_id, sum(amount) FROM ledger_posting GROUP BY account_id"
+
+
+def say(**facts: object) -> None:
+    """Print one JSON line."""
+    print(json.dumps({"bench": "proofs", **facts}), flush=True)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how long the block took."""
+    start = time.perf_counter()
+    yield
+    say(what=what, seconds=round(time.perf_counter() - start, 2))
+
+
+def fill() -> None:
+    """Book one order and multiply it, triggers off."""
+    with all_rows():
+        stage.parties()
+        stage.sell("O", 6_001, 3_999, tax=60)
+        stage.happen("O", "refund", stage.day(1), amount=1_000)
+    with connections["owner"].cursor() as cursor:
+        tables = ("posting", "journalentry", "bookedorder", "orderevent")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
+        cursor.execute(MULTIPLY.format(copies=POSTINGS // PER_ORDER, hash=HASH_SQL))
+        for table in tables:
+            cursor.execute(f"ALTER TABLE ledger_{table} ENABLE TRIGGER USER")
+        cursor.execute("SELECT count(*) FROM ledger_posting")
+        say(what="postings", count=cursor.fetchone()[0])
+
+
+def main() -> None:
+    """Measure."""
+    with databases.clone():
+        with timed("made"):
+            fill()
+        with timed("seals"):
+            seal_take()
+        with timed("snapshot"):
+            snapshot_take()
+        with timed("balances rebuilt from postings"), connections["owner"].cursor() as cursor:
+            cursor.execute(REBUILD)
+            cursor.fetchall()
+        ours = [proof.code for proof in proofs() if "partners_" not in proof.sql]
+        report = books_verify(
+            using="owner", only=ours, heard=lambda r: say(what=r.code, seconds=round(r.seconds, 2), holds=not r.rows)
+        )
+        assert not report.failed, report.failed
+        with timed("derivation"):
+            report = books_verify(using="owner", only=["derivation"])
+        assert not report.failed, report.failed
+        say(what="derived", entries=report.derived.entries, orders=report.derived.orders)
+        say(what="peak memory of this process, MB", mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+if __name__ == "__main__":
+    main()
