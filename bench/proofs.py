@@ -1,8 +1,8 @@
 """Every proof, balances rebuilt, every entry derived, on 1,000,000 postings: `make bench ARGS=proofs`.
 
 One order with tax and a refund is booked through the services in a database of its own, and multiplied there with its
-hashes computed anew, so that every proof has everything to look at. JSON lines: wall seconds; this process's peak memory.
-Another number of postings: `POSTINGS=100000`.
+hashes computed anew, so that every proof has everything to look at. JSON lines: wall seconds; this process's
+peak memory. Another number of postings: `POSTINGS=100000`.
 """
 
 import json
