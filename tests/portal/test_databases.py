@@ -1,12 +1,20 @@
 """The databases under every other test."""
 
+import contextlib
 import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
+
+from portal import ground, roles
+from portal.ground import programs
+from tests import databases
 
 
 @pytest.mark.django_db
@@ -47,3 +55,43 @@ def test_the_served_portal_and_the_test_see_one_committed_database(live_portal: 
 def test_the_network_is_out_of_reach() -> None:
     with socket.socket() as link, pytest.raises(RuntimeError, match="tests do not use the network"):
         link.connect(("192.0.2.1", 80))
+
+
+@pytest.fixture
+def migrated(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
+    """Names databases migrated quickly or as anybody's; they are gone afterwards."""
+    names = []
+
+    def make(*, quickly: bool) -> str:
+        name = f"portal_draft_{quickly}".lower()
+        names.append(name)
+        drop(name)
+        with contextlib.closing(databases.admin()) as link, link.cursor() as cursor:
+            roles.create_database(cursor, name, owner=settings.DATABASES["owner"]["USER"])
+        databases.migrate(name, quickly=quickly)
+        return name
+
+    with django_db_blocker.unblock():
+        yield make
+        for name in names:
+            drop(name)
+
+
+def drop(name: str) -> None:
+    with contextlib.closing(databases.admin()) as link, link.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def schema(name: str) -> list[str]:
+    """What pg_dump says of a database, without the words of chance that newer ones begin with."""
+    dump = [str(programs.postgres("pg_dump")), "--schema-only", "--host", ground.postgres(), "--username", "postgres", name]
+    said = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+    return [line for line in said.splitlines() if not line.startswith((r"\restrict", r"\unrestrict"))]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not settings.EMBEDDED_DATABASE, reason="reads the embedded server with the embedded pg_dump")
+def test_the_template_is_what_migrating_makes_of_anybodys_database(migrated: Callable[..., str]) -> None:
+    quick, plain = schema(migrated(quickly=True)), schema(migrated(quickly=False))
+    assert len(plain) > 5_000
+    assert quick == plain
