@@ -11,6 +11,7 @@ class PartnersConfig(AppConfig):
     verbose_name = _("Partners")
 
     def ready(self) -> None:
-        """Add the programme's proofs to those of the ledger, and guarantees to what closing a month books."""
+        """Add the programme's proofs to those of the ledger, guarantees to what closing a month books, and handlers."""
+        from partners import handlers  # noqa: F401
         from partners.selectors import proofs  # noqa: F401
         from partners.services import guarantees  # noqa: F401

@@ -14,9 +14,8 @@ from accounts.scope import all_rows
 from ledger.selectors import (
     ACCOUNTS,
     Movement,
-    first_movement,
     parties_seen,
-    party_currencies,
+    party_months,
     party_movements,
     party_openings,
 )
@@ -161,21 +160,33 @@ def statement_proven(statement: Statement) -> dict[str, Any]:
     }
 
 
-def statement_months(*, party: Party, visible_to: User | None) -> list[tuple[date, str, Statement | None]]:
-    """Every month and currency since a party's first posting, the newest first, with its statement if issued."""
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """A month of a party in one currency: payable in minor units, postings; `issued` None while it may still move."""
+
+    month: date
+    currency: str
+    opening: int
+    closing: int
+    lines: int
+    issued: Statement | None
+
+
+def statement_months(*, party: Party, visible_to: User | None) -> list[MonthRow]:
+    """Every month since a party's first posting in each of its currencies, the newest first."""
     seen = parties_seen(visible_to)
     if seen is not None and party.pk not in seen:
         return []
-    first = first_movement(party=party.pk)
-    if first is None:
-        return []
+    moved = party_months(party=party.pk)
     issued = {(row.month, row.currency): row for row in statements_visible(party=party).defer("body")}
-    months, month, today = [], first.replace(day=1), timezone.localdate()
-    while month <= today:
-        months.append(month)
-        month = month_after(month)
-    currencies = party_currencies(party=party.pk)
-    return [(at, currency, issued.get((at, currency))) for at in reversed(months) for currency in currencies]
+    rows: list[MonthRow] = []
+    for currency in sorted({currency for _month, currency in moved}):
+        month, balance = min(month for month, of in moved if of == currency), 0
+        while month <= timezone.localdate():
+            amount, lines = moved.get((month, currency), (0, 0))
+            rows.append(MonthRow(month, currency, balance, balance + amount, lines, issued.get((month, currency))))
+            month, balance = month_after(month), balance + amount
+    return sorted(rows, key=lambda row: (-row.month.toordinal(), row.currency))
 
 
 def statements_visible(*, party: Party) -> QuerySet[Statement]:

@@ -33,11 +33,11 @@ SHOWN = 200
 @require_safe
 @entrance("creator")
 def statements(request: HttpRequest) -> HttpResponse:
-    """Every month since the first posting, issued ones with their closing balance."""
+    """Every month since the first posting, with what it moved; only issued ones stand still."""
     at = desk(request)
     rows = [
-        {"month": month, "currency": currency, "issued": issued, "url": _url(at, month, currency)}
-        for month, currency, issued in statement_months(party=at.party, visible_to=at.user)
+        {"row": row, "url": _url(at, row.month, row.currency)}
+        for row in statement_months(party=at.party, visible_to=at.user)
     ]
     return render(request, "partners/statements.html", {**frame(request, at), "desk": at, "rows": rows})
 

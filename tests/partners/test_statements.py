@@ -16,14 +16,15 @@ from django.db import ProgrammingError, connections, transaction
 
 from accounts.services import person_create, seat_give
 from events.models import OutboxEvent
+from events.services import relay_all
 from ledger.models import ClosedPeriod
 from ledger.selectors import OrderKey, proofs
-from ledger.services import PayoutTerms, adjustment_book, advance_book, payout_book
+from ledger.services import PayoutTerms, adjustment_book, advance_book, payout_book, period_close, period_prepare
 from partners.errors import StatementError
 from partners.models import Statement, StatementMonth
 from partners.selectors import merkle
 from partners.selectors.posting_explained import posting_explained
-from partners.selectors.statements import statement_leaves, statement_of, statement_proven
+from partners.selectors.statements import statement_leaves, statement_months, statement_of, statement_proven
 from partners.services import earnings_event, earnings_settle, statements_issue, statements_issue_due
 from tests.cast import Cast
 from tests.partners.stage import Stage
@@ -109,6 +110,26 @@ def test_statements_are_issued_once_after_the_close_in_the_order_of_months(year:
     assert found is not None
     assert found.issued is not None
     assert found.issued.root == merkle.root(statement_leaves(found.issued.body))
+
+
+def test_closing_a_month_issues_its_statements_as_soon_as_the_news_is_handled(year: Stage, cast: Cast) -> None:
+    period_prepare(month=MARCH, by=cast.finn)
+    period_close(month=MARCH, by=cast.ada)
+    assert not StatementMonth.objects.exists()
+    relay_all()
+    assert list(StatementMonth.objects.values_list("month", flat=True)) == [MARCH]
+
+
+def test_the_list_of_months_shows_what_each_moved_also_where_it_is_a_draft(year: Stage, cast: Cast) -> None:
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    rows = {row.month: row for row in statement_months(party=year.alice, visible_to=None) if row.currency == "CNY"}
+    assert [month for month, row in rows.items() if row.issued] == [MARCH]
+    for month, row in rows.items():
+        whole = statement_of(party=year.alice, month=month, currency="CNY", visible_to=None)
+        assert whole is not None
+        assert (row.opening, row.closing, row.lines) == (whole.opening, whole.closing, len(whole.lines))
+    assert statement_months(party=year.alice, visible_to=cast.carol) == []
 
 
 def test_the_proof_names_a_statement_that_is_not_the_ledger(year: Stage, cast: Cast) -> None:

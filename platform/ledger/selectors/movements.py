@@ -90,12 +90,22 @@ def party_openings(
     return found
 
 
-def first_movement(*, party: int) -> date | None:
-    """The day of a party's first posting."""
+def party_months(*, party: int) -> dict[tuple[date, str], tuple[int, int]]:
+    """What each month moved on a party's payable, in minor units, and how many postings it has on all accounts.
+
+    By (first day of the month, currency); months without postings are left out.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT min(booked_on) FROM ledger_posting WHERE party_id = %s", [party])
-        found: date | None = cursor.fetchone()[0]
-    return found
+        cursor.execute(
+            f"""
+            SELECT date_trunc('month', p.booked_on)::date, p.currency,
+                coalesce(sum(p.amount) FILTER (WHERE {_ACCOUNT} = 'payable'), 0), count(*)
+            FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
+            WHERE p.party_id = %s GROUP BY 1, 2
+            """,  # noqa: S608 - only a constant of this module is put in
+            [party],
+        )
+        return {(month, currency): (int(moved), lines) for month, currency, moved, lines in cursor.fetchall()}
 
 
 def party_currencies(*, party: int) -> list[str]:

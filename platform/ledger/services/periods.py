@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from events.choices import EventName
+from events.services import event_record
 from ledger.errors import PeriodRefusedError
 from ledger.models import ClosedPeriod, PreparedPeriod
 from ledger.selectors.periods import is_closed, month_totals, period_findings
@@ -62,6 +64,7 @@ def period_close(*, month: date, by: User, wait_seconds: float = 10.0) -> list[s
         totals=month_totals(month=month),
     )
     prepared.delete()
+    event_record(name=EventName.PERIOD_CLOSED, key=_name(month), payload={"month": _name(month), "closed_by": by.pk})
     return told
 
 

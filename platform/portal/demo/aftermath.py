@@ -88,6 +88,7 @@ def make_aftermath(cast: Cast, *, last_day: date, progress: Progress) -> None:
         _guarantees(cast, last_day)
     with progress.stage("closing months"):
         _close_months(cast, last_day)
+        relay_all()
     with progress.stage("payday"):
         _payday(cast, last_day)
 
