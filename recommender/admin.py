@@ -138,6 +138,7 @@ class ServedListAdmin(ReadingDesk):
 class DismissalAdmin(ReadingDesk):
     """What learners waved away."""
 
+    empty_words = _("When learners wave a suggestion away, it is kept here and not shown to them again.")
     list_display = ("created_at", "user", "course")
     list_select_related = ("user", "course")
     search_fields = ("user__email", "course__title")

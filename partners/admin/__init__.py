@@ -3,6 +3,7 @@
 from partners.admin.advances import AdvanceAdmin
 from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
 from partners.admin.earnings import EarningDecisionAdmin
+from partners.admin.guarantees import GuaranteeAdmin
 from partners.admin.members import CreatorAdmin, PartnerAdmin
 from partners.admin.reach import ChannelAdmin, CouponAdmin, TrackingLinkAdmin
 from partners.admin.replays import ReplayAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "CouponAdmin",
     "CreatorAdmin",
     "EarningDecisionAdmin",
+    "GuaranteeAdmin",
     "PartnerAdmin",
     "ReplayAdmin",
     "StatementAdmin",

@@ -46,6 +46,9 @@ class _Echo:
 class ReplayAdmin(Desk):
     """What-ifs, newest first."""
 
+    empty_words = gettext_lazy(
+        "Ask what other terms would have paid: months of sales are computed again under them, beside what was booked."
+    )
     list_display = (
         "display_title",
         "display_range",

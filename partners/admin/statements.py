@@ -28,6 +28,9 @@ from partners.selectors.statements import statement_proven
 class StatementAdmin(ReadingDesk):
     """Issued statements; they never change, so the file is the same whenever it is taken."""
 
+    empty_words = gettext_lazy(
+        "Statements are issued when a month is closed: one for each party and currency, with its proof."
+    )
     list_display = ("number", "party", "month", "display_opening", "display_closing", "lines", "issued_at")
     list_filter = ("currency", ("month", RangeDateFilter))
     list_select_related = ("party",)

@@ -39,6 +39,7 @@ from partners.services.guarantees import (
     guarantee_approve,
     guarantee_end,
     guarantee_propose,
+    guarantee_terms,
     guarantees_top_up,
 )
 from partners.services.leaving import leave_ask
@@ -105,6 +106,7 @@ __all__ = [
     "guarantee_approve",
     "guarantee_end",
     "guarantee_propose",
+    "guarantee_terms",
     "guarantees_top_up",
     "leave_ask",
     "link_activate",

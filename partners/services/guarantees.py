@@ -19,15 +19,25 @@ from partners.models import Guarantee
 SOURCE = "guarantee"
 
 
-@transaction.atomic
-def guarantee_propose(
-    *, party: Party, currency: str, monthly_minor: int, since: date, until: date | None, note: str, by: User
-) -> Guarantee:
-    """Propose a guarantee from a month on (both by their first days); a second person approves it."""
+def guarantee_terms(*, currency: str, monthly_minor: int, since: date, until: date | None) -> None:
+    """Say what is wrong with a guarantee's terms, by GuaranteeError; `since` and `until` are first days of months."""
     if currency not in ACTIVE or monthly_minor <= 0:
         raise GuaranteeError(_("A guarantee is an amount above zero in a currency that is in use."))
     if since.day != 1 or (until is not None and (until.day != 1 or until <= since)):
         raise GuaranteeError(_("A guarantee runs over whole months, and ends after it begins."))
+    if is_closed(month=since):
+        raise GuaranteeError(_("%(month)s is closed; a guarantee begins in an open month.") % {"month": _name(since)})
+
+
+@transaction.atomic
+def guarantee_propose(
+    *, party: Party, currency: str, monthly_minor: int, since: date, until: date | None, note: str, by: User
+) -> Guarantee:
+    """Propose a guarantee from a month on (both by their first days); a second person approves it.
+
+    GuaranteeError: what `guarantee_terms` refuses.
+    """
+    guarantee_terms(currency=currency, monthly_minor=monthly_minor, since=since, until=until)
     with acting(actor=by.pk):
         return Guarantee.objects.create(
             party=party,

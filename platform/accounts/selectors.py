@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
 from accounts.choices import ConsentPurpose
@@ -27,6 +28,22 @@ class FieldChange:
     field: str
     before: Any
     after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many things of one kind wait for a person, the oldest since when; `own`: begun by the reader, not theirs."""
+
+    count: int
+    since: datetime | None = None
+    own: int = 0
+
+
+def waiting(rows: QuerySet[Any], *, since: str, begun_by: str = "", reader: User | None = None) -> Waiting:
+    """Count what waits by the field of its instant, and what the reader began by the field of who did; one query."""
+    own = Count("pk", filter=Q(**{begun_by: reader})) if begun_by else Count("pk", filter=Q(pk=None))
+    found = rows.order_by().aggregate(n=Count("pk"), first=Min(since), own=own)
+    return Waiting(count=found["n"], since=found["first"], own=found["own"])
 
 
 def parties(*, visible_to: User) -> QuerySet[Party]:

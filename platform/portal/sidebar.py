@@ -42,6 +42,8 @@ ROOMS = (
             ("ledger", "payouthold", "pause_circle"),
             ("accounts", "payoutdetails", "account_balance_wallet"),
             ("partners", "advance", "forward"),
+            ("partners", "guarantee", "verified_user"),
+            ("ledger", "closedperiod", "event_available"),
             ("ledger", "journalentry", "account_balance"),
             ("ledger", "posting", "receipt_long"),
             ("ledger", "account", "account_tree"),

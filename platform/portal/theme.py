@@ -28,6 +28,7 @@ def unfold(platform_name: str) -> dict[str, Any]:
         "BORDER_RADIUS": values["BORDER_RADIUS"],
         "COLORS": values["COLORS"],
         "COMMAND": {"search_models": True},
+        "DASHBOARD_CALLBACK": "portal.today.today",
         "SIDEBAR": {
             "show_search": True,
             "command_search": True,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import unfold
 from django.template import Engine, Template
 from django.template.loader import get_template, render_to_string
 from django.test import Client, RequestFactory
@@ -333,3 +334,21 @@ def test_own_admin_pages_load_the_components() -> None:
     for name in ("text", "controls", "data", "overlay", "charts"):
         assert f"portal/css/{name}.css" in text
     assert Engine.get_default().get_template("admin/own.html")
+
+
+# --- words of the library ------------------------------------------------------------------------------------------
+NOT_OURS = re.compile(
+    r"contrib/(?!filters|forms)|unfold_crispy|guardian|/login\.html|logged_out|auth/user|forms/helpers|empty_results"
+)
+"""Templates of Unfold that no page of ours renders."""
+
+
+def test_every_word_that_the_admin_library_shows_has_chinese() -> None:
+    home = Path(unfold.__file__).parent
+    said: set[str] = set()
+    for path in sorted(home.rglob("*.html")):
+        if not NOT_OURS.search(str(path.relative_to(home))):
+            said |= {word for _quote, word in re.findall(r"""\{%\s*trans(?:late)?\s+(["'])(.*?)\1""", path.read_text())}
+    assert "Type to search" in said
+    with translation.override("zh-hans"):
+        assert sorted(word for word in said if word.isascii() and translation.gettext(word) == word) == []

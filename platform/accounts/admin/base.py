@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -16,6 +17,8 @@ from accounts.models import User
 class Desk(ModelAdmin):
     """A page of the admin; what a role may do here is asked of the matrix."""
 
+    empty_words: str | Promise = ""
+    """What the list says as long as it has no rows: what will be here, and what makes it come."""
     list_per_page = 50
     show_full_result_count = False
     compressed_fields = True

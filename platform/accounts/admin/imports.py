@@ -21,6 +21,9 @@ from accounts.models import ImportBatch, ImportedRow
 class ImportBatchAdmin(ReadingDesk):
     """Imports with their receipts; `import_business` makes them, `reverse_import` takes them back."""
 
+    empty_words = _(
+        "`manage.py import_business` reads the files of another platform; each import leaves its receipt here."
+    )
     list_display = ("display_batch", "display_state", "display_rows", "actor", "created_at", "reversed_at")
     list_filter = (("state", ChoicesDropdownFilter), "source", ("created_at", RangeDateTimeFilter))
     list_select_related = ("actor",)
@@ -69,6 +72,7 @@ class ImportBatchAdmin(ReadingDesk):
 class ImportedRowAdmin(ReadingDesk):
     """Rows of files and what they became."""
 
+    empty_words = _("Each row of an imported file stands here with what it became.")
     list_display = ("kind", "external_id", "file", "row_number", "display_target", "batch", "withdrawn")
     list_filter = (("external_id", FieldTextFilter), "kind", "withdrawn", "source")
     list_select_related = ("batch",)

@@ -53,6 +53,7 @@ class AccountAdmin(ReadingDesk):
 class BalanceSnapshotAdmin(ReadingDesk):
     """Shortcuts for reading; they can be thrown away and taken again."""
 
+    empty_words = _("Snapshots are taken at night, so that balances are read quickly; the postings alone decide.")
     list_display = ("account", "upto_posting", "display_amount", "taken_at")
     list_select_related = ("account",)
     list_filter = ("account__currency",)

@@ -17,6 +17,7 @@ from ledger.models import Seal, Verification
 class SealAdmin(ReadingDesk):
     """Seals in order; each hashes its entries and the seal before."""
 
+    empty_words = _("Entries are sealed every quarter of an hour; each seal hashes its entries and the seal before.")
     list_display = ("number", "entries", "upto_entry", "display_digest", "sealed_at")
     search_fields = ("=digest", "=number")
     ordering = ("-number",)
@@ -38,6 +39,7 @@ class SealAdmin(ReadingDesk):
 class VerificationAdmin(ReadingDesk):
     """Every time the books were verified, with what did not hold."""
 
+    empty_words = _("Every night all proofs run over the whole books; what they found is kept here.")
     list_display = ("started_at", "display_result", "proofs", "entries", "orders", "display_duration")
     list_filter = ("failed",)
     ordering = ("-pk",)

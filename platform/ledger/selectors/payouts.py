@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.models import PayoutDetails, User
 from ledger.choices import ItemState
@@ -53,6 +53,14 @@ def payouts_of(*, party: int, visible_to: User | None) -> list[PayoutRow]:
         )
         for item in _items(party, visible_to).select_related("details").order_by("-pk")[:200]
     ]
+
+
+def paid_out(*, currency: str, since: datetime) -> int:
+    """What payouts sent since an instant took from balances, in minor units; those that came back are left out."""
+    rows = PayoutItem.objects.filter(
+        currency=currency, state__in=[ItemState.SENT, ItemState.ARRIVED], changed_at__gte=since
+    )
+    return int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
 def hold_of(*, party: int, visible_to: User | None) -> PayoutHold | None:

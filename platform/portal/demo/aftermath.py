@@ -23,7 +23,17 @@ from courses.services import (
 )
 from events.services import relay_all
 from ledger.selectors import RunTerms
-from ledger.services import period_close, period_prepare, run_approve, run_arrived, run_book, run_prepare, run_submit
+from ledger.services import (
+    books_verified,
+    period_close,
+    period_prepare,
+    run_approve,
+    run_arrived,
+    run_book,
+    run_prepare,
+    run_submit,
+    seal_take,
+)
 from ledger.services.runs import leaves
 from partners.models import Agreement, AgreementVersion
 from partners.services import (
@@ -91,6 +101,9 @@ def make_aftermath(cast: Cast, *, last_day: date, progress: Progress) -> None:
         relay_all()
     with progress.stage("payday"):
         _payday(cast, last_day)
+    with progress.stage("proofs of the books"):
+        seal_take()
+        books_verified()
 
 
 def _refunds(cast: Cast) -> None:

@@ -1,0 +1,31 @@
+"""Reads of the outbox: what waits, and what was given up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from accounts.selectors import Waiting, waiting
+from events.choices import DeliveryState
+from events.models import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Deliveries that are due and not done: how many, the oldest since when."""
+
+    count: int
+    since: datetime | None
+
+
+def deliveries_parked() -> Waiting:
+    """Deliveries that failed too often and wait for an operator."""
+    return waiting(Delivery.objects.filter(state=DeliveryState.PARKED), since="due_at")
+
+
+def backlog() -> Backlog:
+    """News that should have been handed over by now."""
+    due = Delivery.objects.filter(state=DeliveryState.DUE, due_at__lte=timezone.now())
+    found = due.order_by().aggregate(n=Count("pk"), first=Min("due_at"))
+    return Backlog(found["n"], found["first"])
