@@ -39,6 +39,11 @@ class Cast:
         return self._staff("finn", Role.FINANCE)
 
     @cached_property
+    def fay(self) -> User:
+        """Finance, as the second person."""
+        return self._staff("fay", Role.FINANCE)
+
+    @cached_property
     def ada(self) -> User:
         """Auditor."""
         return self._staff("ada", Role.AUDITOR)

@@ -129,4 +129,5 @@ class GuaranteeAdmin(Desk):
     def save_model(self, request: HttpRequest, obj: Guarantee, form: GuaranteeForm, change: bool) -> None:
         """Prepare by the verb."""
         del change
-        obj.pk = form.prepare(by=clerk(request)).pk
+        made = form.prepare(by=clerk(request))
+        obj.pk, obj.since = made.pk, made.since  # the log names it

@@ -21,7 +21,7 @@ class MonthField(forms.CharField):
 
     widget = UnfoldAdminTextInputWidget
 
-    def clean(self, value: Any) -> date | None:  # type: ignore[override]  # a month is no text
+    def clean(self, value: Any) -> date | None:
         """Read it, or say how it is written."""
         text = super().clean(value)
         if not text:

@@ -41,6 +41,8 @@ PAGES = {
     "creator statements": ("alice", "/creator/statements/"),
     "marketing overview": ("marco", "/marketing/"),
     "marketing campaigns": ("marco", "/marketing/campaigns/"),
+    "admin, today": ("finn", "/admin/"),
+    "admin, open months": ("finn", "/admin/ledger/closedperiod/open/"),
 }
 """List page -> who opens it, where."""
 

@@ -233,6 +233,15 @@ ROWS: dict[str, Row] = {
     "admin:ledger_payoutrun_progress": Row(
         "/admin/ledger/payoutrun/{payrun}/progress/", get=f"{OUT}, mfu 200, 403", post=f"{OUT}, 405"
     ),
+    "admin:ledger_closedperiod_open": Row(
+        "/admin/ledger/closedperiod/open/", get=f"{OUT}, mfu 200, 403", post=f"{OUT}, 405"
+    ),
+    "admin:ledger_closedperiod_open_page": Row(
+        "/admin/ledger/closedperiod/to-open/", get=f"{OUT}, mfu 302, 403", post=f"{OUT}, mfu 302, 403"
+    ),
+    "admin:ledger_closedperiod_step": Row(
+        "/admin/ledger/closedperiod/open/2020-01/prepare/", get=f"{OUT}, 405", post=f"{OUT}, f 302, 403"
+    ),
     "admin:ledger_payouthold_place": Row(
         "/admin/ledger/payouthold/place/", get=f"{OUT}, mf 200, 403", post=f"{OUT}, mf 200, 403"
     ),
@@ -296,6 +305,7 @@ OWNED_DESKS = frozenset(
         "partners.channel",
         "partners.coupon",
         "partners.earningdecision",
+        "partners.guarantee",
         "partners.trackinglink",
     }
 )

@@ -40,6 +40,7 @@ from partners.services import (
     advance_prepare,
     channel_create,
     coupon_create,
+    guarantee_propose,
     link_create,
     memberships_admit,
     replay_of_version,
@@ -212,6 +213,15 @@ def payday(cast: Cast, at: datetime) -> PayoutRun:
         amount_minor=3_333_333,
         recoup_bp=5_000,
         reason="canary's next course",
+        by=cast.mei,
+    )
+    guarantee_propose(
+        party=cast.carol_party,
+        currency="CNY",
+        monthly_minor=4_444_444,
+        since=timezone.localdate().replace(day=1),
+        until=None,
+        note="canary's first year",
         by=cast.mei,
     )
     return run_prepare(terms=RunTerms("CNY", timezone.now()), by=cast.finn)

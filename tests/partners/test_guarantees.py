@@ -104,10 +104,12 @@ def test_a_guarantee_ends_before_an_open_month_and_only_sooner(cast: Cast) -> No
             guarantee_end(guarantee_id=row.pk, until=until, by=cast.mei)
     stage.parties(["dora"])
     stage.sell("O-1", 10, at=datetime(2026, 4, 20, tzinfo=UTC), rule=DORA, processor_fee=0)
+    late = proposed(cast, cast.bob_party, since=APRIL)
     close(APRIL)
     with pytest.raises(GuaranteeError, match="not into closed months"):
         guarantee_end(guarantee_id=row.pk, until=APRIL, by=cast.mei)
-    late = proposed(cast, cast.bob_party, since=APRIL)
+    with pytest.raises(GuaranteeError, match="2026-04 is closed"):
+        proposed(cast, cast.bob_party, since=APRIL)
     with pytest.raises(GuaranteeError, match="2026-04 is closed"):
         guarantee_approve(guarantee_id=late.pk, by=cast.finn)
     other = guarantee(cast, cast.bob_party, since=MAY)

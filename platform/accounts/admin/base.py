@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.errors import AccountsError
@@ -24,6 +25,13 @@ class Desk(ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_submit = True
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form, every label with a capital; Django writes them so for fields of models alone."""
+        form = super().get_form(request, obj, change, **kwargs)
+        for field in form.base_fields.values():
+            field.label = capfirst(field.label) if field.label else field.label
+        return form
 
 
 class ReadingDesk(Desk):

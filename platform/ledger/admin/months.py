@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -51,13 +52,13 @@ class ClosedPeriodAdmin(ReadingDesk):
     def display_totals(self, obj: ClosedPeriod) -> SafeString:
         """Every account's balance at the end of the month, by currency."""
         rows = [
-            (account, amount(minor, currency))
+            [account, amount(minor, currency)]
             for currency, accounts in sorted(obj.totals.items())
             for account, minor in sorted(accounts.items())
         ]
         return table([_("account"), _("balance")], rows)
 
-    @action(description=gettext_lazy("Close a month"), url_path="to-open")
+    @action(description=gettext_lazy("Close a month"), url_path="to-open", permissions=["view"])
     def open_page(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - Unfold's signature
         """Lead to the page of open months."""
         return HttpResponseRedirect(reverse("admin:ledger_closedperiod_open"))
@@ -65,7 +66,7 @@ class ClosedPeriodAdmin(ReadingDesk):
     def open_view(self, request: HttpRequest) -> HttpResponse:
         """Every open month; of the earliest, what was looked at and whose turn it is."""
         if not self.has_view_permission(request):
-            raise Http404
+            raise PermissionDenied
         user = clerk(request)
         months = open_months()
         first = months[0] if months else None
@@ -93,11 +94,13 @@ class ClosedPeriodAdmin(ReadingDesk):
         """Prepare a month, or close it as another person."""
         user = clerk(request)
         if step not in {"prepare", "close"} or not user.has_perm(f"ledger.{step}_closedperiod"):
-            raise Http404
+            raise PermissionDenied
         try:
-            self._take(request, date.fromisoformat(f"{month}-01"), step)
+            first = date.fromisoformat(f"{month}-01")
         except ValueError as fault:
             raise Http404 from fault
+        try:
+            self._take(request, first, step)
         except LedgerError as fault:
             messages.error(request, str(fault))
         return HttpResponseRedirect(reverse("admin:ledger_closedperiod_open"))

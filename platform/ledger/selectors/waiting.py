@@ -36,8 +36,7 @@ def payouts_on_their_way(reader: User) -> Waiting:  # noqa: ARG001 - one shape f
 def payouts_refused(reader: User) -> Waiting:  # noqa: ARG001
     """Parties left out of the last run of their currency because a payout came back."""
     last = PayoutItem.objects.exclude(run__state=RunState.CANCELLED).order_by("party", "currency", "-pk")
-    last = last.distinct("party", "currency").values("pk")
-    rows = PayoutItem.objects.filter(pk__in=last)
+    rows = PayoutItem.objects.filter(pk__in=last.distinct("party", "currency").values("pk"))
     return waiting(rows.filter(state=ItemState.FAILED) | rows.filter(reason=LeftOut.REFUSED), since="changed_at")
 
 

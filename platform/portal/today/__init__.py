@@ -19,7 +19,7 @@ def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     waiting = queues_of(reader)
     return {
         **context,
-        "content_title": _("Today"),
+        "title": _("Today"),
         "day": timezone.localdate(),
         "yours": [queue for queue in waiting if queue.yours],
         "others": [queue for queue in waiting if not queue.yours],
