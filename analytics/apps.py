@@ -11,5 +11,6 @@ class AnalyticsConfig(AppConfig):
     verbose_name = _("Analytics")
 
     def ready(self) -> None:
-        """Register the handlers of other floors' news."""
+        """Register the handlers of other floors' news, and who tells of touches."""
         from analytics import handlers  # noqa: F401 - registers by being imported
+        from analytics.services import touches  # noqa: F401 - answers for how learners came

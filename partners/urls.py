@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("earnings.csv", home.lines_csv, name="csv"),
     path("lines/<int:pk>/", lines.line, name="line"),
+    path("lines/<int:pk>/proof.json", lines.proof, name="proof"),
     path("postings/<int:pk>/", postings.posting, name="posting"),
     path("payouts/", payouts.payouts, name="payouts"),
     path("payouts/details/", payouts.details, name="payout_details"),

@@ -3,20 +3,29 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk
-from ledger.admin.words import amount
+from accounts.admin.base import ReadingDesk, clerk
+from ledger.admin.words import amount, postings_explained_at
 from partners.admin.agreements import version_link
 from partners.choices import DecisionReason
 from partners.models import EarningDecision
-from partners.selectors import earning_explained
+from partners.selectors import Explained, earning_explained
+from partners.selectors.panel import Ways, panel_of
+from partners.selectors.posting_explained import effect_posting, posting_explained
+from partners.selectors.posting_words import posting_panel, sale_part_label
+
+postings_explained_at("admin:partners_posting_why")
 
 TONES = {str(reason): "" for reason in DecisionReason} | {
     str(DecisionReason.EARNED): "success",
@@ -50,13 +59,60 @@ class EarningDecisionAdmin(ReadingDesk):
                     ("reason", "display_amount", "display_paid"),
                     ("channel", "credit_ppm"),
                     ("placed_at", "matures_at", "decided_at"),
-                    ("display_version", "entry"),
+                    ("display_version", "entry", "display_why"),
                 )
             },
         ),
         (_("Why this amount"), {"fields": ("display_steps",)}),
     )
-    readonly_fields = ("display_amount", "display_paid", "display_version", "display_steps")
+    readonly_fields = ("display_amount", "display_paid", "display_version", "display_why", "display_steps")
+
+    def get_urls(self) -> list[URLPattern]:
+        """The panel of a line and of a posting."""
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/why/", view(self.line_why), name="partners_line_why"),
+            path("posting/<int:pk>/why/", view(self.posting_why), name="partners_posting_why"),
+            *super().get_urls(),
+        ]
+
+    def line_why(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A line as its party sees it explained, with every side by name."""
+        found = earning_explained(decision_id=pk, visible_to=clerk(request))
+        if found is None:
+            raise Http404(_("There is no such line."))
+        posting = None if found.entry_id or not found.line.amount_minor else effect_posting(decision_id=pk)
+        if posting is not None:
+            return self._shown(request, "partners/_posting.html", posting_panel(posting, ""))
+        return self._shown(request, "partners/_why.html", panel_of(found, _ways(found)))
+
+    def posting_why(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Any posting, also one of the house; a sale's by the line that it belongs to."""
+        found = posting_explained(posting_id=pk, visible_to=clerk(request))
+        if found is None:
+            raise Http404(_("There is no such line."))
+        line_url = reverse("admin:partners_line_why", args=[found.line_id]) if found.line_id else ""
+        sale = (
+            earning_explained(decision_id=found.line_id, visible_to=clerk(request))
+            if found.kind == "sale" and found.line_id
+            else None
+        )
+        if sale is None:
+            return self._shown(request, "partners/_posting.html", posting_panel(found, line_url))
+        told = {"posting": found, "posting_label": sale_part_label(found)}
+        return self._shown(request, "partners/_why.html", {**panel_of(sale, _ways(sale)), **told})
+
+    def _shown(self, request: HttpRequest, panel: str, context: dict[str, Any]) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shared = {**self.admin_site.each_context(request), "title": _("Why this amount"), "opts": self.opts}
+        return render(request, "admin/partners/why.html", {**shared, **context, "panel": panel})
+
+    @display(description=_("why"))
+    def display_why(self, obj: EarningDecision) -> SafeString:
+        """Leads to the panel that the party sees."""
+        url = reverse("admin:partners_line_why", args=[obj.pk])
+        return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, _("Why this amount"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EarningDecision]:
         """With what the page names."""
@@ -95,3 +151,11 @@ class EarningDecisionAdmin(ReadingDesk):
         if told is None:
             return "–"
         return mark_safe(render_to_string("admin/partners/steps.html", {"told": told}))  # noqa: S308 - a template
+
+
+def _ways(found: Explained) -> Ways:
+    """Where the desk's panel leads: the version's own page, which also shows what changed."""
+    if found.version is None:
+        return Ways()
+    page = reverse("admin:partners_agreementversion_change", args=[found.version.pk])
+    return Ways(agreement=page, changes=page if found.before else "")

@@ -25,6 +25,15 @@ def exact(fraction: str, currency: str) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
+def remainder(fraction: str) -> str:
+    """What was left of the smallest unit after rounding down, "n/d" below 1, to two digits: "19/20" is ".95"."""
+    numerator, denominator = (int(part) for part in fraction.split("/"))
+    if not numerator:
+        return "0"
+    hundredths, rest = divmod(numerator * 100, denominator)
+    return f".{hundredths:02d}{'…' if rest else ''}"
+
+
 def share(weight: int, whole: int) -> str:
     """A weight as a percentage where two decimals can say it, else as "weight/whole"."""
     bp, rest = divmod(weight * 10_000, whole)

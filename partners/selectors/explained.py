@@ -6,9 +6,9 @@ channel sees the price and the step that pays channels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -16,26 +16,31 @@ from django.utils.translation import get_language
 from accounts.models import Party, User
 from accounts.scope import all_rows
 from ledger.selectors import EntryRow, entry_with_postings, parties_seen, rules_by_digest
+from ledger.selectors.arrivals import Arrivals, line_arrivals
+from ledger.selectors.assurance import Assurance, assurance_of
 from ledger.splits.replay import settle_again
 from ledger.splits.sale import Detail, SaleResult
-from partners.models import Acceptance, AgreementVersion, Channel, EarningDecision
+from partners.choices import EFFECTS, DecisionReason
+from partners.models import Acceptance, AgreementVersion, CouponRedemption, EarningDecision
+from partners.selectors.came import Arrived, came_of
 from partners.selectors.earnings import EarningLine, line_of, standing
-from partners.selectors.steps import Cent, Row, Sight, cents_of, rows_of
+from partners.selectors.steps import Row, Sharing, Sight, Told, rows_of, sharings_of
 from partners.selectors.terms import party_names, rule_party_codes, wording_terms
+from partners.selectors.versions import version_before
 from partners.selectors.wording import WordedClause, Wording, worded
 
 if TYPE_CHECKING:
     from partners.selectors.earnings import Standing
 
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """A channel's credit for the sale; the names are empty where the reader may not know them."""
-
-    channel: str
-    party: str
-    ppm: int
-    yours: bool
+_DECIDED_BY = {
+    DecisionReason.SELF_PURCHASE: "self_purchase",
+    DecisionReason.LOST_TO_COUPON: "precedence",
+    DecisionReason.LOST_TO_LINK: "precedence",
+    DecisionReason.WINDOW_CLOSED: "paying_model",
+    DecisionReason.NO_CREDIT: "paying_model",
+    DecisionReason.CAP_REACHED: "caps",
+}
+"""Which clause decides that nothing is earned, by the place that it words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +48,30 @@ class Explained:
     """An earning explained. `computed` is what the stored inputs give now, `booked` what the postings say.
 
     `rows` lead from what the learner paid to `line.amount_minor`: paid less all rows that are not yours is yours.
+    `decisive` are numbers of the clauses that decided for this reader. `coupon` is empty where none was used, or it is
+    not the reader's to know; `capped` is what a cap kept from the reader, in minor units. `arrivals` and `assurance`
+    None: nothing was booked.
     """
 
     line: EarningLine
+    party: Party
     sight: Sight
     version: AgreementVersion | None
+    before: int | None
     clauses: tuple[WordedClause, ...]
+    decisive: frozenset[str]
     accepted_at: datetime | None
-    rows: tuple[Row, ...]
-    cents: tuple[Cent, ...]
-    credits: tuple[Credit, ...]
-    decided_by: str
-    computed: int
-    booked: int
-    entry_hash: str
+    coupon: str
+    capped: int
+    rows: tuple[Row, ...] = ()
+    sharings: tuple[Sharing, ...] = ()
+    came: Arrived | None = None
+    arrivals: Arrivals | None = None
+    assurance: Assurance | None = None
+    computed: int = 0
+    booked: int = 0
+    entry_id: int | None = None
+    entry_hash: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -70,42 +85,66 @@ def earning_explained(*, decision_id: int, visible_to: User | None) -> Explained
     found = standing(EarningDecision.objects.filter(pk=decision_id)).select_related("channel", "party").first()
     if found is None or (seen is not None and found.party_id not in seen):
         return None
-    accepted = Acceptance.objects.filter(version=found.version_id, party=found.party_id).first()
     with all_rows():
-        return _explain(found, accepted.accepted_at if accepted else None, staff=seen is None)
+        return _explain(found, staff=seen is None)
 
 
-def _explain(found: "Standing", accepted_at: datetime | None, *, staff: bool) -> Explained:
-    line = line_of(found, timezone.now())
+def _explain(found: "Standing", *, staff: bool) -> Explained:
     version = (
         AgreementVersion.objects.select_related("agreement__owner").filter(pk=found.version_id).first()
         if found.version_id
         else None
     )
     sight = _sight(found.party, version, staff=staff)
-    entry = entry_with_postings(entry_id=found.entry_id, visible_to=None) if found.entry_id else None
+    # A party that came in by an effect alone (a correction) has no sale of its own: the effect's postings say it all.
+    booked = found.entry_id if found.reason not in EFFECTS else None
+    entry = entry_with_postings(entry_id=booked, visible_to=None) if booked else None
     wording = _wording(version)
-    if entry is None:
-        clauses = _clauses(wording, sight)
-        return Explained(line, sight, version, clauses, accepted_at, (), (), (), "", 0, 0, "")
-    at = next(i for i, row in enumerate(entry.inputs["lines"]) if row["line"] == found.source_id)
-    told = entry.inputs["lines"][at]
-    result = recomputed(entry)
-    details = [row for row in result.details if row.line == found.source_id]
-    trace = result.trace()["lines"][at]
-    names = _names(details)
-    return Explained(
-        line=line,
+    before = version_before(version) if version else None
+    accepted = Acceptance.objects.filter(version=found.version_id, party=found.party_id).first()
+    plain = Explained(
+        line=line_of(found, timezone.now()),
+        party=found.party,
         sight=sight,
         version=version,
+        before=before.number if before else None,
         clauses=_clauses(wording, sight),
-        accepted_at=accepted_at,
-        rows=rows_of(details, trace, found.currency, sight, names, wording),
-        cents=cents_of(trace, found.currency, sight, names),
-        credits=_credits(told["journey"]["credits"], sight, names),
-        decided_by=told["journey"]["decided_by"],
+        decisive=_decisive(found, wording, ()),
+        accepted_at=accepted.accepted_at if accepted else None,
+        coupon=_coupon(found, sight),
+        capped=found.capped_minor,
+    )
+    return plain if entry is None else _booked(plain, found, entry, wording)
+
+
+def _booked(plain: Explained, found: "Standing", entry: EntryRow, wording: Wording | None) -> Explained:
+    """Add what the entry tells."""
+    sight = plain.sight
+    at = next(i for i, row in enumerate(entry.inputs["lines"]) if row["line"] == found.source_id)
+    result = recomputed(entry)
+    details = [row for row in result.details if row.line == found.source_id]
+    told = Told(details, result.trace(), at, found.currency)
+    names = _names(details)
+    rows = rows_of(told, sight, names, wording)
+    return replace(
+        plain,
+        decisive=_decisive(found, wording, rows),
+        rows=rows,
+        sharings=sharings_of(told, sight, names),
+        came=came_of(
+            journey=entry.inputs["lines"][at]["journey"],
+            order=found.order_code,
+            window_days=plain.version.window_days if plain.version else 0,
+            trace=told.trace["lines"][at],
+            sight=sight,
+            coupon=plain.coupon,
+            placed_at=found.placed_at,
+        ),
+        arrivals=line_arrivals(entry_id=entry.id, line=found.source_id, party=found.party.code),
+        assurance=assurance_of(entry_id=entry.id, recorded_at=entry.recorded_at),
         computed=sum(row.amount for row in details if sight.is_mine(row.account)),
         booked=sum(p.amount for p in entry.postings if p.line == found.source_id and p.party_id == found.party_id),
+        entry_id=entry.id,
         entry_hash=entry.body_hash,
     )
 
@@ -138,26 +177,33 @@ def _clauses(wording: Wording | None, sight: Sight) -> tuple[WordedClause, ...]:
     return tuple(clause for clause in wording.clauses if sight.sides or clause.number.startswith("4."))
 
 
+def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -> frozenset[str]:
+    """The clauses that gave the reader its share and what partners took before it; of a zero the one behind it."""
+    if wording is None:
+        return frozenset()
+    place = _DECIDED_BY.get(DecisionReason(found.reason))
+    if place is not None:
+        return frozenset(clause.number for clause in wording.clauses if clause.path == place)
+    paid = [row for row in rows if row.side in {"you", "partner"} and row.clause and row.code == "share"]
+    model = [clause.number for clause in wording.clauses if clause.path == "paying_model"]
+    return frozenset([*(row.clause for row in paid), *(model if any(row.side == "partner" for row in paid) else ())])
+
+
+def _coupon(found: "Standing", sight: Sight) -> str:
+    """The coupon that the order used, for a side of the agreement and for its owner."""
+    used = (
+        CouponRedemption.objects.filter(source_kind="order", source_id=found.order_code)
+        .select_related("coupon")
+        .order_by("pk")
+        .first()
+    )
+    if used is None or not (sight.sides or used.coupon.owner_id == found.party_id):
+        return ""
+    return used.coupon.code
+
+
 def _names(details: Sequence[Detail]) -> dict[str, str]:
     """What the parties of a line are called in the reader's language, by code."""
     codes = {row.account.split(":")[1] for row in details if row.account.startswith("party:")}
     chinese = (get_language() or "").startswith("zh")
     return {code: names.zh if chinese else names.en for code, names in party_names(codes).items()}
-
-
-def _credits(stored: Sequence[Sequence[Any]], sight: Sight, names: dict[str, str]) -> tuple[Credit, ...]:
-    channels = Channel.objects.in_bulk([row[0] for row in stored if row[0]])
-    told = []
-    for channel_id, code, ppm in stored:
-        yours = code == sight.code
-        may_know = sight.sides or yours or channel_id is None
-        channel = channels.get(channel_id)
-        told.append(
-            Credit(
-                channel=channel.local_name if channel and may_know else "",
-                party=names.get(code or "", "") if sight.names or yours else "",
-                ppm=ppm,
-                yours=yours,
-            )
-        )
-    return tuple(told)

@@ -7,21 +7,40 @@ leaves.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from accounts.models import User
 from accounts.scope import all_rows
+from ledger.choices import EntryKind
 from ledger.selectors import parties_seen
+from ledger.selectors.assurance import Assurance, assurance_of
 from ledger.selectors.recomputed import PostingFacts, Recomputed, entry_recomputed, posting_facts
+from ledger.selectors.standing import posting_of_entry
+from ledger.splits.state import LineState
 from partners.models import EarningDecision
 from partners.selectors import exact
+from partners.selectors.phrases import percent
+
+MONEY, RATE, DAY = "money", "rate", "day"
+"""How a fact is written."""
+
+_RATES, _DAYS = frozenset({"recoup_bp", "creator_bp"}), frozenset({"from", "to", "placed_at"})
+
+
+class Fact(NamedTuple):
+    """A value from which an entry was computed, written by `kind`: MONEY in minor units, RATE in bp, DAY."""
+
+    code: str
+    kind: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class ReversalStep:
-    """How one share of the sale was charged: its quota by now, what was taken before, and this time."""
+    """How one share of the sale was charged: `share`, its quota by now, what was taken before, and this time."""
 
+    share: int
     charged: str
     exact: str
     already: int
@@ -31,32 +50,46 @@ class ReversalStep:
 
 @dataclass(frozen=True, slots=True)
 class PostingExplained:
-    """A posting explained. `computed` is what the inputs give for its account and line now, `booked` what stands there.
+    """A posting explained. `computed` is what the inputs give for it now, `booked` what stands there.
 
-    `line_id`: the decision about the sale's line, which explains what this is about; None where there is none.
+    `line_id`: the decision about the sale's line, which explains what this is about; None where there is none. `part`
+    is which account of its party it is on: payable, reserve, advance, or house for the platform's own. `formula` says
+    in plain figures how the amount came about; empty where steps or facts say it.
     """
 
     posting_id: int
+    entry_id: int
     kind: str
     amount: int
     currency: str
     account: str
+    part: str
+    party_id: int | None
     order: str
+    line: str
     line_id: int | None
     title: str
     occurred_at: datetime
-    booked_on: Any
+    booked_on: date
+    matures_at: datetime | None
     note: str
-    facts: Mapping[str, Any]
+    facts: tuple[Fact, ...]
+    undoes: datetime | None
     steps: tuple[ReversalStep, ...]
+    formula: str
     computed: int
-    booked: int
+    assurance: Assurance
     entry_hash: str
+
+    @property
+    def booked(self) -> int:
+        """What stands in the books."""
+        return self.amount
 
     @property
     def agrees(self) -> bool:
         """Whether computing it again gives what was booked."""
-        return self.computed == self.booked
+        return self.computed == self.amount
 
 
 def posting_explained(*, posting_id: int, visible_to: User | None) -> PostingExplained | None:
@@ -66,37 +99,102 @@ def posting_explained(*, posting_id: int, visible_to: User | None) -> PostingExp
         found = posting_facts(posting_id=posting_id)
         if found is None or (seen is not None and found.posting.party_id not in seen):
             return None
-        return _explain(found, entry_recomputed(entry=found.entry))
+        return _explain(found, entry_recomputed(entry=found.entry), staff=seen is None)
 
 
-def _explain(found: PostingFacts, made: Recomputed) -> PostingExplained:
+def effect_posting(*, decision_id: int) -> PostingExplained | None:
+    """Explain the first posting of a decision that followed a sale; None where it moved nothing.
+
+    The caller answers for who may read the decision.
+    """
+    with all_rows():
+        told = EarningDecision.objects.filter(pk=decision_id).first()
+        if told is None or told.entry_id is None:
+            return None
+        posting = posting_of_entry(entry_id=told.entry_id, line=told.source_id, party=told.party_id)
+    return posting_explained(posting_id=posting, visible_to=None) if posting else None
+
+
+def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingExplained:
     posting, entry = found.posting, found.entry
-    line = (
-        EarningDecision.objects.filter(order_code=found.order, source_id=posting.line, party=posting.party_id)
-        .order_by("pk")
-        .first()
-        if found.order and posting.line and posting.party_id
-        else None
-    )
-    same = entry.postings.filter(account=posting.account_id, line=posting.line)
+    line = _line_of(found, staff=staff)
     return PostingExplained(
         posting_id=posting.pk,
+        entry_id=entry.pk,
         kind=entry.kind,
         amount=posting.amount,
         currency=posting.currency,
         account=found.account,
+        part=_part(found.account),
+        party_id=posting.party_id,
         order=found.order,
+        line=posting.line,
         line_id=line.pk if line else None,
         title=line.local_title if line else "",
         occurred_at=entry.occurred_at,
         booked_on=entry.booked_on,
+        matures_at=posting.matures_at,
         note=str(made.facts.get("reason", "")),
-        facts={key: value for key, value in made.facts.items() if key != "reason"},
+        facts=tuple(_facts(found, made)),
+        undoes=made.undoes,
         steps=tuple(_steps(made.trace, found)),
-        computed=sum(d.amount for d in made.details if d.account == found.account and d.line == posting.line),
-        booked=sum(row.amount for row in same),
+        formula=_formula(found, made),
+        computed=_computed(found, made),
+        assurance=assurance_of(entry_id=entry.pk, recorded_at=entry.recorded_at),
         entry_hash=entry.body_hash,
     )
+
+
+def _line_of(found: PostingFacts, *, staff: bool) -> EarningDecision | None:
+    """The decision about the line: the party's own; of a posting of the house, for staff, the agreement's owner's."""
+    if not found.order or not found.posting.line:
+        return None
+    rows = EarningDecision.objects.filter(order_code=found.order, source_id=found.posting.line)
+    if found.posting.party_id:
+        return rows.filter(party=found.posting.party_id).order_by("pk").first()
+    rows = rows.select_related("version__agreement").order_by("pk")
+    owned = (row for row in rows if row.version and row.version.agreement.owner_id == row.party_id)
+    return (next(owned, None) or rows.first()) if staff else None
+
+
+def _part(account: str) -> str:
+    if not account.startswith("party:"):
+        return "house"
+    return next((part for part in ("reserve", "advance") if account.endswith(f":{part}")), "payable")
+
+
+def _computed(found: PostingFacts, made: Recomputed) -> int:
+    """What the inputs give for this very posting: of the same account and line, the one at the same place."""
+    posting = found.posting
+    same = found.entry.postings.filter(account=posting.account_id, line=posting.line)
+    place = same.filter(position__lt=posting.position).count()
+    told = [
+        row.amount
+        for row in made.details
+        if row.amount and (row.account, row.currency, row.line) == (found.account, posting.currency, posting.line)
+    ]
+    return told[place] if place < len(told) else 0
+
+
+def _facts(found: PostingFacts, made: Recomputed) -> Iterator[Fact]:
+    """The values that the entry was computed from, then those about the reader's own part."""
+    for code, value in made.facts.items():
+        if code == "reason" or value in (None, ""):
+            continue
+        if code in _DAYS:
+            yield Fact(code, DAY, datetime.fromisoformat(value) if isinstance(value, str) else value)
+        else:
+            yield Fact(code, RATE if code in _RATES else MONEY, value)
+    if found.entry.kind == EntryKind.CORRECTION and made.orders:
+        before, after = (_earned(order.lines, found) for order in made.orders)
+        yield Fact("settled_before", MONEY, before)
+        yield Fact("settled_after", MONEY, after)
+
+
+def _earned(lines: list[LineState], found: PostingFacts) -> int:
+    """What the sale of the posting's line gives its account."""
+    line = next(line for line in lines if line.result.facts.id == found.posting.line)
+    return line.result.credits(found.account)
 
 
 def _steps(trace: Mapping[str, Any], found: PostingFacts) -> Iterator[ReversalStep]:
@@ -108,4 +206,40 @@ def _steps(trace: Mapping[str, Any], found: PostingFacts) -> Iterator[ReversalSt
             for row in step.get("rows", ()) if step["code"] == "reverse" else ():
                 if row["charged"] == found.account:
                     told = exact.exact(row["exact"], found.posting.currency)
-                    yield ReversalStep(row["account"], told, row.get("already", 0), row["amount"], row["why"])
+                    yield ReversalStep(
+                        row["weight"], row["account"], told, row.get("already", 0), row["amount"], row["why"]
+                    )
+
+
+def _formula(found: PostingFacts, made: Recomputed) -> str:
+    """How the amount came about, in plain figures."""
+    cur, facts, kind = found.posting.currency, made.facts, found.entry.kind
+
+    def plain(minor: int) -> str:
+        return exact.plain(minor, cur)
+
+    if kind == EntryKind.GUARANTEE:
+        return f"{plain(facts['guarantee'])} − {plain(facts['earned'])} = {plain(abs(found.posting.amount))}"
+    if kind == EntryKind.POOL:
+        return _of_pool(found, made)
+    if kind == EntryKind.PAYOUT:
+        return f"{plain(facts['balance'])} − {plain(facts['held'])} ≥ {plain(facts['amount'])}"
+    if kind == EntryKind.CORRECTION and made.orders:
+        before, after = (_earned(order.lines, found) for order in made.orders)
+        return f"{plain(after)} − {plain(before)} = {plain(after - before)}"
+    return ""
+
+
+def _of_pool(found: PostingFacts, made: Recomputed) -> str:
+    """A pool's part: the creators' rate of the revenue, then the weight among all weights."""
+    cur, facts, rows = found.posting.currency, made.facts, made.trace.get("rows", ())
+    own = next((row for row in rows if row["account"] == found.account), None)
+    if own is None:
+        return ""
+    whole = sum(row["weight"] for row in rows)
+    revenue = f"{percent(facts['creator_bp'])} × {exact.plain(facts['amount'], cur)}"
+    return f"{own['weight']}/{whole} × {exact.plain(made.trace['amount'], cur)} ({revenue}) = {_told(own, cur)}"
+
+
+def _told(row: Mapping[str, Any], currency: str) -> str:
+    return exact.exact(row["exact"], currency)

@@ -4,25 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.splits.accounts import CHANNEL, CLEARING, GROUP_PREFIX, PROCESSOR_FEES, TAX
+from ledger.splits.accounts import CLEARING, GROUP_PREFIX, PROCESSOR_FEES, REVENUE, TAX
+from ledger.splits.facts import EXCLUSIVE
 from ledger.splits.sale import Detail
 from partners.selectors import exact
-from partners.selectors.phrases import percent
+from partners.selectors.formulas import SHARING, fee_formula, formula_of, is_of_split, tax_formula
 from partners.selectors.wording import Wording
 
 YOU, PLATFORM, PARTNER, CO_CREATOR, OTHERS = "you", "platform", "partner", "co_creator", "others"
 
-TAX_ROW, PROCESSING, FEE_BORNE, DISCOUNT_BORNE, SHARE, RESERVE = (
+TAX_ROW, TAX_ON_TOP, PROCESSING, FEE_BORNE, DISCOUNT_BORNE, SHARE, RESERVE, REFUSED = (
     "tax",
+    "tax_on_top",
     "processing",
     "fee_borne",
     "discount_borne",
     "share",
     "reserve",
+    "refused",
 )
-
-
-_SHARING = frozenset({"split", "group"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Sight:
 class Row:
     """One way that money went. `amount` in minor units leaves the stream; negative: that side pays it in.
 
-    `code` says what it is, `side` to whom, `name` the party's name where the reader may know it, `clause` the number in
-    the agreement, `formula` how it was computed, in plain figures.
+    `code` says what it is, `side` to whom, `name` the party's name where the reader may know it (of REFUSED: who did
+    not get it), `clause` the number in the agreement, `formula` how it was computed, in plain figures; `rate` of a tax.
     """
 
     code: str
@@ -52,6 +52,7 @@ class Row:
     clause: str
     formula: str
     amount: int
+    rate: str = ""
 
     @property
     def yours(self) -> bool:
@@ -61,7 +62,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Cent:
-    """How the split fell for one side: the exact amount, the whole units, and the odd one that was left over."""
+    """How a sharing fell for one side: the exact amount, the whole units, and the odd one that was left over.
+
+    `left` is the remainder that competed for it, in parts of the smallest unit.
+    """
 
     side: str
     name: str
@@ -70,55 +74,90 @@ class Cent:
     floor: int
     odd: int
     amount: int
+    left: str
     why: str
 
 
-def rows_of(
-    details: Sequence[Detail],
-    trace: Mapping[str, Any],
-    currency: str,
-    sight: Sight,
-    names: Mapping[str, str],
-    wording: Wording | None,
-) -> tuple[Row, ...]:
-    """Every movement but the money in, in order; those the reader may not see apart are summed by side."""
-    steps: Sequence[Mapping[str, Any]] = trace["steps"]
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One division by weights. `base` and `over` (the units left over) in minor units; `won`: remainders that got them.
+
+    `group` names the group that was divided. `rows` are those the reader may see; `tie`: equal remainders were decided
+    by the order of the sides.
+    """
+
+    base: int
+    group: str
+    rows: tuple[Cent, ...]
+    over: int
+    won: tuple[str, ...]
+    tie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A settled line as it is told: place `at` in the trace of its sale."""
+
+    details: Sequence[Detail]
+    trace: Mapping[str, Any]
+    at: int
+    currency: str
+
+    @property
+    def steps(self) -> Sequence[Mapping[str, Any]]:
+        """The line's own steps."""
+        found: Sequence[Mapping[str, Any]] = self.trace["lines"][self.at]["steps"]
+        return found
+
+
+def rows_of(told: Told, sight: Sight, names: Mapping[str, str], wording: Wording | None) -> tuple[Row, ...]:
+    """Every movement but the money in, in order; those the reader may not see apart are summed by side.
+
+    What pays an advance back goes from one account of its party to another, so it is no way out and left out.
+    """
+    details = [row for row in told.details if not _repays(row)]
     # What steps took for the fee less the fee itself; what is missing the platform bears.
     fee_net = sum(row.amount for row in details if row.account == PROCESSOR_FEES)
     fee_clause = next((row.clause for row in details if row.account == PROCESSOR_FEES and row.amount > 0), "")
     rows: list[Row] = []
     # The tax comes off before anything is shared, so it is told first.
     for row in sorted(details, key=lambda row: row.account != TAX):
-        for code, amount in _told(row, fee_net):
+        refused = _refused(row, told.steps)
+        for code, amount in _told(row, fee_net, refused=bool(refused)):
             side = _side(row, sight)
             known = sight.sides or side in {YOU, ""}
+            clause = fee_clause if code == PROCESSING else row.clause
             rows.append(
                 Row(
-                    code=code,
+                    code=_taxed(code, told),
                     side=side if known else OTHERS,
-                    name=names.get(row.account.split(":")[1], "") if _may_name(row, side, sight) else "",
-                    clause=wording.number_of(fee_clause if code == PROCESSING else row.clause)
-                    if wording and known
-                    else "",
-                    formula=_formula(row, steps, currency, sight) if known else "",
+                    name=_name(refused or row.account, sight, names),
+                    clause=wording.number_of(clause) if wording and known else "",
+                    formula=_formula(code, row, told, sight) if known else "",
                     amount=amount,
+                    rate=tax_formula(told.trace, told.at, told.currency)[0] if code == TAX_ROW else "",
                 )
             )
     return tuple(_merged(rows, sight))
 
 
-def cents_of(trace: Mapping[str, Any], currency: str, sight: Sight, names: Mapping[str, str]) -> tuple[Cent, ...]:
-    """How the last units of the split were given out; who may not see names sees the own row alone."""
-    found = []
-    for step in trace["steps"]:
-        if step["code"] not in _SHARING:
-            continue
-        whole = sum(row["weight"] for row in step["rows"])
-        for row in step["rows"]:
-            mine = sight.is_mine(row["account"])
-            if not row["weight"] or not (sight.names or mine):
-                continue
-            found.append(
+def sharings_of(told: Told, sight: Sight, names: Mapping[str, str]) -> tuple[Sharing, ...]:
+    """How the last units of every sharing were given out; who may not see names sees the own row alone.
+
+    A sharing of which the reader may see no row is left out.
+    """
+    found = (_sharing(step, told.currency, sight, names) for step in told.steps if step["code"] in SHARING)
+    return tuple(one for one in found if one.rows)
+
+
+def _sharing(step: Mapping[str, Any], currency: str, sight: Sight, names: Mapping[str, str]) -> Sharing:
+    whole = sum(row["weight"] for row in step["rows"])
+    won = [row for row in step["rows"] if row["odd"]]
+    rows = []
+    for row in step["rows"]:
+        mine = sight.is_mine(row["account"])
+        if row["weight"] and (sight.names or mine):
+            rows.append(
                 Cent(
                     side=YOU if mine else _kind(row["account"], shared=True),
                     name=names.get(row["account"].split(":")[1], row["account"].removeprefix(GROUP_PREFIX)),
@@ -127,13 +166,36 @@ def cents_of(trace: Mapping[str, Any], currency: str, sight: Sight, names: Mappi
                     floor=row["floor"],
                     odd=row["odd"],
                     amount=row["amount"],
+                    left=exact.remainder(row["left"]),
                     why=row["why"],
                 )
             )
-    return tuple(found)
+    return Sharing(
+        base=step["before"] if step["code"] == "split" else step["amount"],
+        group=step["account"].removeprefix(GROUP_PREFIX) if step["code"] == "group" else "",
+        rows=tuple(rows),
+        over=sum(row["odd"] for row in step["rows"]),
+        won=tuple(exact.remainder(row["left"]) for row in won),
+        tie=any(row["why"] in {"tie_earlier", "tie_later"} for row in step["rows"]),
+    )
 
 
-def _told(row: Detail, fee_net: int) -> Iterator[tuple[str, int]]:
+def _repays(row: Detail) -> bool:
+    """Whether a movement pays an advance back: out of the party's payable, into its advance."""
+    if row.account.endswith(":advance"):
+        return True
+    return row.amount < 0 and row.account.startswith("party:") and ".discounts[" not in row.clause
+
+
+def _refused(row: Detail, steps: Sequence[Mapping[str, Any]]) -> str:
+    """The account that would have had a share which went to the platform; else empty."""
+    if row.account != REVENUE or not is_of_split(row.clause):
+        return ""
+    found = (step["from"] for step in steps if step["code"] == "refused" and step["clause"] == row.clause)
+    return str(next(found, ""))
+
+
+def _told(row: Detail, fee_net: int, *, refused: bool) -> Iterator[tuple[str, int]]:
     """What a movement is called, and the amount that leaves the stream by it."""
     if row.account == CLEARING or (row.account == PROCESSOR_FEES and row.amount > 0):
         return
@@ -145,8 +207,15 @@ def _told(row: Detail, fee_net: int) -> Iterator[tuple[str, int]]:
         yield TAX_ROW, row.amount
     elif ".discounts[" in row.clause:
         yield DISCOUNT_BORNE, row.amount
+    elif refused:
+        yield REFUSED, row.amount
     else:
         yield (RESERVE if row.clause == "reserve_bp" else SHARE), row.amount
+
+
+def _taxed(code: str, told: Told) -> str:
+    on_top = code == TAX_ROW and any(s["code"] == "tax" and s["mode"] == EXCLUSIVE for s in told.steps)
+    return TAX_ON_TOP if on_top else code
 
 
 def _side(row: Detail, sight: Sight) -> str:
@@ -154,11 +223,7 @@ def _side(row: Detail, sight: Sight) -> str:
         return ""
     if sight.is_mine(row.account):
         return YOU
-    return _kind(row.account, shared=_of_split(row.clause) or row.clause == "reserve_bp")
-
-
-def _of_split(clause: str) -> bool:
-    return ".parties[" in clause or clause.startswith("groups.")
+    return _kind(row.account, shared=is_of_split(row.clause) or row.clause == "reserve_bp")
 
 
 def _kind(account: str, *, shared: bool) -> str:
@@ -167,64 +232,20 @@ def _kind(account: str, *, shared: bool) -> str:
     return CO_CREATOR if shared else PARTNER
 
 
-def _may_name(row: Detail, side: str, sight: Sight) -> bool:
-    return row.account.startswith("party:") and (sight.names or side == YOU)
-
-
-def _formula(row: Detail, steps: Sequence[Mapping[str, Any]], currency: str, sight: Sight) -> str:
-    """How an amount was computed, in plain figures; empty where it was stated, not computed."""
-    shared = _shared(row, steps)
-    if shared:
-        sharing, own = shared
-        whole = sum(each["weight"] for each in sharing["rows"])
-        base = exact.plain(sharing["before"] if sharing["code"] == "split" else sharing["amount"], currency)
-        return f"{exact.share(own['weight'], whole)} × {base} = {exact.exact(own['exact'], currency)}"
-    step = next((step for step in steps if step["clause"] == row.clause and _about(step, row)), None)
-    if step is None:
+def _name(account: str, sight: Sight, names: Mapping[str, str]) -> str:
+    """What the party of an account is called, where the reader may know."""
+    if not account.startswith("party:") or not (sight.names or sight.is_mine(account)):
         return ""
-    if step["code"] == "reserve":
-        return f"{percent(step['bp'])} × {exact.plain(step['on'], currency)} = {exact.exact(step['exact'], currency)}"
-    if step["code"] == "percent":
-        whole_step = f"{percent(step['bp'])} × {exact.plain(step['on'], currency)}"
-        if step["account"] != CHANNEL:
-            return f"{whole_step} = {exact.exact(step['exact'], currency)}"
-        part = next(
-            (
-                p
-                for p in step.get("channels", ())
-                if p["account"] == row.account and p["amount"] - p.get("capped", 0) == row.amount
-            ),
-            None,
-        )
-        if part is None or not (sight.names or sight.is_mine(row.account)):
-            return whole_step
-        over = f" − {exact.plain(part['capped'], currency)}" if part.get("capped") else ""
-        return f"{exact.credit(part['weight'])} × {exact.plain(_pool(step), currency)} ({whole_step}){over}"
-    if step["code"] == "tax" and "bp" in step:
-        return f"{percent(step['bp'])}: {exact.exact(step['exact'], currency)}"
-    return ""
+    return names.get(account.split(":")[1], "")
 
 
-def _about(step: Mapping[str, Any], row: Detail) -> bool:
-    """Whether a step of a row's clause is the row's own; every party's reserve stands under one clause."""
-    return bool(step["code"] != "reserve" or (step["account"] == row.account and step["amount"] == row.amount))
-
-
-def _shared(row: Detail, steps: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """The sharing step behind a share, and the share's own row in it; a group may share in several places."""
-    found = [
-        (step, part)
-        for step in (steps if _of_split(row.clause) else ())
-        if step["code"] in _SHARING
-        for part in step["rows"]
-        if part["clause"] == row.clause
-    ]
-    return next((pair for pair in found if pair[1]["amount"] == row.amount), found[0] if found else None)
-
-
-def _pool(step: Mapping[str, Any]) -> int:
-    """What a step offered to all channels, unowned ones included."""
-    return sum(part["amount"] for part in step["channels"])
+def _formula(code: str, row: Detail, told: Told, sight: Sight) -> str:
+    if code == PROCESSING:
+        return fee_formula(told.trace, told.at, told.currency)
+    if code in {FEE_BORNE, DISCOUNT_BORNE}:
+        return ""
+    owner = sight.names or sight.is_mine(row.account)
+    return formula_of(row, told.trace, told.at, told.currency, names_owner=owner)
 
 
 def _merged(rows: Sequence[Row], sight: Sight) -> Iterator[Row]:

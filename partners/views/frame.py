@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Party, User
 from accounts.selectors import parties
-from partners.choices import DecisionReason
 from partners.selectors import TABS, EarningsOf, earning_currencies
 
 DEFAULT_DAYS = 30
@@ -140,12 +139,6 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         "room_url": reverse("partners:home"),
         "user_note": at.party.get_kind_display(),
     }
-
-
-def reason_in_sentence(reason: str) -> str:
-    """Why a line paid what it paid, as words that stand inside a sentence."""
-    words = str(DecisionReason(reason).label)
-    return words[:1].lower() + words[1:]
 
 
 def _start(day: date) -> datetime:

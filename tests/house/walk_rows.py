@@ -84,6 +84,9 @@ ROWS: dict[str, Row] = {
     "partners:line": Row(
         "/creator/lines/{line}/?party={party}", get="- login, lmfuko 403, ab 404, 200", sees="c", same=True
     ),
+    "partners:proof": Row(
+        "/creator/lines/{line}/proof.json?party={party}", get="- login, lmfuko 403, ab 404, 200", sees="c", same=True
+    ),
     "partners:posting": Row(
         "/creator/postings/{posting}/?party={party}", get="- login, lmfuko 403, ab 404, c 200", sees="c", same=True
     ),
@@ -202,6 +205,18 @@ ROWS: dict[str, Row] = {
     ),
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
+    ),
+    "admin:partners_line_why": Row(
+        "/admin/partners/earningdecision/{line}/why/",
+        get=f"{OUT}, mfu 200, 403",
+        post=f"{OUT}, mfu 200, 403",
+        sees="mfu",
+    ),
+    "admin:partners_posting_why": Row(
+        "/admin/partners/earningdecision/posting/{posting}/why/",
+        get=f"{OUT}, mfu 200, 403",
+        post=f"{OUT}, mfu 200, 403",
+        sees="mfu",
     ),
     "admin:partners_statement_issue": Row(
         "/admin/partners/statement/issue/", get=f"{OUT}, f 302, 403", post=f"{OUT}, f 302, 403"

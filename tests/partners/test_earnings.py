@@ -208,11 +208,17 @@ def test_the_owner_sees_every_step_by_name_and_it_computes_again(world: World) -
         "20% × 51.52 = 10.304",
     ]
     assert told.line.paid_minor - sum(row.amount for row in told.rows if not row.yours) == 4_122
-    assert [(cent.name, cent.share, cent.exact, cent.floor, cent.odd) for cent in told.cents] == [
-        ("Alice Studio", "80%", "41.216", 4_121, 1),
-        ("Bob Codes", "20%", "10.304", 1_030, 0),
+    (shared,) = told.sharings
+    assert [(cent.name, cent.share, cent.exact, cent.floor, cent.odd, cent.left) for cent in shared.rows] == [
+        ("Alice Studio", "80%", "41.216", 4_121, 1, ".60"),
+        ("Bob Codes", "20%", "10.304", 1_030, 0, ".40"),
     ]
-    assert [(credit.channel, credit.party, credit.ppm) for credit in told.credits] == [("Reef", "Reef", 1_000_000)]
+    assert (shared.base, shared.over, shared.won, shared.tie) == (5_152, 1, (".60",), False)
+    assert told.came is not None
+    assert [(way.channel, way.party, way.ppm, way.amount) for way in told.came.rows] == [
+        ("Reef", "Reef", 1_000_000, 850)
+    ]
+    assert told.came.pool == 850
     assert told.accepted_at is not None
 
 
@@ -227,8 +233,9 @@ def test_a_co_creator_sees_roles_and_never_another_ones_amount(world: World) -> 
         ("share", "co_creator", "", 4_122),
         ("share", "you", "Bob Codes", 1_030),
     ]
-    assert [cent.name for cent in told.cents] == ["Bob Codes"]
-    assert not [credit for credit in told.credits if credit.party]
+    assert [cent.name for cent in told.sharings[0].rows] == ["Bob Codes"]
+    assert told.came is not None
+    assert not [way for way in told.came.rows if way.party]
 
 
 def test_a_channels_owner_sees_the_price_and_its_own_step(world: World) -> None:
@@ -325,7 +332,7 @@ def test_a_group_is_told_by_name_in_its_clause_its_formulas_and_its_cents(world:
         ("share", "Canary Carol", "3.3", "1/3 × 50.00 = 16.666666…", 1_500),
         ("reserve", "Canary Carol", "5.2", "10% × 16.67 = 1.667", 167),
     ]
-    assert [(cent.side, cent.name, cent.amount) for cent in told.cents] == [
+    assert [(cent.side, cent.name, cent.amount) for one in told.sharings for cent in one.rows] == [
         ("you", "Alice Studio", 5_001),
         ("co_creator", "team", 5_000),
         ("co_creator", "Bob Codes", 3_333),
@@ -333,6 +340,6 @@ def test_a_group_is_told_by_name_in_its_clause_its_formulas_and_its_cents(world:
     ]
     own = explained(world, world.bob, "G-1", world.cast.bob)
     assert own.agrees
-    assert [cent.name for cent in own.cents] == ["Bob Codes"]
+    assert [cent.name for one in own.sharings for cent in one.rows] == ["Bob Codes"]
     flows = earning_waterfall(of=of(world.bob), visible_to=None)
     assert {part.code: part.amount_minor for part in flows.parts}["co_creators"] > 0

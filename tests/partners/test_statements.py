@@ -260,7 +260,9 @@ def test_every_line_of_a_statement_is_computed_again_and_agrees(year: Stage, cas
     march = statement_of(party=year.alice, month=MARCH, currency="CNY", visible_to=None)
     assert march is not None
     sale = next(line for line in march.lines if line["section"] == "sales")
-    assert "/creator/lines/" in client.get(f"/creator/postings/{sale['posting']}/")["Location"]
+    page = client.get(f"/creator/postings/{sale['posting']}/").content.decode()
+    assert "The split, step by step" in page
+    assert "This line of the statement" in page
     theirs = statement_of(party=year.bob, month=MARCH, currency="CNY", visible_to=None)
     assert theirs is not None
     assert client.get(f"/creator/postings/{theirs.lines[0]['posting']}/").status_code == 404

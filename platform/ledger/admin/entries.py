@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.admin.base import Lines, ReadingDesk
-from ledger.admin.words import amount, plain_data
+from ledger.admin.words import amount, plain_data, why_link
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, Posting
 from ledger.selectors.recomputed import entry_recomputed
@@ -24,7 +24,7 @@ class PostingLines(Lines):
     tab = False
     hide_title = True
     ordering = ("position",)
-    fields = ("account", "display_amount", "line", "clause", "matures_at")
+    fields = ("account", "display_amount", "line", "clause", "matures_at", "display_why")
     readonly_fields = fields
     verbose_name_plural = _("postings")
 
@@ -49,6 +49,11 @@ class PostingLines(Lines):
     def display_amount(self, obj: Posting) -> SafeString:
         """Positive is credit, negative debit."""
         return amount(obj.amount, obj.currency)
+
+    @display(description=_("why"))
+    def display_why(self, obj: Posting) -> SafeString:
+        """Leads to how it came about."""
+        return why_link(obj.pk)
 
 
 @admin.register(JournalEntry)
@@ -126,7 +131,16 @@ class JournalEntryAdmin(ReadingDesk):
 class PostingAdmin(ReadingDesk):
     """Single postings, for looking along one account."""
 
-    list_display = ("occurred_at", "account", "display_amount", "entry", "line", "clause", "matures_at")
+    list_display = (
+        "occurred_at",
+        "account",
+        "display_amount",
+        "entry",
+        "line",
+        "clause",
+        "matures_at",
+        "display_why",
+    )
     list_filter = (("account__kind", ChoicesDropdownFilter), "currency", ("occurred_at", RangeDateTimeFilter))
     list_select_related = ("account", "entry")
     search_fields = ("=entry__source_id", "=account__code", "=line")
@@ -139,8 +153,9 @@ class PostingAdmin(ReadingDesk):
         ("line", "clause"),
         ("occurred_at", "booked_on", "matures_at"),
         "display_again",
+        "display_why",
     )
-    readonly_fields = ("display_amount", "display_again")
+    readonly_fields = ("display_amount", "display_again", "display_why")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         """Without the entries' inputs and traces."""
@@ -151,6 +166,11 @@ class PostingAdmin(ReadingDesk):
     def display_amount(self, obj: Posting) -> SafeString:
         """Positive is credit, negative debit."""
         return amount(obj.amount, obj.currency)
+
+    @display(description=_("why"))
+    def display_why(self, obj: Posting) -> SafeString:
+        """Leads to how it came about."""
+        return why_link(obj.pk)
 
     @display(description=_("computed again just now"))
     def display_again(self, obj: Posting) -> SafeString:

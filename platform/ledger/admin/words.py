@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 
 def amount(minor: int | None, currency: str) -> SafeString:
@@ -26,3 +28,19 @@ def plain_data(value: Any) -> SafeString:
 def moment(at: datetime | None) -> str:
     """An instant in the house's time zone; a dash where there is none."""
     return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")) if at else "–"
+
+
+_explained_at: list[str] = []
+
+
+def postings_explained_at(name: str) -> None:
+    """Say at which admin address, by name, a posting is explained; the floor that knows agreements says so."""
+    _explained_at[:] = [name]
+
+
+def why_link(posting: int) -> SafeString:
+    """A link to how a posting came about; a dash where nobody explains postings."""
+    if not _explained_at:
+        return mark_safe("–")
+    url = reverse(_explained_at[0], args=[posting])
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, _("Why this amount"))

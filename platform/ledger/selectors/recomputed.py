@@ -2,26 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, OrderEvent, Posting
+from ledger.selectors.party_events import FORMAT as PARTY_FORMAT
+from ledger.selectors.party_events import party_effect
+from ledger.selectors.payout_events import arrival, payout_effect
 from ledger.selectors.rules import rules_by_digest
-from ledger.splits.accounts import GUARANTEES, REVENUE, payable
-from ledger.splits.payouts import Available, advance, payout_details, pool
-from ledger.splits.reading import Reader
 from ledger.splits.replay import apply_event, open_order, settle_again
 from ledger.splits.sale import Detail
-from ledger.splits.state import State
+from ledger.splits.state import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """What an entry's inputs give now. `facts` are the plain values that it was computed from, no other party's."""
+    """What an entry's inputs give now.
+
+    `facts` are the plain values that it was computed from, no other party's. `orders`: the order before the event and
+    after it, where the entry is an event of an order. `undoes`: when what it takes back happened.
+    """
 
     details: Sequence[Detail]
     trace: Mapping[str, Any]
     facts: Mapping[str, Any]
+    orders: tuple[Order, Order] | None = None
+    undoes: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class PostingFacts:
 
 def posting_facts(*, posting_id: int) -> PostingFacts | None:
     """Read a posting with its entry. Call it where all rows are visible; the caller answers for who may read it."""
-    found = Posting.objects.select_related("entry", "account").filter(pk=posting_id).first()
+    found = Posting.objects.select_related("entry__reverses", "account", "party").filter(pk=posting_id).first()
     if found is None:
         return None
     entry = found.entry
@@ -57,10 +64,10 @@ def entry_recomputed(*, entry: JournalEntry) -> Recomputed:
     if inputs.get("format") == "order-event/1":
         return _order_event(entry)
     if entry.kind == EntryKind.PAYOUT and "event" in inputs:
-        event = inputs["event"]
-        money = Available(payable(event["party"]), event["currency"], inputs["balance"], inputs["held"])
-        plan = payout_details(Reader(event), money)
-        return Recomputed(plan.details, plan.trace, {"balance": inputs["balance"], "held": inputs["held"]})
+        plan = payout_effect(inputs)
+        keys = ("balance", "held", "available", "minimum", "increment", "amount")
+        facts = {key: plan.trace[key] for key in keys if key in plan.trace} | {"withheld": plan.withheld}
+        return Recomputed(plan.details, plan.trace, facts)
     if entry.kind in {EntryKind.PAYOUT_SENT, EntryKind.PAYOUT_FAILED}:
         return _concluded(entry)
     return _party_event(entry)
@@ -74,36 +81,44 @@ def _order_event(entry: JournalEntry) -> Recomputed:
     rules = rules_by_digest(digests=stored["rules"])
     result = settle_again(stored["sale"], [rules[digest] for digest in stored["rules"]], stored.get("advances"))
     order = open_order(told.order.source_id, told.order.placed_at, result)
-    for before in told.order.events.filter(number__gt=0, number__lt=told.number).order_by("number"):
-        order, _result = apply_event(order, before.body)
-    _order, made = apply_event(order, told.body)
+    before = list(told.order.events.filter(number__gt=0, number__lt=told.number).order_by("number"))
+    for event in before:
+        order, _result = apply_event(order, event.body)
+    after, made = apply_event(order, told.body)
     facts = {key: value for key, value in told.body.items() if key in {"amount", "fee", "fee_returned", "reason"}}
-    return Recomputed(made.details, made.trace, facts)
+    facts["placed_at"] = told.order.placed_at
+    return Recomputed(made.details, made.trace, facts, (order, after), _undone(told, before))
+
+
+def _undone(told: OrderEvent, before: Sequence[OrderEvent]) -> datetime | None:
+    """When the refund or the dispute was booked that an event takes back or concludes."""
+    if told.kind == EntryKind.REFUND_REVERSAL:
+        refunds = [event for event in before if event.kind in {EntryKind.REFUND, EntryKind.VOID}]
+        index = told.body["refund_index"]
+        return refunds[index].occurred_at if index < len(refunds) else None
+    if told.kind in {EntryKind.DISPUTE_WON, EntryKind.DISPUTE_LOST}:
+        return next((event.occurred_at for event in reversed(before) if event.kind == EntryKind.DISPUTE), None)
+    return None
 
 
 def _concluded(entry: JournalEntry) -> Recomputed:
     """A payout that arrived left the bank; one that came back is the opposite of its booking."""
     assert entry.reverses is not None
     rows = entry.reverses.postings.select_related("account").order_by("position")
-    back = entry.kind == EntryKind.PAYOUT_FAILED
-    details = [Detail(row.account.code, row.currency, -row.amount, "", "") for row in rows] if back else []
-    return Recomputed(details, {}, {"reason": entry.inputs.get("reason", "")})
+    if entry.kind == EntryKind.PAYOUT_FAILED:
+        details = [Detail(row.account.code, row.currency, -row.amount, "", "") for row in rows]
+    else:
+        payout = entry.reverses.payout
+        details = arrival(payout.sent_currency, payout.sent_minor)
+    facts = {"reason": entry.inputs.get("reason", "")}
+    return Recomputed(details, {}, facts, undoes=entry.reverses.occurred_at)
 
 
 def _party_event(entry: JournalEntry) -> Recomputed:
+    """An advance, a guarantee, a pool or an adjustment."""
     event = entry.inputs.get("event", {})
-    if entry.kind == EntryKind.ADVANCE:
-        made = advance(State(rules=()), Reader(event))
-        return Recomputed(made.details, made.trace, {"amount": event["amount"], "recoup_bp": event["recoup_bp"]})
-    if entry.kind == EntryKind.POOL:
-        made = pool(State(rules=()), Reader(event))
-        return Recomputed(made.details, made.trace, {"amount": event["amount"], "creator_bp": event["creator_bp"]})
-    if entry.kind == EntryKind.GUARANTEE:
-        top_up, cur = max(0, event["guarantee"] - event["earned"]), event["currency"]
-        details = [Detail(GUARANTEES, cur, -top_up, "", ""), Detail(payable(event["party"]), cur, top_up, "", "")]
-        return Recomputed(details, {}, {"guarantee": event["guarantee"], "earned": event["earned"]})
-    if entry.kind == EntryKind.ADJUSTMENT and event:
-        cur, amount = event["currency"], event["amount"]
-        details = [Detail(payable(event["party"]), cur, amount, "", ""), Detail(REVENUE, cur, -amount, "", "")]
-        return Recomputed(details, {}, {"reason": event["reason"]})
-    return Recomputed((), {}, {})
+    if entry.inputs.get("format") != PARTY_FORMAT:
+        return Recomputed((), {}, {})
+    made = party_effect(kind=entry.kind, event=event)
+    keys = ("amount", "recoup_bp", "creator_bp", "from", "to", "guarantee", "earned", "reason")
+    return Recomputed(made.details, made.trace, {key: event[key] for key in keys if key in event})

@@ -7,7 +7,7 @@ minor units or any other additive figure of one kind; a drawing only needs their
 from portal.charts.bars import Bar, BarStack, Columns, Pairs, band, columns, pairs, rank_widths, release, swings
 from portal.charts.cover import Cover, cover
 from portal.charts.flow import Flow, flow
-from portal.charts.lines import Curve, decay, line, spark
+from portal.charts.lines import Curve, decay, line, spark, stems
 from portal.charts.plots import log_ticks, place_linear, place_log
 from portal.charts.scale import nice_ticks, number
 from portal.charts.stream import Stream, Upright, stream, upright
@@ -37,6 +37,7 @@ __all__ = [
     "rank_widths",
     "release",
     "spark",
+    "stems",
     "stream",
     "swings",
     "upright",

@@ -57,6 +57,22 @@ def line(values: Sequence[float], *, top: float | None = None, width: float = 10
     return Curve(_path(points), f"{_path(points)}V{number(height)}H0Z", ("100%", number(points[-1][1])), placed)
 
 
+def stems(
+    ages: Sequence[float], weights: Sequence[int], *, window: float, height: float = 64.0
+) -> tuple[tuple[str, str], ...]:
+    """Place a mark for each touch over the last ``window`` days, as high as its weight; the largest fills 0.9 of it.
+
+    ``ages`` are days before the order. Returns (x in percent, y) of each. Raises ``ValueError`` for an age outside.
+    """
+    if window <= 0 or any(not 0 <= age <= window for age in ages):
+        raise ValueError("a touch lies outside the window")
+    top = max([*weights, 1])
+    return tuple(
+        (f"{number(100 * (1 - age / window))}%", number(height * (1 - 0.9 * weight / top)))
+        for age, weight in zip(ages, weights, strict=True)
+    )
+
+
 def decay(
     ages: Sequence[float], *, half_life: float, window: float, width: float = 1000.0, height: float = 64.0
 ) -> tuple[Curve, tuple[tuple[str, str], ...]]:

@@ -129,14 +129,19 @@ def flow_context(
 
 
 def decay_context(
-    touches: Sequence[Row], *, half_life: float, window: float, paid: Any = "", summary: Any = ""
+    touches: Sequence[Row], *, half_life: float | None, window: float, paid: Any = "", summary: Any = ""
 ) -> dict[str, Any]:
-    """Draw the decay curve with a mark for each touch.
+    """Draw the weight of time before an order with a mark for each touch.
 
     ``touches``: ``age`` (days before the order), ``credit`` (ppm), ``day`` (a date), optionally ``slot`` (colour 1 to
-    8, 0 for other). ``half_life`` and ``window`` in days.
+    8, 0 for other) and ``said`` (False: no share over the mark). ``half_life`` and ``window`` in days; without a
+    half-life there is no curve, and each mark stands as high as its credit.
     """
-    curve, places = charts.decay([float(row["age"]) for row in touches], half_life=half_life, window=window)
+    ages = [float(row["age"]) for row in touches]
+    if half_life is None:
+        curve, places = None, charts.stems(ages, [int(row["credit"]) for row in touches], window=window)
+    else:
+        curve, places = charts.decay(ages, half_life=half_life, window=window)
     rows = [
         {
             **row,
@@ -144,7 +149,8 @@ def decay_context(
             "y": y,
             "slot": row.get("slot") or "other",
             "above": charts.number(float(y) - 9),
-            "share": figures.percent_text(Decimal(row["credit"]).scaleb(-6)),
+            "edge": "end" if float(x.rstrip("%")) > 94 else "middle",
+            "share": figures.percent_text(Decimal(row["credit"]).scaleb(-6)) if row.get("said", True) else "",
         }
         for row, (x, y) in zip(touches, places, strict=True)
     ]

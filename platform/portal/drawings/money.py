@@ -42,11 +42,14 @@ def stream_context(
     note: Any = "",
     summary: Any = "",
     yours_note: Any = "",
+    yours_ref: Any = "",
+    yours_ref_url: str = "",
 ) -> dict[str, Any]:
     """Draw the stream from ``total`` minor units to what is yours.
 
     ``parts``: ``label``, ``amount`` (minor units that leave, not negative), and optionally ``sort`` (a word behind the
-    label), ``note`` (the calculation), ``ref`` and ``ref_url`` (the clause). What remains is yours. ``upright`` is the
+    label), ``note`` (the calculation), ``ref`` and ``ref_url`` (the clause). What remains is yours; ``yours_note``,
+    ``yours_ref`` and ``yours_ref_url`` say the same of it. ``upright`` is the
     form for drawers and has no switch; the wide form turns upright by itself where there is no room.
     """
     amounts = [int(part["amount"]) for part in parts]
@@ -67,6 +70,8 @@ def stream_context(
         "yours": yours,
         "yours_share": _percent_of(shares[-1]),
         "yours_note": yours_note,
+        "yours_ref": yours_ref,
+        "yours_ref_url": yours_ref_url,
         "wide": wide,
         "wide_band": charts.number(wide.band),
         "tall": tall,

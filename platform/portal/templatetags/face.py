@@ -39,6 +39,12 @@ def money(minor: int | None, currency: str, *, hero: bool = False, sign: bool = 
     return format_html('<span class="money money-hero">{}{}{}{}</span>', piece.sign, before, piece.whole, tail)
 
 
+@register.simple_tag
+def plain_money(minor: int, currency: str) -> SafeString:
+    """Write minor units as a plain number: 1353 cents are 13.53. For figures whose column names the currency."""
+    return _num(figures.money_plain(minor, currency))
+
+
 def _num(text: str) -> SafeString:
     return format_html('<span class="num">{}</span>', text)
 

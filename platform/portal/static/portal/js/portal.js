@@ -91,6 +91,7 @@
     if (dlg.id === "drawer") {
       if (back && location.pathname + location.search !== back) history.replaceState({}, "", back);
       dlg.replaceChildren();
+      $$("tr[data-open-now]").forEach((r) => { r.classList.remove("selected"); delete r.dataset.openNow; });
     }
     if (opener?.isConnected) opener.focus();
     opener = null;
@@ -101,6 +102,18 @@
     const link = name && dlg.querySelector(`[data-step=${name}]`);
     if (link && (e.key.length === 1 || !scrolls(dlg))) { link.click(); e.preventDefault(); }
   });
+  // The list behind shows which line is open; closing gives focus to that line, also after steps to others.
+  const drawn = (dlg, asked_) => {
+    const step = asked_?.elt?.dataset?.step, path = asked_?.path?.split("?")[0];
+    const here = $$("[hx-target='#drawer']").find((b) => !dlg.contains(b) && b.getAttribute("hx-get")?.split("?")[0] === path);
+    $$("tr.selected[data-open-now]").forEach((r) => { r.classList.remove("selected"); delete r.dataset.openNow; });
+    const row = here?.closest("tr");
+    if (row) { row.classList.add("selected"); row.dataset.openNow = "1"; }
+    show(dlg, asked_?.elt);
+    if (here) opener = here;
+    // What had focus is gone with the old inside.
+    if (!dlg.contains(document.activeElement)) (dlg.querySelector(`[data-step=${step}]`) || dlg.querySelector("[autofocus]"))?.focus();
+  };
   const scrolls = (dlg) => { const b = dlg.querySelector(".drawer-body"); return !!b && b.scrollHeight > b.clientHeight + 2; };
 
   // htmx
@@ -109,7 +122,7 @@
     if (token) e.detail.headers["X-CSRFToken"] = token;
   });
   document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.detail.target?.id === "drawer") show(e.detail.target, e.detail.requestConfig?.elt);
+    if (e.detail.target?.id === "drawer") drawn(e.detail.target, e.detail.requestConfig);
     ready(e.detail.target);
   });
   ["htmx:responseError", "htmx:sendError"].forEach((name) => document.addEventListener(name, () => {

@@ -1,0 +1,62 @@
+"""The touches before one order, told to whoever explains what it paid."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from analytics.attribution.credits import Touch, credits_ppm
+from analytics.models import Conversion, Touchpoint
+from analytics.selectors import JourneyTouch
+from analytics.services.journeys import journeys_of
+from courses.selectors import OrderFacts, order_facts
+from partners.choices import PayingModel
+from partners.selectors.touches import TouchTold, touches_told_by
+
+_GAMES = (PayingModel.SHAPLEY, PayingModel.MARKOV)
+"""Models that weigh channels, not touches: the touches of a channel share its credit equally."""
+
+
+class _Seen(NamedTuple):
+    link: str
+    words: str
+
+
+@touches_told_by
+def touches_of_order(code: str, model: str, window_days: int) -> Sequence[TouchTold]:
+    """Return the touches inside the look-back that were known when the order was settled, oldest first.
+
+    Call it where all rows are visible.
+    """
+    conversion = Conversion.objects.filter(order__code=code).values_list("order_id", "settled_at").first()
+    if conversion is None:
+        return ()
+    order = order_facts(ids=[conversion[0]])[0]
+    opens = order.placed_at - timedelta(days=window_days)
+    inside = [touch for touch in journeys_of([order])[order.order_id] if touch.occurred_at >= opens]
+    known = Touchpoint.objects.filter(
+        pk__in=[touch.touch_id for touch in inside],
+        occurred_at__range=(opens, order.placed_at),
+        recorded_at__lte=conversion[1],
+    ).values_list("pk", "link__code", "utm", "campaign__name")
+    seen = {pk: _Seen(link or "", str(utm.get("utm_term") or campaign or "")) for pk, link, utm, campaign in known}
+    path = [touch for touch in inside if touch.touch_id in seen]
+    return [
+        TouchTold(
+            at=touch.occurred_at,
+            channel_id=touch.channel_id,
+            owner_id=touch.owner_id,
+            weight=weight,
+            link=seen[touch.touch_id].link,
+            words=seen[touch.touch_id].words,
+        )
+        for touch, weight in zip(path, _weights(path, order, model), strict=True)
+    ]
+
+
+def _weights(path: Sequence[JourneyTouch], order: OrderFacts, model: str) -> list[int]:
+    """How a model weighs each touch, in ppm of the path; equally where it weighs channels."""
+    if model in _GAMES or model not in PayingModel.values:
+        return [1] * len(path)
+    touches = [Touch(key=i, occurred_at=touch.occurred_at) for i, touch in enumerate(path)]
+    parts = credits_ppm(touches, model=model, converted_at=order.placed_at)
+    return [parts.get(i, 0) for i in range(len(path))]

@@ -1,0 +1,391 @@
+"""What the panel of one earning shows: words and order for what `earning_explained` found."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+from babel.lists import format_list
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from partners.choices import DecisionReason, PayingModel
+from partners.selectors.came import Arrived, Came
+from partners.selectors.explained import Explained
+from partners.selectors.phrases import MODELS
+from partners.selectors.steps import Row, Sharing
+
+HALF_LIFE_DAYS = 7
+
+NEAR = 0.11
+"""Of the curve's width: two marks closer than this cannot both carry their words."""
+
+_FIGURES = re.compile(
+    "|".join(
+        [
+            r"\d[\d,./]*%",
+            r"\d+ days",
+            r"\d+ 天",
+            "stays in what remains",
+            "留在剩余金额中",
+            *(re.escape(words) for names in MODELS.values() for words in names),
+        ]
+    )
+)
+"""What stands out in a clause: rates, days, the paying model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where the panel leads, empty where nowhere: the agreement, its changes, the proof, the form of a claim."""
+
+    agreement: str = ""
+    changes: str = ""
+    proof: str = ""
+    claim: str = ""
+
+
+def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
+    """Context of `partners/_why.html` and its foot."""
+    line = found.line
+    zero = line.status == "none"
+    return {
+        "why": found,
+        "line": line,
+        "ways": ways,
+        "discount": -line.discount_minor,
+        "after": _after(found.rows),
+        "brought": found.came is not None and not found.sight.sides,
+        "stream": _stream(found),
+        "rows": _rows(found),
+        "sharings": [_sharing(one) for one in found.sharings],
+        "clauses": _clauses(found),
+        "came": _came(found),
+        "points": _points(found),
+        "reason": reason_in_sentence(line.reason),
+        "because": zero_words(found) if zero else "",
+        "status": "no_earning" if zero else line.status,
+        "status_reason": reason_in_sentence(line.reason) if zero else "",
+        "status_date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(
+            line.status
+        ),
+        "assurance": found.assurance,
+    }
+
+
+def reason_in_sentence(reason: str) -> str:
+    """Why a line paid what it paid, as words that stand inside a sentence."""
+    words = str(DecisionReason(reason).label)
+    return words[:1].lower() + words[1:]
+
+
+def zero_words(found: Explained) -> str:
+    """Why a line paid nothing, in a sentence that says what would have had to be otherwise."""
+    days = found.version.window_days if found.version else 0
+    model = PayingModel(found.version.paying_model).label if found.version else ""
+    return {
+        "self_purchase": _("You, or somebody with a seat in your party, bought it. Own purchases earn nothing here."),
+        "window_closed": ngettext(
+            "The learner had come by you, but more than %(days)d day before the order.",
+            "The learner had come by you, but more than %(days)d days before the order.",
+            days,
+        )
+        % {"days": days},
+        "lost_to_coupon": _("The learner used another partner's coupon, and a coupon goes before links."),
+        "lost_to_link": _("The learner came by another partner's link, and the link goes before your coupon."),
+        "not_in_force": _("No agreement was in force when the order was placed; a later one does not reach back."),
+        "not_a_member": _("Your membership in the programme was not active when the order was placed."),
+        "nothing_left": _("What comes before your share took all that was paid; nothing was left to share."),
+        "cap_reached": _("You had reached your cap before this order."),
+        "no_credit": _("The learner had come by you, but the model “%(model)s” gives all credit to other touches.")
+        % {"model": model},
+        "no_share": _("The agreement gives nothing to those who bring learners."),
+        "discount_borne": _("A discount that you bear took up your share."),
+    }.get(str(found.line.reason), "")
+
+
+def row_label(row: Row) -> str:
+    """What a way of the money is called."""
+    who = row.name or {
+        "you": _("You"),
+        "platform": settings.PLATFORM_NAME,
+        "partner": _("Partner"),
+        "co_creator": _("Co-creator"),
+        "others": _("Others"),
+    }.get(row.side, "")
+    words = {
+        "tax": _("Tax, %(rate)s included") if row.rate else _("Tax, included"),
+        "tax_on_top": _("Tax, %(rate)s on top") if row.rate else _("Tax, on top"),
+        "processing": _("Payment processing"),
+        "fee_borne": _("Processing, paid by %(house)s"),
+        "discount_borne": _("Discount borne by %(who)s"),
+        "reserve": _("%(who)s, reserve"),
+        "refused": _("%(house)s, share of an own purchase"),
+    }.get(row.code, "%(who)s")
+    return words % {"who": who, "rate": row.rate, "house": settings.PLATFORM_NAME} if "%(" in words else words
+
+
+def _note(row: Row) -> str:
+    """How it was computed; where it was stated, by whom."""
+    if row.formula:
+        return row.formula
+    return {
+        "processing": _("as the payment provider charged it"),
+        "tax": _("as the order states it"),
+        "tax_on_top": _("as the order states it"),
+    }.get(row.code, "")
+
+
+def _after(rows: Sequence[Row]) -> str:
+    """Who had its part before the reader, as a list inside a sentence."""
+    sides = {(row.code, row.side): row for row in rows if row.amount > 0 and not row.yours}
+    partners = {row.name or str(i) for i, row in enumerate(rows) if row.side == "partner" and row.amount > 0}
+    makers = {row.name or str(i) for i, row in enumerate(rows) if row.side == "co_creator" and row.amount > 0}
+    told = []
+    if any(code.startswith("tax") for code, _side in sides):
+        told.append(_("tax"))
+    if ("processing", "platform") in sides:
+        told.append(_("processing"))
+    if partners:
+        told.append(
+            ngettext("the partner who brought them", "the %(n)d partners who brought them", len(partners))
+            % {"n": len(partners)}
+        )
+    if ("share", "platform") in sides:
+        told.append(settings.PLATFORM_NAME)
+    if makers:
+        told.append(ngettext("your co-creator", "your co-creators", len(makers)))
+    if any(side == "others" for _code, side in sides):
+        told.append(_("the sides of the agreement"))
+    return format_list(told, locale="zh_Hans" if _chinese() else "en") if told else ""
+
+
+def _stream(found: Explained) -> dict[str, Any] | None:
+    """The rows as the stream draws them; None where there is nothing to draw or the reader paid in more than it got.
+
+    What other sides pay in joins the start, because a band cannot be negative.
+    """
+    others = [row for row in found.rows if not row.yours]
+    paid_in = sum(-row.amount for row in others if row.amount < 0)
+    total = found.line.paid_minor + paid_in
+    if not found.rows or not total or found.line.amount_minor < 0:
+        return None
+    mine = next((row for row in found.rows if row.yours and row.formula and row.code != "reserve"), None)
+    return {
+        "total": total,
+        "paid_in": paid_in,
+        "parts": [
+            {
+                "label": row_label(row),
+                "sort": _sort(row.side) if row.name and row.code != "refused" else "",
+                "amount": row.amount,
+                "note": _note(row),
+                "ref": f"§{row.clause}" if row.clause else "",
+                "ref_url": _clause_url(row.clause),
+            }
+            for row in others
+            if row.amount > 0
+        ],
+        "yours_note": mine.formula if mine else "",
+        "yours_ref": f"§{mine.clause}" if mine and mine.clause else "",
+        "yours_ref_url": _clause_url(mine.clause) if mine else "",
+    }
+
+
+def _clause_url(number: str) -> str:
+    return f"#clause-{number.replace('.', '-')}" if number else ""
+
+
+def _rows(found: Explained) -> list[dict[str, Any]]:
+    """Every way the money went, with its words."""
+    return [
+        {
+            "label": row_label(row),
+            "amount": row.amount,
+            "clause": row.clause,
+            "formula": _note(row),
+            "yours": row.yours,
+        }
+        for row in found.rows
+    ]
+
+
+def _clauses(found: Explained) -> list[dict[str, Any]]:
+    """The clauses in the reader's language, those that decided this line first; figures stand out in them."""
+    chinese = _chinese()
+    return [
+        {
+            "number": clause.number,
+            "key": clause.number.replace(".", "-"),
+            "parts": list(_marked(clause.zh if chinese else clause.en)),
+            "decides": clause.number in found.decisive,
+        }
+        for clause in found.clauses
+    ]
+
+
+def _marked(text: str) -> Iterator[tuple[str, bool]]:
+    """A text in pieces, each with whether it is a figure that decides."""
+    at = 0
+    for hit in _FIGURES.finditer(text):
+        yield text[at : hit.start()], False
+        yield hit.group(), True
+        at = hit.end()
+    yield text[at:], False
+
+
+def _came(found: Explained) -> dict[str, Any] | None:
+    """How the learner came: the curve, the rows, and how many touches in how many days."""
+    came = found.came
+    if came is None or not came.rows:
+        return None
+    dated = [row for row in came.rows if row.at is not None and not row.coupon]
+    placed = found.line.placed_at
+    days = (placed - min(row.at for row in dated if row.at)).days + 1 if dated else 0
+    touches = sum(row.touches for row in dated)
+    return {
+        "of": came,
+        "rows": [{"row": row, "label": _came_label(row), "sum": row.amount is not None} for row in came.rows],
+        "note": _touches_words(touches, days) if touches else "",
+        "curve": _curve(came, dated, found),
+        "undated": any(row.at is None and row.channel for row in came.rows),
+        "half_life": HALF_LIFE_DAYS if came.model == PayingModel.TIME_DECAY else None,
+        "model": PayingModel(came.model).label if came.model else "",
+        "summary": ", ".join(f"{row.ppm / 10_000:.1f}%" for row in dated),
+    }
+
+
+def _touches_words(touches: int, days: int) -> str:
+    told = ngettext("%(touches)d touch", "%(touches)d touches", touches) % {"touches": touches}
+    inside = ngettext("in %(days)d day", "in %(days)d days", days) % {"days": days}
+    return f"{inside} {told}" if _chinese() else f"{told} {inside}"
+
+
+def _curve(came: Arrived, dated: Sequence[Came], found: Explained) -> dict[str, Any] | None:
+    """Touches over the days before the order, newest last; marks too close to the next one carry no words."""
+    if not dated or came.decided_by == "coupon" or not any(row.ppm for row in dated):
+        return None
+    placed = found.line.placed_at
+    ages = [(placed - row.at) / timedelta(days=1) for row in dated if row.at]
+    window = max(max(ages) * 1.25, 1.0)
+    places = [1 - age / window for age in ages]
+    clear = [*(after - before > NEAR for before, after in pairwise(places)), True]
+    return {
+        "window": window,
+        "touches": [
+            {
+                "age": age,
+                "credit": row.ppm,
+                "slot": row.slot,
+                "day": row.at if apart and place < 1 - 2 * NEAR else None,
+                "said": apart,
+            }
+            for row, age, place, apart in zip(dated, ages, places, clear, strict=True)
+        ],
+    }
+
+
+def _came_label(row: Came) -> str:
+    if not row.known:
+        return _("Others, not yours to see")
+    if row.yours:
+        return row.party or _("You")
+    return row.party or row.channel or _("Unattributed")
+
+
+def _sharing(one: Sharing) -> dict[str, Any]:
+    """One division with its rows and a sentence about the units that were left over."""
+    return {
+        "of": one,
+        "rows": [{"cent": cent, "label": _cent_label(cent.side, cent.name)} for cent in one.rows],
+        "words": _left_over(one),
+    }
+
+
+def _left_over(one: Sharing) -> str:
+    if not one.over:
+        return _("It divides evenly; nothing was left over.")
+    won = format_list(list(one.won), locale="zh_Hans" if _chinese() else "en")
+    told = [
+        ngettext(
+            "%(n)d unit of the smallest coin was left over. It goes to the largest remainder, %(won)s.",
+            "%(n)d units of the smallest coin were left over. They go to the largest remainders, %(won)s.",
+            one.over,
+        )
+        % {"n": one.over, "won": won}
+    ]
+    if one.tie:
+        told.append(_("Of equal remainders the side that stands earlier in the agreement comes first."))
+    lost = next((cent.left for cent in one.rows if cent.side == "you" and not cent.odd), "")
+    if lost:
+        told.append(_("Yours was %(left)s.") % {"left": lost})
+    return ("" if _chinese() else " ").join(told)
+
+
+def _cent_label(side: str, name: str) -> str:
+    return _("You") if side == "you" else name or _("Co-creator")
+
+
+def _points(found: Explained) -> list[dict[str, Any]]:
+    """Money's way to the reader, in the order of time; nothing where there is none."""
+    line, way = found.line, found.arrivals
+    if way is None or not line.amount_minor:
+        return []
+    earned: dict[str, Any] = {"at": line.placed_at, "title": _("Earned"), "state": "done"}
+    if line.effect_at is not None and not line.net_minor:
+        return [earned, {"at": line.effect_at, "title": _("Taken back with the order"), "state": "now"}]
+    points: list[dict[str, Any]] = [earned]
+    if way.repaid:
+        note = _("pays back your advance")
+        points.append({"at": line.placed_at, "amount": way.repaid, "note": note, "state": "done"})
+    now = timezone.now()
+    if way.free:
+        free = way.free_at is None or way.free_at <= now
+        state = "done" if free else "next"
+        at = way.free_at or line.placed_at
+        points.append({"at": at, "amount": way.free, "note": _("released"), "state": state})
+        points += _payout_points(found)
+    if way.reserved:
+        points.append(_reserve_point(found))
+    # A payout that is still to come has no day yet: it follows what is released.
+    points.sort(key=lambda point: point["at"] or max(now, way.free_at or now))
+    current = next((point for point in reversed(points) if point["state"] == "done"), points[0])
+    current["state"] = "now" if current is not earned or len(points) == 1 else "done"
+    return points
+
+
+def _payout_points(found: Explained) -> Iterator[dict[str, Any]]:
+    way = found.arrivals
+    assert way is not None
+    for payout in way.payouts:
+        if payout.failed_at:
+            yield {"at": payout.failed_at, "title": _("Payout"), "note": _("came back"), "state": "done"}
+        else:
+            note = _("arrived") if payout.arrived_at else _("on its way")
+            yield {"at": payout.arrived_at or payout.at, "title": _("Payout"), "note": note, "state": "done"}
+    if not way.payouts or way.payouts[-1].failed_at:
+        note = _("with the next payout run")
+        yield {"at": None, "title": _("Payout"), "note": _("on hold") if way.hold else note, "state": "next"}
+
+
+def _reserve_point(found: Explained) -> dict[str, Any]:
+    way, version = found.arrivals, found.version
+    assert way is not None
+    if way.released:
+        at, amount = way.released[-1]
+        return {"at": at, "amount": amount, "note": _("reserve released"), "state": "done"}
+    days = version.reserve_days if version else 0
+    due = found.line.placed_at + timedelta(days=days)
+    return {"at": due, "amount": way.reserved, "note": _("reserve"), "state": "next"}
+
+
+def _sort(side: str) -> str:
+    return {"partner": _("partner"), "co_creator": _("co-creator")}.get(side, "")
+
+
+def _chinese() -> bool:
+    return (get_language() or "").startswith("zh")

@@ -1,0 +1,30 @@
+"""A panel that explains an amount, in the drawer or on a page of its own, and where it leads."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from partners.selectors import Explained
+from partners.selectors.panel import Ways
+from partners.views.frame import Desk, frame
+
+
+def shown(request: HttpRequest, at: Desk, panel: str, context: dict[str, Any]) -> HttpResponse:
+    """A panel inside the drawer where htmx asks, else on a page of its own."""
+    context = {**context, "desk": at, "panel": panel}
+    # Going back in the browser asks htmx for the whole page again.
+    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
+        return render(request, "partners/why_drawer.html", context)
+    return render(request, "partners/why_page.html", {**frame(request, at), **context})
+
+
+def ways_of(found: Explained, at: Desk) -> Ways:
+    """Where a creator's panel leads. A version is open to those whom its agreement names."""
+    query = f"party={at.party.code}"
+    proof = f"{reverse('partners:proof', args=[found.line.id])}?{query}" if found.entry_id else ""
+    if found.version is None or not found.sight.sides:
+        return Ways(proof=proof)
+    whole = f"{reverse('partners:agreements')}?{query}#version-{found.version.pk}"
+    return Ways(agreement=whole, changes=whole if found.before else "", proof=proof)

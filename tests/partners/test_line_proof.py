@@ -1,0 +1,58 @@
+"""The proof of a line: what it was computed from, and its way to the root of the month once that is issued."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+
+from accounts.services import person_create, seat_give
+from ledger.models import ClosedPeriod
+from partners.models import EarningDecision
+from partners.selectors import merkle
+from partners.selectors.line_proof import line_proof
+from partners.services import earnings_settle, statements_issue
+from tests.cast import Cast
+from tests.partners.stage import Stage
+
+pytestmark = pytest.mark.usefixtures("everything")
+
+MARCH = date(2026, 3, 1)
+
+
+def settled(stage: Stage) -> EarningDecision:
+    placed = datetime(2026, 3, 2, 4, tzinfo=UTC)
+    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}, placed_at=placed)])
+    return EarningDecision.objects.get(party=stage.alice)
+
+
+def test_a_line_of_a_running_month_is_proven_by_its_inputs(stage: Stage) -> None:
+    told = line_proof(decision_id=settled(stage).pk, visible_to=None)
+    assert told is not None
+    assert told["statement"] is None
+    assert [(row["account"], row["amount"]) for row in told["postings"]] == [("party:alice", 5_040)]
+    assert told["computed"]["amount"] == told["amount"] == 5_040
+    assert told["entry"]["seal"] is None
+
+
+def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast: Cast) -> None:
+    line = settled(stage)
+    ClosedPeriod.objects.create(month=MARCH, prepared_by=cast.finn, closed_by=cast.ada, totals={})
+    statements_issue(month=MARCH)
+    told = line_proof(decision_id=line.pk, visible_to=None)
+    assert told is not None
+    proven = told["statement"]
+    for row, proof in zip(proven["lines"], proven["proofs"], strict=True):
+        assert merkle.climbed(merkle.leaf(row), proof) == proven["root"]
+    assert merkle.climbed(merkle.leaf(proven["head"]), proven["head_proof"]) == proven["root"]
+    assert merkle.climbed(merkle.leaf(proven["month"]["leaf"]), proven["month"]["proof"]) == proven["month"]["root"]
+    assert sum(row["amount"] for row in proven["lines"]) == told["amount"]
+
+
+def test_the_file_is_the_partys_own_and_nobody_elses(stage: Stage, cast: Cast) -> None:
+    line = settled(stage)
+    owner = person_create(email="al@cast.test", name="Al", password="a quiet river at noon", verified=True)
+    seat_give(user=owner, party=stage.alice)
+    answer = cast.client_of(owner).get(f"/creator/lines/{line.pk}/proof.json")
+    assert answer["Content-Disposition"] == f'attachment; filename="line-O-1-{line.source_id}.json"'
+    assert json.loads(answer.content)["party"] == "alice"
+    assert cast.client_of(cast.carol).get(f"/creator/lines/{line.pk}/proof.json").status_code == 404
