@@ -64,7 +64,7 @@ def year(stage: Stage) -> Stage:
     event("O-4", "void", at(3, 15))
     rule = {"id": "r", "version": 2, "owner": "party:alice", "effective_from": "2026-01-01T00:00:00Z", **EVEN}
     event("O-5", "correct_rule", at(3, 16), rule=rule, line="L5")
-    money = {"party": "alice", "currency": "CNY"}
+    money: dict[str, Any] = {"party": "alice", "currency": "CNY"}
     advance_book(**money, amount=2_000, recoup_bp=5_000, source=OrderKey("advance", "1"), at=at(3, 22))
     earnings_settle(sales=[stage.sale("O-6", {"reef": 1_000_000}, lines=[desk.line(6)], placed_at=at(3, 23))])
     guarantee_book(
@@ -78,6 +78,7 @@ def year(stage: Stage) -> Stage:
             party=party, currency="CNY", cut_off=at(4, 20), terms=PayoutTerms(increment=100, withholding_bp=1_000),
             source=OrderKey("item", str(number)), at=at(4, 20),
         )  # fmt: skip
+        assert paid.payout_id is not None
         if party == "alice":
             payout_arrived(payout_id=paid.payout_id, at=at(4, 22))
         else:
