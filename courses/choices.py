@@ -39,7 +39,7 @@ class LessonKind(models.TextChoices):
 class OrderState(models.TextChoices):
     """Where an order stands."""
 
-    PLACED = "placed", _("Placed")
+    PLACED = "placed", pgettext_lazy("order", "Placed")
     PAID = "paid", pgettext_lazy("order", "Paid")
     CANCELLED = "cancelled", _("Cancelled")
     VOIDED = "voided", _("Voided")
@@ -48,7 +48,7 @@ class OrderState(models.TextChoices):
 class Standing(models.TextChoices):
     """What became of an order and its payment, in one word."""
 
-    PLACED = "placed", _("Placed")
+    PLACED = "placed", pgettext_lazy("order", "Placed")
     PAID = "paid", pgettext_lazy("order", "Paid")
     PARTLY_REFUNDED = "partly_refunded", _("Partly refunded")
     REFUNDED = "refunded", _("Refunded")

@@ -2,13 +2,14 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class MembershipState(models.TextChoices):
     """Where a party stands in the programme."""
 
     APPLIED = "applied", _("Applied")
-    APPROVED = "approved", _("Approved")
+    APPROVED = "approved", pgettext_lazy("membership", "Approved")
     REJECTED = "rejected", _("Rejected")
     SUSPENDED = "suspended", _("Suspended")
     LEFT = "left", _("Left")

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
@@ -109,7 +109,7 @@ class MemberAdmin(Desk):
         """How many name it."""
         return int(obj.agreement_count)
 
-    @admin.action(description=_("Approve"), permissions=["change"])
+    @admin.action(description=pgettext_lazy("membership", "Approve"), permissions=["change"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         """Let the chosen in, or back in."""
         self._decide(request, queryset, MembershipState.APPROVED)

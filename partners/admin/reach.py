@@ -8,7 +8,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -32,7 +32,7 @@ class ReachDesk(Desk):
     @display(description=_("open"), label=ON, ordering="is_active")
     def display_active(self, obj: Any) -> tuple[str, str]:
         """Open or closed."""
-        return ("on", str(_("Open"))) if obj.is_active else ("off", str(_("Closed")))
+        return ("on", pgettext("state", "Open")) if obj.is_active else ("off", pgettext("state", "Closed"))
 
 
 @admin.register(Channel)

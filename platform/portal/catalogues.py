@@ -1,10 +1,10 @@
 """The catalogues of translations: where they lie, and whether they are complete."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from babel.messages import pofile
+from babel.messages import Message, pofile
 
 HOMES = ("platform/*", "*")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}")
@@ -44,11 +44,33 @@ def faults(source: Path) -> Iterator[str]:
                 yield f"{where} has other placeholders in {string!r}"
 
 
+def disagreements(among: Iterable[Path]) -> Iterator[str]:
+    """One line for each message that catalogues translate differently: Django joins them, and only one is shown."""
+    said: dict[str, dict[str, Path]] = {}
+    for source in among:
+        with source.open("rb") as file:
+            for message in pofile.read_po(file):
+                if message.id:
+                    words = message.string if isinstance(message.string, str) else str(message.string[0])
+                    said.setdefault(_key(message), {}).setdefault(words, source)
+    for key, found in said.items():
+        if len(found) > 1:
+            first, second, *_rest = found.items()
+            yield (
+                f"{key!r} is {first[0]!r} in {first[1]} and {second[0]!r} in {second[1]}; "
+                "choose one, or tell them apart by a context"
+            )
+
+
 def ids(source: Path) -> set[str]:
     """The messages of a catalogue as `context|singular`, without its header."""
     with source.open("rb") as file:
         catalogue = pofile.read_po(file)
-    return {f"{m.context or ''}|{m.id if isinstance(m.id, str) else m.id[0]}" for m in catalogue if m.id}
+    return {_key(message) for message in catalogue if message.id}
+
+
+def _key(message: Message) -> str:
+    return f"{message.context or ''}|{message.id if isinstance(message.id, str) else message.id[0]}"
 
 
 def _placeholders(text: str) -> set[str]:

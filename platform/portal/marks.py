@@ -10,7 +10,7 @@ from re import findall
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from portal.figures import clock_text, day_text
 
@@ -33,7 +33,7 @@ STATES: dict[str, State] = {
     "pending": State("pending", "info", _("Pending"), _("Pending until %(date)s"), _("Pending: %(reason)s")),
     "on_hold": State("hold", "warn", _("On hold"), _("On hold, decision %(date)s"), _("On hold: %(reason)s")),
     "in_transit": State("transit", "accent", _("On its way"), _("On its way, arrives %(date)s")),
-    "paid": State("paid", "quiet", _("Paid"), _("Paid %(date)s")),
+    "paid": State("paid", "quiet", pgettext_lazy("payout", "Paid"), _("Paid %(date)s")),
     "refunded": State("refunded", "bad", _("Refunded"), _("Refunded %(date)s"), _("Reversed: %(reason)s")),
     "disputed": State("disputed", "bad", _("Disputed"), _("Disputed, evidence by %(date)s")),
     "failed": State("failed", "bad", _("Failed"), _("Failed %(date)s"), _("Failed: %(reason)s")),

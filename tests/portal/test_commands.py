@@ -120,8 +120,8 @@ def test_files_outside_the_product_have_no_catalogue() -> None:
     assert catalogue_of(Path("tests/conftest.py")) is None
 
 
-def write(root: Path, body: str) -> Path:
-    path = root / "courses" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+def write(root: Path, body: str, app: str = "courses") -> Path:
+    path = root / app / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
     path.parent.mkdir(parents=True)
     path.write_text('msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n' + body, encoding="utf-8")
     return path
@@ -134,6 +134,17 @@ def test_faults_of_a_catalogue_are_named(tmp_path: Path) -> None:
     said = list(catalogues.faults(write(tmp_path, body)))
     assert ["is not translated" in said[0], "is fuzzy" in said[1], "other placeholders" in said[2]] == [True] * 3
     assert len(said) == 3
+
+
+def test_two_catalogues_that_translate_one_message_differently_are_named(tmp_path: Path) -> None:
+    first = write(tmp_path, 'msgid "Close"\nmsgstr "关闭"\n\nmsgid "Open"\nmsgstr "打开"\n')
+    second = write(
+        tmp_path, 'msgid "Close"\nmsgstr "关账"\n\nmsgctxt "state"\nmsgid "Open"\nmsgstr "开启"\n', "partners"
+    )
+    said = list(catalogues.disagreements([first, second]))
+    assert len(said) == 1
+    assert "关闭" in said[0]
+    assert "关账" in said[0]
 
 
 def test_a_compiled_catalogue_is_what_django_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

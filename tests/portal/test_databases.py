@@ -83,8 +83,16 @@ def drop(name: str) -> None:
 
 
 def schema(name: str) -> list[str]:
-    """What pg_dump says of a database, without the words of chance that newer ones begin with."""
-    dump = [str(programs.postgres("pg_dump")), "--schema-only", "--host", ground.postgres(), "--username", "postgres", name]
+    """What pg_dump says of a database, without the words of chance at its beginning."""
+    dump = [
+        str(programs.postgres("pg_dump")),
+        "--schema-only",
+        "--host",
+        ground.postgres(),
+        "--username",
+        "postgres",
+        name,
+    ]
     said = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
     return [line for line in said.splitlines() if not line.startswith((r"\restrict", r"\unrestrict"))]
 

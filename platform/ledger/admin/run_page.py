@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from accounts.admin.base import clerk
 from ledger.choices import ItemState, LeftOut, RunState
@@ -90,8 +90,8 @@ def _steps(run: PayoutRun) -> list[dict[str, Any]]:
         (_("Cut-off"), f"{cut_off:%Y-%m-%d %H:%M}"),
         (_("Prepare"), str(run.prepared_by)),
         (_("Review and approve"), str(run.approved_by or "")),
-        (_("Send"), ""),
-        (_("Receipts"), ""),
+        (pgettext("payout run", "Send"), ""),
+        (pgettext("payout run", "Receipts"), ""),
     ]
     return [
         {"label": label, "note": note, "state": "done" if i < now else "now" if i == now else "next"}

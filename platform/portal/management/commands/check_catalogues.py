@@ -14,7 +14,7 @@ from portal.management.commands.makemessages import SOURCES
 
 class Command(BaseCommand):
     help = (
-        "Fail unless every string has its translation: gathers the strings anew in a copy and compares.\n\n"
+        "Fail unless every string has its translation, and the same one everywhere: gathers them anew and compares.\n\n"
         "Example: manage.py check_catalogues"
     )
     requires_system_checks: list[str] = []
@@ -22,6 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         root: Path = settings.BASE_DIR
         said = [line for source in catalogues.sources(root) for line in catalogues.faults(source)]
+        said += catalogues.disagreements(catalogues.sources(root))
         said += _missing(root)
         for line in said:
             self.stderr.write(line.replace(f"{root}/", ""))
