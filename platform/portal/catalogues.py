@@ -51,7 +51,7 @@ def disagreements(among: Iterable[Path]) -> Iterator[str]:
         with source.open("rb") as file:
             for message in pofile.read_po(file):
                 if message.id:
-                    words = message.string if isinstance(message.string, str) else str(message.string[0])
+                    words = message.string if isinstance(message.string, str) else str((message.string or [""])[0])
                     said.setdefault(_key(message), {}).setdefault(words, source)
     for key, found in said.items():
         if len(found) > 1:
