@@ -40,7 +40,7 @@ def earnings_event(
     """
     key = OrderKey(SOURCE, order_code)
     draft = OrderEventDraft(key=key, event=event, source=source, occurred_at=at, note=note, actor_id=actor_id)
-    return _book([draft], skip=False)[0]
+    return earnings_events(drafts=[draft])[0]
 
 
 def earnings_void(*, order_codes: Sequence[str], at: datetime, actor_id: int | None, reason: str) -> list[str]:
@@ -60,12 +60,17 @@ def earnings_void(*, order_codes: Sequence[str], at: datetime, actor_id: int | N
         )
         for code in codes
     ]
-    booked = _book(drafts, skip=True)
+    booked = earnings_events(drafts=drafts, skip=True)
     return [code for code, row in zip(codes, booked, strict=True) if row.created]
 
 
 @transaction.atomic
-def _book(drafts: Sequence[OrderEventDraft], *, skip: bool) -> list[BookedEvent]:
+def earnings_events(*, drafts: Sequence[OrderEventDraft], skip: bool = False) -> list[BookedEvent]:
+    """Book events of different orders, and decide for each party, as `earnings_event` does for one; all or nothing.
+
+    With `skip` unknown orders and rejected events are passed over and say why. A constant number of queries. Call it
+    where all rows are visible.
+    """
     booked = order_events_book(drafts=drafts, skip=skip)
     moved = [
         (draft, row)

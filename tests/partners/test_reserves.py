@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ledger.selectors import OrderKey
-from partners.services import earnings_event, earnings_settle, reserves_release
+from partners.services import earnings_event, earnings_settle, reserves, reserves_release
+from tests.ledger.stage import violations
 from tests.partners import desk
 from tests.partners.desk import PLACED
 from tests.partners.stage import Stage, books
@@ -41,3 +42,14 @@ def test_a_disputed_orders_reserve_waits_and_a_refunded_ones_is_nothing() -> Non
     assert reserves_release(at=DUE) == 1
     assert "party:alice:reserve" not in books()
     assert books()["party:alice"] == 5_600
+
+
+def test_lines_of_one_order_and_more_orders_than_a_batch_are_all_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reserves, "BATCH", 2)
+    stage = Stage(rule=RULE, reserve_days=60)
+    sales = [stage.sale("O-0", lines=[desk.line(1), desk.line(2)])]
+    sales += [stage.sale(f"O-{number}", lines=[desk.line(2 + number)]) for number in range(1, 5)]
+    earnings_settle(sales=sales)
+    assert reserves_release(at=DUE) == 6
+    assert "party:alice:reserve" not in books()
+    assert not violations("I12")
