@@ -22,7 +22,7 @@ from portal.demo import build
 from portal.demo.cast import PASSWORD
 from portal.demo.people import CREATOR_LOGIN, LEARNER_LOGIN
 
-MARKETER, MANAGER = "marketer@demo.test", "manager@demo.test"
+MARKETER, FINANCE = "marketer@demo.test", "finance@demo.test"
 HEIGHTS = {1440: 900, 390: 844}
 LANGUAGES = {"en": "en", "zh": "zh-hans"}
 WIDE = (("light", "en", 1440), ("light", "zh", 1440))
@@ -49,7 +49,7 @@ SHOTS = (
     Shot("course", LEARNER_LOGIN, "/courses/?sort=popular", BOTH, click="main a[href^='/courses/']:not([href*='?'])"),
     Shot("home", "", "/"),
     Shot("learn", LEARNER_LOGIN, "/learn/"),
-    Shot("admin", MANAGER, "/admin/partners/agreement/", shows="#content"),
+    Shot("admin", FINANCE, "/admin/", shows="#content"),
 )
 
 
