@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from analytics.services import SignUp, order_events_book, orders_settle, orders_void_book, sign_ups_settle
+from analytics.services import SignUp, claim_gather, order_events_book, orders_settle, orders_void_book, sign_ups_settle
 from events.choices import Queue
 from events.services import EventData, handles
 
@@ -48,3 +48,10 @@ def settle_sign_ups(events: list[EventData]) -> None:
             for event in events
         ]
     )
+
+
+@handles("claim.filed", queue=Queue.MONEY)
+def gather_for_claims(events: list[EventData]) -> None:
+    """Gather what is known of claimed orders, and propose a verdict."""
+    for event in events:
+        claim_gather(claim_id=event.payload["claim_id"], round_number=event.payload["round"])

@@ -145,6 +145,7 @@ class DecisionReason(models.TextChoices):
     DISPUTED = "disputed", _("Disputed")
     DISPUTE_WON = "dispute_won", _("The dispute was won")
     CORRECTED = "corrected", _("Corrected")
+    CLAIMED = "claimed", _("Your claim was accepted")
 
 
 EFFECTS = (
@@ -166,3 +167,93 @@ class ReplayState(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class ClaimState(models.TextChoices):
+    """Where a claim stands. `upheld`: refused a second time, by another person, for good."""
+
+    FILED = "filed", _("Evidence is being gathered")
+    REVIEW = "review", _("In review")
+    CONFIRMING = "confirming", _("Accepted, a second person looks")
+    ACCEPTED = "accepted", _("Accepted")
+    REFUSED = "refused", _("Refused")
+    APPEALED = "appealed", _("Appeal in review")
+    UPHELD = "upheld", _("Refused for good")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+CLAIMS_OPEN = (ClaimState.FILED, ClaimState.REVIEW, ClaimState.CONFIRMING, ClaimState.APPEALED)
+"""States in which the house owes an answer; the clock runs."""
+
+
+class ClaimReason(models.TextChoices):
+    """Why a claim is, or would be, accepted or refused."""
+
+    CLICK_FOUND = "click_found", _("A click through the partner's link was found")
+    COUPON_FOUND = "coupon_found", _("The partner's coupon was used")
+    PROVEN_ELSEWHERE = "proven_elsewhere", _("Proven by other means")
+    NO_SUCH_ORDER = "no_such_order", _("No such order")
+    NOT_PAID = "not_paid", _("The order was not paid")
+    GIVEN_BACK = "given_back", _("The order was given back")
+    ALREADY_CREDITED = "already_credited", _("Already credited to the partner")
+    SELF_PURCHASE = "self_purchase", _("Own purchase")
+    NOT_A_MEMBER = "not_a_member", _("Not an active member of the programme")
+    NOT_IN_FORCE = "not_in_force", _("No agreement was in force")
+    NO_SHARE = "no_share", _("The agreement gives channels no share")
+    NO_TOUCH = "no_touch", _("No click and no coupon of the partner's")
+    OUTSIDE_WINDOW = "outside_window", _("Outside the look-back window")
+    LOST_TO_COUPON = "lost_to_coupon", _("Another partner's coupon took precedence")
+    LOST_TO_LINK = "lost_to_link", _("Another partner's link took precedence")
+    OTHER_PARTNER = "other_partner", _("Another partner brought the order")
+    NO_CREDIT = "no_credit", _("The paying model gave no credit")
+    CAP_REACHED = "cap_reached", _("The agreement's cap was reached")
+    NOTHING_LEFT = "nothing_left", _("Nothing was left to share")
+
+
+CLAIM_ACCEPTS = (ClaimReason.CLICK_FOUND, ClaimReason.COUPON_FOUND, ClaimReason.PROVEN_ELSEWHERE)
+"""Reasons for which a claim is accepted; all others refuse."""
+
+
+class ClaimBasis(models.TextChoices):
+    """As what an accepted claim is computed."""
+
+    EVIDENCE = "evidence", _("By the journey as it is known today")
+    SOLE = "sole", _("As if the partner had brought the order alone")
+
+
+class ClaimStepKind(models.TextChoices):
+    """What happened to a claim."""
+
+    FILED = "filed", _("Filed")
+    GATHERED = "gathered", _("Evidence gathered")
+    REMINDED = "reminded", _("Due soon")
+    OVERDUE = "overdue", _("Overdue")
+    CONFIRMING = "confirming", _("Accepted, waits for a second person")
+    SENT_BACK = "sent_back", _("The second person declined")
+    ACCEPTED = "accepted", _("Accepted")
+    REFUSED = "refused", _("Refused")
+    APPEALED = "appealed", _("Appealed")
+    UPHELD = "upheld", _("Refused for good")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class FindingKind(models.TextChoices):
+    """What a piece of evidence is about."""
+
+    ORDER = "order", _("Order")
+    TERMS = "terms", _("Terms in force")
+    TOUCH = "touch", _("Touch")
+    CLICKS = "clicks", _("Clicks in all")
+    COUPON = "coupon", _("Coupon")
+    CREDIT = "credit", _("Credit as settled")
+    DECISION = "decision", _("Decision")
+    CLAIM = "claim", _("Competing claim")
+    BUYER = "buyer", _("Buyer")
+
+
+class AdjustmentState(models.TextChoices):
+    """The life of an adjustment."""
+
+    REQUESTED = "requested", _("Waiting for a second person")
+    BOOKED = "booked", _("Booked")
+    DECLINED = "declined", _("Declined")

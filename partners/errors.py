@@ -77,3 +77,15 @@ class ReplayRefusedError(PartnersError):
     """A what-if that cannot be asked or computed as it stands."""
 
     code = "replay"
+
+
+class ClaimError(PartnersError):
+    """A claim that cannot be filed, or a step it cannot take."""
+
+    code = "claim"
+
+
+class AdjustmentError(PartnersError):
+    """An adjustment that cannot be filed, approved or declined."""
+
+    code = "adjustment"

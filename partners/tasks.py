@@ -17,3 +17,10 @@ def release_reserves() -> None:
 def statements_issue() -> None:
     """Issue the statements of every closed month that has none yet; beat sends it every hour."""
     services.statements_issue_due()
+
+
+@shared_task(name="partners.claims_remind")
+def claims_remind() -> None:
+    """Call to mind which claims are soon due, mark those that are late; beat sends it every hour."""
+    with all_rows():
+        services.claims_remind()

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from partners.views import agreements, home, lines, links, payouts, postings, statements
+from partners.views import agreements, claims, home, lines, links, payouts, postings, statements
 
 app_name = "partners"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(
         r"^statements/(?P<month>[0-9-]+)\.(?P<kind>pdf|csv|json)$", statements.statement_file, name="statement_file"
     ),
+    path("claims/", claims.claims, name="claims"),
+    path("claims/<int:pk>/", claims.claim, name="claim"),
+    path("claims/<int:pk>/appeal/", claims.appeal, name="claim_appeal"),
+    path("claims/<int:pk>/withdraw/", claims.withdraw, name="claim_withdraw"),
     path("links/", links.links, name="links"),
     path("links/<slug:code>.svg", links.qr, name="qr"),
     path("agreements/", agreements.agreements, name="agreements"),

@@ -10,6 +10,7 @@ from analytics.services.campaigns import (
     spend_record,
 )
 from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
+from analytics.services.claims import claim_gather
 from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
@@ -35,6 +36,7 @@ __all__ = [
     "campaigns_record",
     "channel_rule_delete",
     "channel_rule_write",
+    "claim_gather",
     "order_events_book",
     "orders_settle",
     "orders_void_book",

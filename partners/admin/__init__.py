@@ -1,7 +1,9 @@
 """The partner manager's desk."""
 
+from partners.admin.adjustments import AdjustmentAdmin
 from partners.admin.advances import AdvanceAdmin
 from partners.admin.agreements import AcceptanceAdmin, AgreementAdmin
+from partners.admin.claims import ClaimAdmin
 from partners.admin.earnings import EarningDecisionAdmin
 from partners.admin.guarantees import GuaranteeAdmin
 from partners.admin.members import CreatorAdmin, PartnerAdmin
@@ -12,10 +14,12 @@ from partners.admin.versions import AgreementVersionAdmin
 
 __all__ = [
     "AcceptanceAdmin",
+    "AdjustmentAdmin",
     "AdvanceAdmin",
     "AgreementAdmin",
     "AgreementVersionAdmin",
     "ChannelAdmin",
+    "ClaimAdmin",
     "CouponAdmin",
     "CreatorAdmin",
     "EarningDecisionAdmin",

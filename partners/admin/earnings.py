@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -20,7 +20,7 @@ from ledger.admin.words import amount, postings_explained_at
 from partners.admin.agreements import version_link
 from partners.choices import DecisionReason
 from partners.models import EarningDecision
-from partners.selectors import Explained, earning_explained
+from partners.selectors import Explained, claim_of_decision, earning_explained
 from partners.selectors.panel import Ways, panel_of
 from partners.selectors.posting_explained import effect_posting, posting_explained
 from partners.selectors.posting_words import posting_panel, sale_part_label
@@ -29,6 +29,7 @@ postings_explained_at("admin:partners_posting_why")
 
 TONES = {str(reason): "" for reason in DecisionReason} | {
     str(DecisionReason.EARNED): "success",
+    str(DecisionReason.CLAIMED): "success",
     str(DecisionReason.VOIDED): "danger",
     str(DecisionReason.REFUNDED): "danger",
     str(DecisionReason.DISPUTED): "danger",
@@ -77,7 +78,10 @@ class EarningDecisionAdmin(ReadingDesk):
         ]
 
     def line_why(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """A line as its party sees it explained, with every side by name."""
+        """A line as its party sees it explained, with every side by name; what a claim gave is told by the claim."""
+        claim = claim_of_decision(decision_id=pk, visible_to=clerk(request))
+        if claim is not None:
+            return HttpResponseRedirect(reverse("admin:partners_claim_change", args=[claim.pk]))
         found = earning_explained(decision_id=pk, visible_to=clerk(request))
         if found is None:
             raise Http404(_("There is no such line."))
@@ -98,7 +102,8 @@ class EarningDecisionAdmin(ReadingDesk):
             else None
         )
         if sale is None:
-            return self._shown(request, "partners/_posting.html", posting_panel(found, line_url))
+            claim_url = reverse("admin:partners_claim_change", args=[found.claim_id]) if found.claim_id else ""
+            return self._shown(request, "partners/_posting.html", posting_panel(found, line_url, claim_url))
         told = {"posting": found, "posting_label": sale_part_label(found)}
         return self._shown(request, "partners/_why.html", {**panel_of(sale, _ways(sale)), **told})
 

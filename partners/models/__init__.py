@@ -1,8 +1,10 @@
 """Tables of the partner programme."""
 
+from partners.models.adjustment import Adjustment
 from partners.models.advance import Advance
 from partners.models.agreement import Acceptance, Agreement, AgreementParty, AgreementVersion
 from partners.models.channel import Channel, Coupon, CouponRedemption, TrackingLink
+from partners.models.claim import Claim, ClaimFinding, ClaimGathering, ClaimStep
 from partners.models.consent import BoundOrder, Decline, Leave
 from partners.models.earning import EarningDecision
 from partners.models.guarantee import Guarantee
@@ -13,12 +15,17 @@ from partners.models.statement import Statement, StatementMonth
 
 __all__ = [
     "Acceptance",
+    "Adjustment",
     "Advance",
     "Agreement",
     "AgreementParty",
     "AgreementVersion",
     "BoundOrder",
     "Channel",
+    "Claim",
+    "ClaimFinding",
+    "ClaimGathering",
+    "ClaimStep",
     "Coupon",
     "CouponRedemption",
     "Creator",

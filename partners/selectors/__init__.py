@@ -1,5 +1,6 @@
 """Reads of the partner programme."""
 
+from partners.selectors.adjustments import AdjustmentEffect, adjustment_effect
 from partners.selectors.agreements import agreements_of
 from partners.selectors.changes import (
     ClauseChange,
@@ -7,6 +8,17 @@ from partners.selectors.changes import (
     rule_changes,
     version_changes,
     version_clauses,
+)
+from partners.selectors.claims import SOON as CLAIM_SOON
+from partners.selectors.claims import (
+    FindingRow,
+    claim_findings,
+    claim_lines,
+    claim_of_decision,
+    claim_steps,
+    claims_by_entry,
+    claims_of,
+    reason_told,
 )
 from partners.selectors.corrections import CorrectionEffect, correction_effect
 from partners.selectors.earnings import (
@@ -50,8 +62,10 @@ from partners.selectors.versions import (
 from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
 
 __all__ = [
+    "CLAIM_SOON",
     "REPLAY_PAGE",
     "TABS",
+    "AdjustmentEffect",
     "Cell",
     "ClauseChange",
     "Compared",
@@ -62,6 +76,7 @@ __all__ = [
     "EarningsOf",
     "EffectRow",
     "Explained",
+    "FindingRow",
     "OrderEffect",
     "OwnEffect",
     "Part",
@@ -71,8 +86,15 @@ __all__ = [
     "Step",
     "Terms",
     "Waterfall",
+    "adjustment_effect",
     "agreements_of",
     "agreements_of_order",
+    "claim_findings",
+    "claim_lines",
+    "claim_of_decision",
+    "claim_steps",
+    "claims_by_entry",
+    "claims_of",
     "correction_effect",
     "earned_minor",
     "earning_by_channel",
@@ -89,6 +111,7 @@ __all__ = [
     "order_effect",
     "own_effects",
     "paying_terms",
+    "reason_told",
     "replay_cells",
     "replay_csv",
     "replay_items",

@@ -12,7 +12,7 @@ from accounts.models import Party
 from ledger.selectors import OrderKey, event_effect, events_of_order, party_balances
 from ledger.splits.accounts import CLEARING, DISPUTE_FEES, FX_RESULT, PROCESSOR_FEES, REVENUE, TAX
 from ledger.splits.sale import Detail
-from partners.choices import EFFECTS
+from partners.choices import EFFECTS, DecisionReason
 from partners.models import Agreement, AgreementVersion, EarningDecision
 from partners.selectors.terms import party_names, rule_party_codes, wording_terms
 from partners.selectors.wording import Wording, worded
@@ -149,7 +149,11 @@ class _Line:
 
 def _lines(order_code: str) -> dict[str, _Line]:
     """Title and wording of each settled line: of the version that decided it, or of its last correction."""
-    rows = EarningDecision.objects.filter(order_code=order_code).exclude(reason__in=EFFECTS).order_by("pk")
+    rows = (
+        EarningDecision.objects.filter(order_code=order_code)
+        .exclude(reason__in=[*EFFECTS, DecisionReason.CLAIMED])
+        .order_by("pk")
+    )
     deciding: dict[str, int | None] = {}
     titles: dict[str, str] = {}
     for row in rows:

@@ -97,7 +97,7 @@ def _explain(found: "Standing", *, staff: bool) -> Explained:
     )
     sight = _sight(found.party, version, staff=staff)
     # A party that came in by an effect alone (a correction) has no sale of its own: the effect's postings say it all.
-    booked = found.entry_id if found.reason not in EFFECTS else None
+    booked = found.entry_id if found.reason not in (*EFFECTS, DecisionReason.CLAIMED) else None
     entry = entry_with_postings(entry_id=booked, visible_to=None) if booked else None
     wording = _wording(version)
     before = version_before(version) if version else None

@@ -18,7 +18,7 @@ from ledger.selectors.assurance import Assurance, assurance_of
 from ledger.selectors.recomputed import PostingFacts, Recomputed, entry_recomputed, posting_facts
 from ledger.selectors.standing import posting_of_entry
 from ledger.splits.state import LineState
-from partners.models import EarningDecision
+from partners.models import Adjustment, EarningDecision
 from partners.selectors import exact
 from partners.selectors.phrases import percent
 
@@ -54,7 +54,8 @@ class PostingExplained:
 
     `line_id`: the decision about the sale's line, which explains what this is about; None where there is none. `part`
     is which account of its party it is on: payable, reserve, advance, or house for the platform's own. `formula` says
-    in plain figures how the amount came about; empty where steps or facts say it.
+    in plain figures how the amount came about; empty where steps or facts say it. `claim_id`: the claim that an
+    adjustment answers.
     """
 
     posting_id: int
@@ -80,6 +81,7 @@ class PostingExplained:
     computed: int
     assurance: Assurance
     entry_hash: str
+    claim_id: int | None = None
 
     @property
     def booked(self) -> int:
@@ -118,6 +120,7 @@ def effect_posting(*, decision_id: int) -> PostingExplained | None:
 def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingExplained:
     posting, entry = found.posting, found.entry
     line = _line_of(found, staff=staff)
+    adjustment = Adjustment.objects.filter(entry=entry.pk).first() if entry.kind == EntryKind.ADJUSTMENT else None
     return PostingExplained(
         posting_id=posting.pk,
         entry_id=entry.pk,
@@ -127,7 +130,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         account=found.account,
         part=_part(found.account),
         party_id=posting.party_id,
-        order=found.order,
+        order=adjustment.order_code if adjustment else found.order,
         line=posting.line,
         line_id=line.pk if line else None,
         title=line.local_title if line else "",
@@ -142,6 +145,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         computed=_computed(found, made),
         assurance=assurance_of(entry_id=entry.pk, recorded_at=entry.recorded_at),
         entry_hash=entry.body_hash,
+        claim_id=adjustment.claim_id if adjustment else None,
     )
 
 

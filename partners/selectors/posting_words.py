@@ -7,14 +7,18 @@ from django.utils.translation import gettext as _
 from partners.selectors.posting_explained import PostingExplained
 
 
-def posting_panel(found: PostingExplained, line_url: str) -> dict[str, Any]:
-    """Context of `partners/_posting.html` and its foot; `line_url` leads to the sale's own line, empty: nowhere."""
+def posting_panel(found: PostingExplained, line_url: str, claim_url: str = "") -> dict[str, Any]:
+    """Context of `partners/_posting.html` and its foot.
+
+    `line_url` leads to the sale's own line, `claim_url` to the claim that an adjustment answers; empty: nowhere.
+    """
     return {
         "why": found,
         "label": kind_label(found.kind),
         "facts": [{"label": fact_label(fact.code), "fact": fact} for fact in found.facts],
         "known": {fact.code: fact.value for fact in found.facts},
         "line_url": line_url if found.line_id else "",
+        "claim_url": claim_url,
         "assurance": found.assurance,
     }
 

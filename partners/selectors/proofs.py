@@ -72,9 +72,55 @@ register(
             ) e ON e.id = p.entry_id
             WHERE p.party_id IS NOT NULL GROUP BY p.entry_id, p.line, p.party_id
         ) p
-        FULL JOIN partners_earningdecision d
+        FULL JOIN (SELECT * FROM partners_earningdecision WHERE source_kind <> 'claim_line') d
             ON d.entry_id = p.entry_id AND d.source_id = p.line AND d.party_id = p.party_id
         WHERE coalesce(d.amount_minor, 0) <> coalesce(p.amount, 0)
+        """,
+    )
+)
+register(
+    Proof(
+        "I19-claims",
+        "Every accepted claim was credited once, no other was, and its decisions add up to what was credited",
+        """
+        SELECT 'claim ' || c.id, c.state || ', ' || count(a.id) FILTER (WHERE a.state = 'booked') || ' credited'
+        FROM partners_claim c LEFT JOIN partners_adjustment a ON a.claim_id = c.id
+        GROUP BY c.id HAVING (c.state = 'accepted')::int <> count(a.id) FILTER (WHERE a.state = 'booked')
+        UNION ALL
+        SELECT 'adjustment ' || a.id, coalesce(d.amount, 0) || ' decided, ' || a.amount_minor || ' ' || a.currency
+        FROM partners_adjustment a
+        JOIN partners_claim c ON c.id = a.claim_id
+        LEFT JOIN LATERAL (
+            SELECT sum(amount_minor) AS amount FROM partners_earningdecision d
+            WHERE d.entry_id = a.entry_id AND d.party_id = c.party_id AND d.source_kind = 'claim_line') d ON true
+        WHERE a.state = 'booked' AND (coalesce(d.amount, 0) <> a.amount_minor OR a.party_id <> c.party_id)
+        UNION ALL
+        SELECT 'decision ' || d.id, 'speaks of a claim, but no claim was credited by its entry'
+        FROM partners_earningdecision d
+        WHERE d.source_kind = 'claim_line' AND NOT EXISTS (
+            SELECT 1 FROM partners_adjustment a WHERE a.entry_id = d.entry_id AND a.claim_id IS NOT NULL)
+        """,
+    )
+)
+register(
+    Proof(
+        "I18-adjustments",
+        "Every adjustment in the books is one that was asked for, with its amount, and none was approved by who asked",
+        """
+        SELECT 'entry ' || e.id, 'adjustment ' || e.source_id || ' is not known as booked by it'
+        FROM ledger_journalentry e
+        LEFT JOIN partners_adjustment a ON a.entry_id = e.id
+        WHERE e.kind = 'adjustment' AND e.source_kind = 'adjustment' AND a.id::text IS DISTINCT FROM e.source_id
+        UNION ALL
+        SELECT 'adjustment ' || a.id, a.amount_minor || ' asked, ' || coalesce(p.amount, 0) || ' booked'
+        FROM partners_adjustment a
+        LEFT JOIN LATERAL (
+            SELECT sum(p.amount) AS amount FROM ledger_posting p
+            WHERE p.entry_id = a.entry_id AND p.party_id = a.party_id AND p.currency = a.currency) p ON true
+        WHERE a.state = 'booked' AND coalesce(p.amount, 0) <> a.amount_minor
+        UNION ALL
+        SELECT 'adjustment ' || id, 'asked for and approved by the same person' FROM partners_adjustment
+        WHERE state = 'booked' AND decided_by_id = requested_by_id
         """,
     )
 )

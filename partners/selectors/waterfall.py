@@ -70,7 +70,7 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     """
     rows = standing(decisions_of(of=of, visible_to=visible_to)).exclude(reason__in=EFFECTS)
     rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))
-    rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS)
+    rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS).exclude(reason=DecisionReason.CLAIMED)
     found = list(
         rows.values_list("entry_id", "source_id", "version__agreement_id", "list_minor", "discount_minor", "paid_minor")
     )

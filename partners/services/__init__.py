@@ -1,5 +1,11 @@
 """Verbs of the partner programme."""
 
+from partners.services.adjustments import (
+    adjustment_approve,
+    adjustment_decline,
+    adjustment_request,
+    needs_second_person,
+)
 from partners.services.advances import advance_approve, advance_prepare, advance_withdraw
 from partners.services.aftermath import earnings_event, earnings_void
 from partners.services.agreements import (
@@ -20,6 +26,27 @@ from partners.services.channels import (
     link_activate,
     link_create,
     links_create,
+)
+from partners.services.claims import (
+    Acceptance,
+    ClaimCredit,
+    ClaimedOrder,
+    ClaimEvidence,
+    ClaimTouch,
+    Remedy,
+    RemedyLine,
+    appeal_until,
+    claim_accept,
+    claim_appeal,
+    claim_confirm,
+    claim_file,
+    claim_gathered,
+    claim_refuse,
+    claim_remedy,
+    claim_send_back,
+    claim_withdraw,
+    claims_remind,
+    gathering_of,
 )
 from partners.services.corrections import correction_apply
 from partners.services.coupons import (
@@ -68,8 +95,13 @@ from partners.services.whatif import (
 )
 
 __all__ = [
+    "Acceptance",
     "Change",
     "ChannelCredit",
+    "ClaimCredit",
+    "ClaimEvidence",
+    "ClaimTouch",
+    "ClaimedOrder",
     "CouponQuote",
     "DraftTerms",
     "NewAgreement",
@@ -77,9 +109,14 @@ __all__ = [
     "NewCoupon",
     "NewLink",
     "Redemption",
+    "Remedy",
+    "RemedyLine",
     "SaleFacts",
     "SaleLine",
     "Settled",
+    "adjustment_approve",
+    "adjustment_decline",
+    "adjustment_request",
     "advance_approve",
     "advance_prepare",
     "advance_withdraw",
@@ -87,11 +124,22 @@ __all__ = [
     "agreement_party_add",
     "agreement_rename",
     "agreements_establish",
+    "appeal_until",
     "change_of",
     "changes_read",
     "channel_change",
     "channel_create",
     "channels_ensure",
+    "claim_accept",
+    "claim_appeal",
+    "claim_confirm",
+    "claim_file",
+    "claim_gathered",
+    "claim_refuse",
+    "claim_remedy",
+    "claim_send_back",
+    "claim_withdraw",
+    "claims_remind",
     "correction_apply",
     "correction_draft",
     "coupon_activate",
@@ -103,6 +151,7 @@ __all__ = [
     "earnings_event",
     "earnings_settle",
     "earnings_void",
+    "gathering_of",
     "guarantee_approve",
     "guarantee_end",
     "guarantee_propose",
@@ -116,6 +165,7 @@ __all__ = [
     "membership_describe",
     "membership_tier_set",
     "memberships_admit",
+    "needs_second_person",
     "party_admit",
     "party_apply",
     "replay_again",

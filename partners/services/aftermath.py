@@ -95,7 +95,8 @@ def _decide(moved: Sequence[tuple[OrderEventDraft, BookedEvent]]) -> None:
     of_line: dict[tuple[str, str], EarningDecision] = {}
     of_party: dict[tuple[str, str, int], EarningDecision] = {}
     orders = {order for order, *_ in told}
-    for base in EarningDecision.objects.filter(order_code__in=orders).exclude(reason__in=EFFECTS).order_by("pk"):
+    bases = EarningDecision.objects.filter(order_code__in=orders, source_kind="order_line").exclude(reason__in=EFFECTS)
+    for base in bases.order_by("pk"):
         of_line.setdefault((base.order_code, base.source_id), base)
         of_party[base.order_code, base.source_id, base.party_id] = base
     events = {draft.key.source_id: (draft, row) for draft, row in moved}

@@ -117,9 +117,12 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         {"label": _("Statements"), "url": reverse("partners:statements"), "icon": "receipt"},
         {"label": _("Links and coupons"), "url": reverse("partners:links"), "icon": "link", "short": _("Links")},
         {"label": _("Agreements"), "url": reverse("partners:agreements"), "icon": "agreement"},
+        {"label": _("Claims"), "url": reverse("partners:claims"), "icon": "message"},
     ]
     for entry in entries:
-        entry["current"] = request.path == entry["url"]
+        entry["current"] = request.path == entry["url"] or (
+            entry["url"] == reverse("partners:claims") and request.path.startswith(entry["url"])
+        )
         entry["url"] = f"{entry['url']}?{urlencode({'party': at.party.code})}"
     groups = [{"label": "", "entries": entries}]
     if at.others:
@@ -134,7 +137,7 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         )
     return {
         "nav": groups,
-        "tabs": entries,
+        "tabs": entries[:4],
         "room": at.party.local_name,
         "room_url": reverse("partners:home"),
         "user_note": at.party.get_kind_display(),

@@ -1,12 +1,12 @@
 """One earning explained, step by step, computed again in front of the reader; and its proof as a file."""
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.rules import entrance
-from partners.selectors import earning_explained, earning_neighbours
+from partners.selectors import claim_of_decision, earning_explained, earning_neighbours
 from partners.selectors.line_proof import line_proof
 from partners.selectors.panel import panel_of
 from partners.selectors.posting_explained import effect_posting
@@ -18,8 +18,13 @@ from partners.views.panels import shown, ways_of
 @require_safe
 @entrance("creator")
 def line(request: HttpRequest, pk: int) -> HttpResponse:
-    """The drawer's inside for htmx, else a page of its own."""
+    """The drawer's inside for htmx, else a page of its own; what a claim gave is explained by the claim."""
     at = desk(request)
+    claim = claim_of_decision(decision_id=pk, visible_to=at.user)
+    if claim is not None:
+        url = f"{reverse('partners:claim', args=[claim.pk])}?party={at.party.code}"
+        htmx = request.headers.get("HX-Request")
+        return HttpResponse(headers={"HX-Redirect": url}) if htmx else HttpResponseRedirect(url)
     found = earning_explained(decision_id=pk, visible_to=at.user)
     if found is None:
         raise Http404(_("There is no such line."))

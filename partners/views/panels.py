@@ -1,10 +1,12 @@
 """A panel that explains an amount, in the drawer or on a page of its own, and where it leads."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from partners.selectors import Explained
 from partners.selectors.panel import Ways
@@ -24,7 +26,15 @@ def ways_of(found: Explained, at: Desk) -> Ways:
     """Where a creator's panel leads. A version is open to those whom its agreement names."""
     query = f"party={at.party.code}"
     proof = f"{reverse('partners:proof', args=[found.line.id])}?{query}" if found.entry_id else ""
+    claim = _claim_url(found, at) if found.line.status == "none" else ""
     if found.version is None or not found.sight.sides:
-        return Ways(proof=proof)
+        return Ways(proof=proof, claim=claim)
     whole = f"{reverse('partners:agreements')}?{query}#version-{found.version.pk}"
-    return Ways(agreement=whole, changes=whole if found.before else "", proof=proof)
+    return Ways(agreement=whole, changes=whole if found.before else "", proof=proof, claim=claim)
+
+
+def _claim_url(found: Explained, at: Desk) -> str:
+    """Where to file that this line should have paid something."""
+    day = timezone.localdate(found.line.placed_at).isoformat()
+    query = urlencode({"party": at.party.code, "order": found.line.order_code, "day": day})
+    return f"{reverse('partners:claims')}?{query}#file"

@@ -41,7 +41,8 @@ def posting(request: HttpRequest, pk: int) -> HttpResponse:
         told = {"posting": found, "posting_label": sale_part_label(found)}
         return shown(request, at, "partners/_why.html", {**around, **panel_of(sale, ways_of(sale, at)), **told})
     line_url = f"{reverse('partners:line', args=[found.line_id])}?party={at.party.code}" if found.line_id else ""
-    return shown(request, at, "partners/_posting.html", {**around, **posting_panel(found, line_url)})
+    claim_url = f"{reverse('partners:claim', args=[found.claim_id])}?party={at.party.code}" if found.claim_id else ""
+    return shown(request, at, "partners/_posting.html", {**around, **posting_panel(found, line_url, claim_url)})
 
 
 def _address(at: Desk, pk: int | None) -> str:

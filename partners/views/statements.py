@@ -1,7 +1,7 @@
 """Statements of a party: every month, one month, and its files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,8 @@ from accounts.rules import entrance
 from ledger.money import decimal_from_minor
 from ledger.selectors import party_currencies
 from ledger.selectors.files import csv_cell, csv_text
+from partners.models import Claim
+from partners.selectors import claims_by_entry
 from partners.selectors.statements import (
     MonthlyStatement,
     local_title,
@@ -48,12 +50,13 @@ def statement(request: HttpRequest, month: str) -> HttpResponse:
     """One month: where it began, what moved, where it ended."""
     at, found = _asked(request, month)
     held, freed = found.maturing()
+    claims = claims_by_entry(entries=[row["entry"] for row in found.lines[:SHOWN] if row["section"] == "adjustments"])
     context = {
         **frame(request, at),
         "desk": at,
         "statement": found,
         "sums": [{"label": section_label(code), "lines": n, "minor": minor} for code, n, minor in found.sums()],
-        "lines": [_row(at, line) for line in found.lines[:SHOWN]],
+        "lines": [_row(at, line, claims) for line in found.lines[:SHOWN]],
         "rest": max(0, len(found.lines) - SHOWN),
         "held": held,
         "freed": freed,
@@ -109,12 +112,17 @@ def _url(at: Desk, month: date, currency: str, kind: str = "") -> str:
     return f"{path}?party={at.party.code}&currency={currency}"
 
 
-def _row(at: Desk, line: Any) -> dict[str, Any]:
+def _row(at: Desk, line: Any, claims: Mapping[int, Claim]) -> dict[str, Any]:
+    claim = claims.get(line["entry"])
+    title = local_title(line) or line["note"]
+    if claim is not None:
+        title = _("Claim %(number)d, order %(order)s") % {"number": claim.pk, "order": claim.order_code}
     return {
+        "claim_url": f"{reverse('partners:claim', args=[claim.pk])}?party={at.party.code}" if claim else "",
         "url": f"{reverse('partners:posting', args=[line['posting']])}?party={at.party.code}",
         "line": line,
         "label": section_label(line["section"]),
-        "title": local_title(line) or line["note"],
+        "title": title,
         "day": date.fromisoformat(line["booked_on"]),
         "occurred": date.fromisoformat(line["occurred_at"][:10]),
     }

@@ -33,6 +33,7 @@ class EventName(models.TextChoices):
     ORDER_DISPUTE_LOST = "order.dispute_lost", _("Dispute lost")
     COURSE_PUBLISHED = "course.published", _("Course published")
     AGREEMENT_IN_FORCE = "agreement.in_force", _("Agreement in force")
+    CLAIM_FILED = "claim.filed", _("Claim filed")
     PAYOUT_SENT = "payout.sent", _("Payout on its way")
     PAYOUT_ARRIVED = "payout.arrived", _("Payout arrived")
     PAYOUT_FAILED = "payout.failed", _("Payout came back")

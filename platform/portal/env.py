@@ -159,6 +159,31 @@ TABLE: tuple[Variable, ...] = (
         "rate) waits for a second person; 0: never.",
     ),
     Variable(
+        name="PORTAL_ADJUSTMENT_LIMIT_MINOR",
+        kind="integer",
+        default="0",
+        minimum=0,
+        maximum=10**15,
+        meaning="An adjustment above this many minor units of PORTAL_CURRENCY (converted by the day's rate, either "
+        "sign) waits for a second person; 0: always.",
+    ),
+    Variable(
+        name="PORTAL_CLAIM_DAYS",
+        kind="integer",
+        default="10",
+        minimum=1,
+        maximum=365,
+        meaning="Days within which the house answers a claim, and again an appeal.",
+    ),
+    Variable(
+        name="PORTAL_CLAIM_APPEAL_DAYS",
+        kind="integer",
+        default="30",
+        minimum=1,
+        maximum=3_650,
+        meaning="Days after a claim was refused within which the partner may appeal.",
+    ),
+    Variable(
         name="PORTAL_OUTBOX_DAYS",
         kind="integer",
         default="90",

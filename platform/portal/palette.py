@@ -78,6 +78,7 @@ def _pages(user: User | None) -> Iterator[Entry]:
         yield Entry(_("Earnings"), reverse("partners:home"), "coins", room)
         yield Entry(_("Links"), reverse("partners:links"), "link", room)
         yield Entry(_("Agreements"), reverse("partners:agreements"), "agreement", room)
+        yield Entry(_("Claims"), reverse("partners:claims"), "message", room)
     if may_enter(user, "marketing"):
         room = _("Marketing")
         yield Entry(_("Overview"), reverse("analytics:overview"), "chart", room)
@@ -103,6 +104,7 @@ def _actions(user: User | None) -> Iterator[Entry]:
         (_("Create a tracking link"), "partners.trackinglink", "link"),
         (_("Create a coupon"), "partners.coupon", "tag"),
         (_("Draft an agreement version"), "partners.agreementversion", "agreement"),
+        (_("Adjust a balance"), "partners.adjustment", "coins"),
         (_("Enter spend"), "analytics.spend", "coins"),
         (_("Enter an exchange rate"), "ledger.fxrate", "bank"),
         (_("Write a channel rule"), "analytics.channelrule", "streams"),

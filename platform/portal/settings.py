@@ -25,6 +25,9 @@ CURRENCY = env.text("PORTAL_CURRENCY")
 TAX_BP = env.integer("PORTAL_TAX_BP")
 TAX_INCLUSIVE = env.flag("PORTAL_TAX_INCLUSIVE")
 REFUND_APPROVAL_MINOR = env.integer("PORTAL_REFUND_APPROVAL_MINOR")
+ADJUSTMENT_LIMIT_MINOR = env.integer("PORTAL_ADJUSTMENT_LIMIT_MINOR")
+CLAIM_DAYS = env.integer("PORTAL_CLAIM_DAYS")
+CLAIM_APPEAL_DAYS = env.integer("PORTAL_CLAIM_APPEAL_DAYS")
 TEST_PAYMENT = DEMO or env.flag("PORTAL_TEST_PAYMENT")
 DEVICE = env.text("PORTAL_DEVICE")
 METRICS = env.flag("PORTAL_METRICS")
@@ -160,6 +163,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
     "ledger.payout_runs": {"task": "ledger.payout_runs", "schedule": timedelta(minutes=1), "options": {"expires": 60}},
     "partners.release_reserves": {"task": "partners.release_reserves", "schedule": crontab(hour=2, minute=30)},
+    "partners.claims_remind": {"task": "partners.claims_remind", "schedule": timedelta(hours=1)},
     "partners.statements_issue": {"task": "partners.statements_issue", "schedule": timedelta(hours=1)},
     "ledger.seal": {"task": "ledger.seal", "schedule": timedelta(minutes=15), "options": {"expires": 900}},
     "ledger.snapshot": {"task": "ledger.snapshot", "schedule": crontab(hour=2, minute=20)},

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.rules import allows
 from courses.services import cart_add, enrolment_give
 from partners.models import Channel
-from partners.services import coupon_create, link_create
+from partners.services import adjustment_request, claim_file, coupon_create, link_create
 from tests.factories import evidence
 from tests.factories.courses import course
 from tests.house import world as house
@@ -37,6 +37,7 @@ PAGES = {
     "creator lines, csv": ("alice", "/creator/earnings.csv"),
     "creator links": ("alice", "/creator/links/"),
     "creator agreements": ("alice", "/creator/agreements/"),
+    "creator claims": ("alice", "/creator/claims/"),
     "creator payouts": ("alice", "/creator/payouts/"),
     "creator statements": ("alice", "/creator/statements/"),
     "marketing overview": ("marco", "/marketing/"),
@@ -87,6 +88,11 @@ def more(world: house.World) -> None:
         other = course(f"Shoal {number}", slug=f"shoal-{number}")
         cart_add(visitor_key=evidence.visitor(at, cast.lee), user=cast.lee, course_id=other.pk)
     house.paid(orders)
+    for number in range(3):
+        claim_file(party=cast.alice_party, order_code=f"MORE{number}", order_day=house.day(at), by=cast.alice)
+        adjustment_request(
+            key=f"more{number}", party=cast.bob_party, currency="CNY", amount_minor=5, reason="more", by=cast.mei
+        )
     enrolment_give(user=cast.finn, course_id=shared[0].pk)
     house.learn(shared, [cast.finn, cast.ada, cast.marco])
 

@@ -96,6 +96,19 @@ ROWS: dict[str, Row] = {
         get="- login, lmfuko 403, abc 302",
         post="- login, lmfuko 403, abc 302",
     ),
+    "partners:claims": Row("/creator/claims/?party={party}", get=SEATED, post=SEATED, sees="c", same=True),
+    "partners:claim": Row(
+        "/creator/claims/{claim}/?party={party}", get="- login, lmfuko 403, ab 404, c 200", sees="c", same=True
+    ),
+    "partners:claim_appeal": Row(
+        "/creator/claims/{claim}/appeal/?party={party}",
+        post="- login, lmfuko 403, ab 404, c 302",
+        data={"note": "again"},
+        same=True,
+    ),
+    "partners:claim_withdraw": Row(
+        "/creator/claims/{claim}/withdraw/?party={party}", post="- login, lmfuko 403, ab 404, c 302", same=True
+    ),
     "partners:statements": Row("/creator/statements/?party={party}", get=SEATED, same=True),
     "partners:statement": Row("/creator/statements/{paymonth}/?party={party}&currency=CNY", get=SEATED, sees="c"),
     "partners:statement_file": Row(
@@ -202,6 +215,15 @@ ROWS: dict[str, Row] = {
     ),
     "admin:courses_order_close_dispute": Row(
         "/admin/courses/order/{own}/disputes/{dispute}/close/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
+    ),
+    "admin:partners_claim_step": Row(
+        "/admin/partners/claim/{claim}/step/refuse/",
+        get=f"{OUT}, 405",
+        post=f"{OUT}, mf 302, 403",
+        data={"reason": "no_touch", "answer": "no"},
+    ),
+    "admin:partners_adjustment_step": Row(
+        "/admin/partners/adjustment/{adjustment}/step/decline/", get=f"{OUT}, 405", post=f"{OUT}, mf 302, 403"
     ),
     "admin:partners_agreementversion_step": Row(
         "/admin/partners/agreementversion/{version}/step/withdraw/", get=f"{OUT}, 405", post=f"{OUT}, m 302, 403"
@@ -315,8 +337,10 @@ OWNED_DESKS = frozenset(
         "courses.dispute",
         "courses.order",
         "courses.refund",
+        "partners.adjustment",
         "partners.advance",
         "partners.agreement",
+        "partners.claim",
         "partners.channel",
         "partners.coupon",
         "partners.earningdecision",

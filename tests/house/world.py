@@ -11,7 +11,14 @@ from django.utils import timezone
 from accounts.models import Party, User
 from accounts.services import payout_details_set, persons_create
 from accounts.services.people import NewPerson
-from analytics.services import order_events_book, orders_settle, replay_compute, report_request, report_run
+from analytics.services import (
+    claim_gather,
+    order_events_book,
+    orders_settle,
+    replay_compute,
+    report_request,
+    report_run,
+)
 from courses.choices import EventKind
 from courses.models import Course, Order
 from courses.services import (
@@ -37,8 +44,10 @@ from ledger.services import adjustment_book, hold_place, rate_set, run_prepare
 from partners.models import AgreementVersion, EarningDecision, Statement
 from partners.services import (
     DraftTerms,
+    adjustment_request,
     advance_prepare,
     channel_create,
+    claim_file,
     coupon_create,
     guarantee_propose,
     link_create,
@@ -100,6 +109,7 @@ def build(cast: Cast) -> World:
     since, until = day(at) - timedelta(days=9), day(at)
     report_run(run_id=report_request(since=since, until=until, currency="CNY", window_days=30).pk)
     run = payday(cast, at)
+    missed = claimed(cast, at)
     ids = {
         "payrun": run.pk,
         "paymonth": f"{day(at):%Y-%m}",
@@ -119,6 +129,7 @@ def build(cast: Cast) -> World:
         "person": cast.carol.pk,
         "sale": Order.objects.get(code="CANARYSALE").pk,
         **gone,
+        **missed,
         "since": since,
         "until": until,
         **proposal(agreed, cast.mei),
@@ -184,6 +195,16 @@ def given_back(at: datetime) -> dict[str, int]:
     dispute = dispute_open(order_id=own.pk, dispute=NewDispute(amount_minor=30_000, reason="CANARYOWN1"), at=at)
     order_events_book(wanted={sale.pk: {1}, own.pk: {1}})
     return {"refund": refund.pk, "own": own.pk, "dispute": dispute.pk}
+
+
+def claimed(cast: Cast, at: datetime) -> dict[str, int]:
+    """Carol claims her own sale once more, and mei asks for a credit of hers."""
+    claim = claim_file(party=cast.carol_party, order_code="CANARYSALE", order_day=day(at), by=cast.carol)
+    claim_gather(claim_id=claim.pk, round_number=1)
+    row = adjustment_request(
+        key="walk", party=cast.carol_party, currency="CNY", amount_minor=AMOUNT, reason="a canary's bonus", by=cast.mei
+    )
+    return {"claim": claim.pk, "adjustment": row.pk}
 
 
 def waiting(buyer: User, of: Course) -> str:

@@ -83,7 +83,28 @@ BOOKS: tuple[Fault, ...] = (
         "return list(due.order_by(",
         ("tests/events/test_races.py",),
     ),
+    Fault(
+        "a claim is decided without its lock",
+        "partners/services/claims/filing.py",
+        'return Claim.objects.select_for_update(of=("self",)).select_related("party").get(pk=claim_id)',
+        'return Claim.objects.select_related("party").get(pk=claim_id)',
+        ("tests/analytics/test_claim_races.py",),
+    ),
+    Fault(
+        "an adjustment is approved without its lock",
+        "partners/services/adjustments.py",
+        'return Adjustment.objects.select_for_update(of=("self",)).select_related("party").get(pk=adjustment_id)',
+        'return Adjustment.objects.select_related("party").get(pk=adjustment_id)',
+        ("tests/partners/test_adjustments.py",),
+    ),
     # triggers
+    Fault(
+        "a portal may decide its own claim",
+        "partners/migrations/0009_claims.py",
+        "IF coalesce(current_setting('app.scope', true), '') <> 'all' AND (",
+        "IF false AND (",
+        ("tests/partners/test_claims.py",),
+    ),
     Fault(
         "entries need not balance",
         FIRST,
@@ -122,6 +143,13 @@ BOOKS: tuple[Fault, ...] = (
         'RowSecurity("ledger_journalentry", "false")',
         'RowSecurity("ledger_journalentry", "true")',
         _GUARDS,
+    ),
+    Fault(
+        "a party reads the evidence about others",
+        "partners/migrations/0009_claims.py",
+        'RowSecurity("partners_claimfinding", _shown("partners_claimfinding"))',
+        'RowSecurity("partners_claimfinding", "true")',
+        ("tests/partners/test_claims.py",),
     ),
     # keys and checks
     Fault(

@@ -27,7 +27,7 @@ def events_retold(orders: Sequence[Underway], journeys: Journeys) -> list[Mappin
         asked: journeys([stored.order_id for stored, terms in orders if asked in _asked(terms)], *asked)
         for asked in dict.fromkeys(pair for _stored, terms in orders for pair in _asked(terms))
     }
-    people = _People([sale for found in facts.values() for sale in found.values()])
+    people = People([sale for found in facts.values() for sale in found.values()])
     return [_retold(stored, terms, facts, people) for stored, terms in orders]
 
 
@@ -43,7 +43,7 @@ def _retold(
     stored: StoredOrder,
     terms: Sequence[LineTerms],
     facts: Mapping[tuple[str, int], Mapping[str, SaleFacts]],
-    people: "_People",
+    people: "People",
 ) -> Mapping[str, Any]:
     event: Mapping[str, Any] = stored.inputs["sale"]
     lines = []
@@ -55,7 +55,7 @@ def _retold(
 
 
 def _line(
-    line: Mapping[str, Any], sale: SaleFacts, clauses: Clauses, owner_id: int | None, people: "_People"
+    line: Mapping[str, Any], sale: SaleFacts, clauses: Clauses, owner_id: int | None, people: "People"
 ) -> dict[str, Any]:
     journey = journey_of(
         sale,
@@ -69,7 +69,7 @@ def _line(
     return kept | journey.line_fields(owner_id=owner_id, codes=people.codes, kinds=people.kinds)
 
 
-class _People:
+class People:
     """Rows behind some sales: codes of parties, the buyers' own, approved members, kinds of channels."""
 
     def __init__(self, sales: Collection[SaleFacts]) -> None:

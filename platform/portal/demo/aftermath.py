@@ -49,6 +49,7 @@ from partners.services import (
     version_propose,
     version_put_in_force,
 )
+from portal.demo.claims import make_claims
 from portal.demo.people import Cast
 from portal.demo.progress import Progress
 
@@ -101,6 +102,8 @@ def make_aftermath(cast: Cast, *, last_day: date, progress: Progress) -> None:
         relay_all()
     with progress.stage("payday"):
         _payday(cast, last_day)
+    with progress.stage("claims, adjustments"):
+        make_claims(cast, at=_noon(last_day))
     with progress.stage("proofs of the books"):
         seal_take()
         books_verified()
