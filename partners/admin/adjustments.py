@@ -37,6 +37,11 @@ TONES = {
 class AdjustmentAdmin(ReadingDesk):
     """What was given or taken beside every rule, by whom, and who stands behind it."""
 
+    empty_words = gettext_lazy(
+        "Money beside every rule, such as goodwill, stands here: one person files it, another approves it. What "
+        "accepted claims credit comes here by itself."
+    )
+
     list_display = ("party", "display_amount", "display_state", "reason", "requested_by", "decided_by", "requested_at")
     list_filter = (("state", ChoicesDropdownFilter), "currency", ("requested_at", RangeDateTimeFilter))
     list_select_related = ("party", "requested_by", "decided_by")

@@ -43,6 +43,11 @@ DUE_TONES = {"late": "danger", "soon": "warning", "": ""}
 class ClaimAdmin(ReadingDesk):
     """Claims, those that are due first."""
 
+    empty_words = gettext_lazy(
+        "Partners who miss a sale file a claim in their portal. It comes here with the evidence, a proposed verdict "
+        "and the day by which it is answered."
+    )
+
     list_display = ("display_claim", "party", "display_state", "display_proposal", "display_amount", "display_due",
                     "filed_at")  # fmt: skip
     list_filter = (("state", ChoicesDropdownFilter), ("filed_at", RangeDateTimeFilter))

@@ -152,6 +152,10 @@ class EarningDecisionAdmin(ReadingDesk):
     @display(description=_("steps"))
     def display_steps(self, obj: EarningDecision) -> SafeString | str:
         """Every step, computed again from the stored inputs."""
+        claim = claim_of_decision(decision_id=obj.pk, visible_to=None)
+        if claim is not None:
+            url, words = reverse("admin:partners_claim_change", args=[claim.pk]), _("Claim %(number)d")
+            return format_html('<a class="textlink" href="{}">{}</a>', url, words % {"number": claim.pk})
         told = earning_explained(decision_id=obj.pk, visible_to=None)
         if told is None:
             return "–"

@@ -15,7 +15,18 @@ from courses.services import PaidLine, PaidOrder, orders_record
 from ledger.models import Verification
 from ledger.selectors import OrderKey, RunTerms
 from ledger.services import PayoutTerms, adjustment_book, hold_place, payout_book, rate_set, run_prepare, run_submit
-from partners.services import advance_prepare, guarantee_propose
+from partners.choices import ClaimReason
+from partners.models import Claim
+from partners.services import (
+    ClaimEvidence,
+    adjustment_request,
+    advance_prepare,
+    claim_appeal,
+    claim_file,
+    claim_gathered,
+    claim_refuse,
+    guarantee_propose,
+)
 from portal.today.money import money_now
 from portal.today.queues import queues_of
 from portal.today.state import state_of
@@ -88,6 +99,30 @@ def test_a_proposed_guarantee_waits_until_it_counts(cast: Cast) -> None:
         until=None, note="", by=cast.mei,
     )  # fmt: skip
     assert waits(cast.finn) == {"Guarantees to be approved": (1, True)}
+
+
+def test_claims_wait_with_their_clock_and_an_appeal_for_another_person(cast: Cast) -> None:
+    claim = claim_file(
+        party=cast.alice_party, order_code="O-1", order_day=timezone.localdate() - timedelta(days=1), by=cast.alice
+    )
+    claim_gathered(claim_id=claim.pk, round_number=1, evidence=ClaimEvidence())
+    assert waits(cast.mei) == {"Claims to be decided": (1, True)}
+    Claim.objects.filter(pk=claim.pk).update(due_at=timezone.now() + timedelta(days=1))
+    assert "Claims due within two days" in waits(cast.mei)
+    Claim.objects.filter(pk=claim.pk).update(due_at=timezone.now())
+    assert waits(cast.mei) == {"Claims overdue": (1, True), "Claims to be decided": (1, True)}
+    claim_refuse(claim_id=claim.pk, reason=ClaimReason.NO_SUCH_ORDER, answer="None.", by=cast.mei)
+    claim_appeal(claim_id=claim.pk, by=cast.alice, note="Again.")
+    assert waits(cast.mei) == {"Appeals to be decided": (1, False)}
+    assert waits(cast.finn) == {"Appeals to be decided": (1, True)}
+
+
+def test_an_adjustment_waits_for_a_second_person(cast: Cast) -> None:
+    adjustment_request(
+        key="k", party=cast.alice_party, currency="CNY", amount_minor=100, reason="Goodwill", by=cast.finn
+    )
+    assert waits(cast.finn) == {"Adjustments to be approved": (1, False)}
+    assert waits(cast.ada) == {"Adjustments to be approved": (1, False)}
 
 
 def test_the_page_teaches_where_nothing_waits(cast: Cast) -> None:
