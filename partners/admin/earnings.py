@@ -164,7 +164,8 @@ class EarningDecisionAdmin(ReadingDesk):
 
 def _ways(found: Explained) -> Ways:
     """Where the desk's panel leads: the version's own page, which also shows what changed."""
+    posting = reverse("admin:partners_posting_why", args=[0])
     if found.version is None:
-        return Ways()
+        return Ways(posting=posting)
     page = reverse("admin:partners_agreementversion_change", args=[found.version.pk])
-    return Ways(agreement=page, changes=page if found.before else "")
+    return Ways(agreement=page, changes=page if found.before else "", posting=posting)

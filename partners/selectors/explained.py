@@ -5,7 +5,7 @@ leaves: the agreement's owner sees every side by name, its other parties see the
 channel sees the price and the step that pays channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from accounts.scope import all_rows
 from ledger.selectors import EntryRow, entry_with_postings, parties_seen, rules_by_digest
 from ledger.selectors.arrivals import Arrivals, line_arrivals
 from ledger.selectors.assurance import Assurance, assurance_of
+from ledger.selectors.standing import posting_of_entry
 from ledger.splits.replay import settle_again
 from ledger.splits.sale import Detail, SaleResult
 from partners.choices import EFFECTS, DecisionReason
@@ -44,12 +45,23 @@ _DECIDED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What happened to a line after its sale. `posting` is the first of what was booked, in minor units `amount`."""
+
+    reason: str
+    at: datetime
+    amount: int
+    posting: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explained:
     """An earning explained. `computed` is what the stored inputs give now, `booked` what the postings say.
 
     `rows` lead from what the learner paid to `line.amount_minor`: paid less all rows that are not yours is yours.
     `decisive` are numbers of the clauses that decided for this reader. `coupon` is empty where none was used, or it is
-    not the reader's to know; `capped` is what a cap kept from the reader, in minor units. `arrivals` and `assurance`
+    not the reader's to know; `capped` is what a cap kept from the reader, in minor units; `since` what happened
+    after the sale. `arrivals` and `assurance`
     None: nothing was booked.
     """
 
@@ -63,6 +75,7 @@ class Explained:
     accepted_at: datetime | None
     coupon: str
     capped: int
+    since: tuple[Since, ...] = ()
     rows: tuple[Row, ...] = ()
     sharings: tuple[Sharing, ...] = ()
     came: Arrived | None = None
@@ -113,6 +126,7 @@ def _explain(found: "Standing", *, staff: bool) -> Explained:
         accepted_at=accepted.accepted_at if accepted else None,
         coupon=_coupon(found, sight),
         capped=found.capped_minor,
+        since=tuple(_since(found)),
     )
     return plain if entry is None else _booked(plain, found, entry, wording)
 
@@ -147,6 +161,19 @@ def _booked(plain: Explained, found: "Standing", entry: EntryRow, wording: Wordi
         entry_id=entry.id,
         entry_hash=entry.body_hash,
     )
+
+
+def _since(found: "Standing") -> Iterator[Since]:
+    """What refunds, disputes and corrections did to the line, the first one first."""
+    rows = EarningDecision.objects.filter(
+        source_kind=found.source_kind, source_id=found.source_id, party=found.party_id, reason__in=EFFECTS
+    ).exclude(pk=found.pk)
+    for row in rows.select_related("entry").order_by("pk"):
+        posting = (
+            posting_of_entry(entry_id=row.entry_id, line=row.source_id, party=row.party_id) if row.entry_id else None
+        )
+        at = row.entry.occurred_at if row.entry else row.decided_at
+        yield Since(row.reason, at, row.amount_minor, posting)
 
 
 def recomputed(entry: EntryRow) -> SaleResult:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from babel.lists import format_list
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from partners.choices import DecisionReason, PayingModel
@@ -41,12 +41,16 @@ _FIGURES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where the panel leads, empty where nowhere: the agreement, its changes, the proof, the form of a claim."""
+    """Where the panel leads, empty where nowhere: the agreement, its changes, the proof, the form of a claim.
+
+    `posting` is the address of a posting with 0 in the place of its number.
+    """
 
     agreement: str = ""
     changes: str = ""
     proof: str = ""
     claim: str = ""
+    posting: str = ""
 
 
 def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
@@ -62,12 +66,20 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         "brought": found.came is not None and not found.sight.sides,
         "stream": _stream(found),
         "rows": _rows(found),
-        "sharings": [_sharing(one) for one in found.sharings],
+        "sharings": [_sharing(one, first=not i) for i, one in enumerate(found.sharings)],
         "clauses": _clauses(found),
         "came": _came(found),
+        "happened": [
+            {
+                "told": one,
+                "label": DecisionReason(one.reason).label,
+                "url": ways.posting.replace("/0/", f"/{one.posting}/") if one.posting else "",
+            }
+            for one in found.since
+        ],
         "points": _points(found),
         "reason": reason_in_sentence(line.reason),
-        "because": zero_words(found) if zero else "",
+        "because": joined("", zero_words(found)) if zero else "",
         "status": "no_earning" if zero else line.status,
         "status_reason": reason_in_sentence(line.reason) if zero else "",
         "status_date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(
@@ -152,8 +164,9 @@ def _after(rows: Sequence[Row]) -> str:
         told.append(_("processing"))
     if partners:
         told.append(
-            ngettext("the partner who brought them", "the %(n)d partners who brought them", len(partners))
-            % {"n": len(partners)}
+            _("the partner who brought them")
+            if len(partners) == 1
+            else _("the %(n)d partners who brought them") % {"n": len(partners)}
         )
     if ("share", "platform") in sides:
         told.append(settings.PLATFORM_NAME)
@@ -161,18 +174,19 @@ def _after(rows: Sequence[Row]) -> str:
         told.append(ngettext("your co-creator", "your co-creators", len(makers)))
     if any(side == "others" for _code, side in sides):
         told.append(_("the sides of the agreement"))
-    return format_list(told, locale="zh_Hans" if _chinese() else "en") if told else ""
+    return format_list(told, locale=_lists()) if told else ""
 
 
 def _stream(found: Explained) -> dict[str, Any] | None:
-    """The rows as the stream draws them; None where there is nothing to draw or the reader paid in more than it got.
+    """The rows as the stream draws them; None where nothing is the reader's to draw.
 
-    What other sides pay in joins the start, because a band cannot be negative.
+    What other sides pay in joins the start, because a band cannot be negative. What is kept in reserve of a share is a
+    part of it here.
     """
     others = [row for row in found.rows if not row.yours]
     paid_in = sum(-row.amount for row in others if row.amount < 0)
     total = found.line.paid_minor + paid_in
-    if not found.rows or not total or found.line.amount_minor < 0:
+    if not found.rows or not total or found.line.amount_minor <= 0:
         return None
     mine = next((row for row in found.rows if row.yours and row.formula and row.code != "reserve"), None)
     return {
@@ -187,13 +201,26 @@ def _stream(found: Explained) -> dict[str, Any] | None:
                 "ref": f"§{row.clause}" if row.clause else "",
                 "ref_url": _clause_url(row.clause),
             }
-            for row in others
+            for row in _whole(others)
             if row.amount > 0
         ],
         "yours_note": mine.formula if mine else "",
         "yours_ref": f"§{mine.clause}" if mine and mine.clause else "",
         "yours_ref_url": _clause_url(mine.clause) if mine else "",
     }
+
+
+def _whole(rows: Sequence[Row]) -> list[Row]:
+    """Rows with each reserve added to the share that it was kept from."""
+    found: list[Row] = []
+    for row in rows:
+        places = [i for i, own in enumerate(found) if (own.code, own.side, own.name) == ("share", row.side, row.name)]
+        if row.code == "reserve" and places:
+            own = found[places[-1]]
+            found[places[-1]] = replace(own, amount=own.amount + row.amount)
+        else:
+            found.append(row)
+    return found
 
 
 def _clause_url(number: str) -> str:
@@ -297,19 +324,20 @@ def _came_label(row: Came) -> str:
     return row.party or row.channel or _("Unattributed")
 
 
-def _sharing(one: Sharing) -> dict[str, Any]:
-    """One division with its rows and a sentence about the units that were left over."""
+def _sharing(one: Sharing, *, first: bool) -> dict[str, Any]:
+    """One division with its rows and a sentence about the units that were left over; under the first, about steps."""
+    percents = _("Steps by percentage are rounded to the nearest smallest coin, an exact half up.")
     return {
         "of": one,
         "rows": [{"cent": cent, "label": _cent_label(cent.side, cent.name)} for cent in one.rows],
-        "words": _left_over(one),
+        "words": joined(_left_over(one), percents) if first else _left_over(one),
     }
 
 
 def _left_over(one: Sharing) -> str:
     if not one.over:
         return _("It divides evenly; nothing was left over.")
-    won = format_list(list(one.won), locale="zh_Hans" if _chinese() else "en")
+    won = format_list(list(one.won), locale=_lists())
     told = [
         ngettext(
             "%(n)d unit of the smallest coin was left over. It goes to the largest remainder, %(won)s.",
@@ -323,7 +351,7 @@ def _left_over(one: Sharing) -> str:
     lost = next((cent.left for cent in one.rows if cent.side == "you" and not cent.odd), "")
     if lost:
         told.append(_("Yours was %(left)s.") % {"left": lost})
-    return ("" if _chinese() else " ").join(told)
+    return joined(*told)
 
 
 def _cent_label(side: str, name: str) -> str:
@@ -335,7 +363,7 @@ def _points(found: Explained) -> list[dict[str, Any]]:
     line, way = found.line, found.arrivals
     if way is None or not line.amount_minor:
         return []
-    earned: dict[str, Any] = {"at": line.placed_at, "title": _("Earned"), "state": "done"}
+    earned: dict[str, Any] = {"at": line.placed_at, "title": pgettext("money's way", "Earned"), "state": "done"}
     if line.effect_at is not None and not line.net_minor:
         return [earned, {"at": line.effect_at, "title": _("Taken back with the order"), "state": "now"}]
     points: list[dict[str, Any]] = [earned]
@@ -385,6 +413,16 @@ def _reserve_point(found: Explained) -> dict[str, Any]:
 
 def _sort(side: str) -> str:
     return {"partner": _("partner"), "co_creator": _("co-creator")}.get(side, "")
+
+
+def joined(*sentences: str) -> str:
+    """Sentences one after the other; the empty first one stands for what goes before."""
+    return ("" if _chinese() else " ").join(sentences)
+
+
+def _lists() -> str:
+    """Whose habit lists in sentences follow: no comma before the last word."""
+    return "zh_Hans" if _chinese() else "en_GB"
 
 
 def _chinese() -> bool:

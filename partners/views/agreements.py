@@ -1,6 +1,6 @@
 """Agreements: read them, accept or decline a proposed version, ask to leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Any
 
@@ -32,22 +32,28 @@ def agreements(request: HttpRequest) -> HttpResponse:
     rows: dict[int, dict[str, Any]] = {}
     for version in agreements_of(party=at.party.pk, visible_to=at.user):
         row = rows.setdefault(version.agreement_id, {"agreement": version.agreement, "versions": [], "waiting": None})
-        item = _version(version, at)
+        item = _version(version, at, request.GET)
         row["versions"].append(item)
         row["waiting"] = row["waiting"] or (item if item["waiting"] else None)
         row["leave"] = row.get("leave") or _leaving(version, at.party)
     listed = sorted(rows.values(), key=lambda row: row["waiting"] is None)
     for row in listed:
         (row["waiting"] or (row["versions"][0] if len(listed) == 1 else {}))["open"] = True
+        for item in row["versions"]:
+            item["open"] = item.get("open") or item["asked"]
     return render(request, "partners/agreements.html", {**frame(request, at), "desk": at, "rows": listed})
 
 
-def _version(version: AgreementVersion, at: Desk) -> dict[str, Any]:
-    """A version with its text in the reader's language and, while it waits for the party, what it would change."""
+def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> dict[str, Any]:
+    """A version with its text in the reader's language and, while it waits or where asked for, what it changes.
+
+    `query`: the version to show open, and whether its changes are asked for, as an explained amount leads here.
+    """
     party = at.party
     said = next((row for row in version.acceptances.all() if row.party_id == party.pk), None)
     waiting = version.state == VersionState.PROPOSED and said is None and party.code in signatories(version)
-    before = version_before(version) if waiting else None
+    asked = query.get("version") == str(version.pk)
+    before = version_before(version) if waiting or (asked and query.get("changes")) else None
     return {
         "version": version,
         "dialog": f"accept-{version.pk}",
@@ -56,6 +62,7 @@ def _version(version: AgreementVersion, at: Desk) -> dict[str, Any]:
         "clauses": [line.partition(" ") for line in version.local_text.splitlines()],
         "said": said,
         "waiting": waiting,
+        "asked": asked,
         "changes": version_changes(version, before),
         "rule_changes": rule_changes(version, before),
         "refused": getattr(version, "decline", None),

@@ -27,10 +27,12 @@ def ways_of(found: Explained, at: Desk) -> Ways:
     query = f"party={at.party.code}"
     proof = f"{reverse('partners:proof', args=[found.line.id])}?{query}" if found.entry_id else ""
     claim = _claim_url(found, at) if found.line.status == "none" else ""
+    posting = f"{reverse('partners:posting', args=[0])}?{query}"
     if found.version is None or not found.sight.sides:
-        return Ways(proof=proof, claim=claim)
-    whole = f"{reverse('partners:agreements')}?{query}#version-{found.version.pk}"
-    return Ways(agreement=whole, changes=whole if found.before else "", proof=proof, claim=claim)
+        return Ways(proof=proof, claim=claim, posting=posting)
+    page, place = f"{reverse('partners:agreements')}?{query}&version={found.version.pk}", f"#version-{found.version.pk}"
+    changes = f"{page}&changes=1{place}" if found.before else ""
+    return Ways(agreement=f"{page}{place}", changes=changes, proof=proof, claim=claim, posting=posting)
 
 
 def _claim_url(found: Explained, at: Desk) -> str:

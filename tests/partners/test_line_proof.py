@@ -1,7 +1,10 @@
 """The proof of a line: what it was computed from, and its way to the root of the month once that is issued."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from tests.partners.stage import Stage
 pytestmark = pytest.mark.usefixtures("everything")
 
 MARCH = date(2026, 3, 1)
+SCRIPT = Path(__file__).resolve().parents[2] / "platform" / "portal" / "static" / "portal" / "verify_statement.py"
 
 
 def settled(stage: Stage) -> EarningDecision:
@@ -34,7 +38,7 @@ def test_a_line_of_a_running_month_is_proven_by_its_inputs(stage: Stage) -> None
     assert told["entry"]["seal"] is None
 
 
-def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast: Cast) -> None:
+def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast: Cast, tmp_path: Path) -> None:
     line = settled(stage)
     ClosedPeriod.objects.create(month=MARCH, prepared_by=cast.finn, closed_by=cast.ada, totals={})
     statements_issue(month=MARCH)
@@ -46,6 +50,19 @@ def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast:
     assert merkle.climbed(merkle.leaf(proven["head"]), proven["head_proof"]) == proven["root"]
     assert merkle.climbed(merkle.leaf(proven["month"]["leaf"]), proven["month"]["proof"]) == proven["month"]["root"]
     assert sum(row["amount"] for row in proven["lines"]) == told["amount"]
+    file = tmp_path / "line.json"
+    file.write_text(json.dumps(told, ensure_ascii=False))
+    assert "The line is proven." in checked(file, 0)
+    told["statement"]["lines"][0]["amount"] += 1
+    file.write_text(json.dumps(told, ensure_ascii=False))
+    assert "is not what the statement's root was computed from" in checked(file, 1)
+
+
+def checked(file: Path, code: int) -> str:
+    """What the script that partners run says of a file."""
+    done = subprocess.run([sys.executable, str(SCRIPT), str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout
+    return done.stdout
 
 
 def test_the_file_is_the_partys_own_and_nobody_elses(stage: Stage, cast: Cast) -> None:

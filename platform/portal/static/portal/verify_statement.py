@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a file that partners download and run alone
-"""Check a statement of yours with nothing but Python: python3 verify_statement.py STATEMENT.json
+"""Check a statement of yours, or one line's proof, with nothing but Python: python3 verify_statement.py FILE.json
 
 It computes every hash again, adds up the lines, and follows each line's proof to the statement's root and the
 statement's proof to the month's root, which all partners of the month share. Compare that root with another partner's.
@@ -54,7 +54,30 @@ def faults_of(file: dict[str, Any]) -> list[str]:
             found.append(f"{what} is not what the statement's root was computed from.")
     if len(file["proofs"]) != len(leaves) or root_of(leaves) != file["root"]:
         found.append("The lines together do not give the statement's root.")
-    month = file["month"]
+    return found + month_faults(file)
+
+
+def line_faults(file: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the proof of one line, one sentence each."""
+    told, found = file["statement"], []
+    if told is None:
+        return ["No issued statement lists this line yet; it can be proven after the month's close."]
+    if climb(leaf(told["head"]), told["head_proof"]) != told["root"]:
+        found.append("The head is not what the statement's root was computed from.")
+    for line, proof in zip(told["lines"], told["proofs"], strict=True):
+        if climb(leaf(line), proof) != told["root"]:
+            found.append(f"Posting {line['posting']} is not what the statement's root was computed from.")
+    for what, sums in (("the statement's lines", told["lines"]), ("its postings", file["postings"])):
+        if sum(row["amount"] for row in sums) != file["amount"]:
+            found.append(f"The line says {file['amount']}, {what} do not.")
+    if file["computed"]["amount"] != file["amount"]:
+        found.append(f"The line says {file['amount']}, its inputs give {file['computed']['amount']}.")
+    return found + month_faults(told)
+
+
+def month_faults(file: dict[str, Any]) -> list[str]:
+    """Return what is wrong with a statement's way to the month's root."""
+    head, month, found = file["head"], file["month"], []
     if month["leaf"] != {"number": head["number"], "root": file["root"]}:
         found.append("The month's tree holds another statement than this one.")
     if climb(leaf(month["leaf"]), month["proof"]) != month["root"]:
@@ -72,7 +95,8 @@ def main(arguments: list[str]) -> int:
     try:
         with open(arguments[1], encoding="utf-8") as source:  # noqa: PTH123 - reads as any Python does
             file = json.load(source)
-        found = faults_of(file)
+        single = file["format"] == "tributary-line/1"
+        found = line_faults(file) if single else faults_of(file)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
         sys.stdout.write(f"{arguments[1]} is no statement that can be checked: {fault!r}\n")
         return 1
@@ -80,7 +104,15 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"WRONG: {sentence}\n")
     if found:
         return 1
-    head, month = file["head"], file["month"]
+    told = file["statement"] if single else file
+    head, month = told["head"], told["month"]
+    if single:
+        sys.stdout.write(
+            f"Order {file['order']}, line {file['line']}: {file['amount']} minor units of {file['currency']}, as in "
+            f"{head['number']}.\nThe line is proven.\nRoot of {month['month']}: {month['root']} "
+            f"(seal {month['seal']['seal']})\n"
+        )
+        return 0
     sys.stdout.write(
         f"{head['number']}: {head['lines']} lines, opening {head['opening']['payable']}, closing "
         f"{head['closing']['payable']} minor units of {head['currency']}.\nEvery line is proven.\n"
