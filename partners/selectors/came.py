@@ -171,8 +171,6 @@ class _Reader:
         hidden = [row for row in rows if not row.known]
         yield from (row for row in rows if row.known)
         if hidden:
+            # Whether others were paid for their part is theirs to know.
             ppm, amount = sum(row.ppm for row in hidden), sum(row.amount or 0 for row in hidden)
-            yield replace(
-                hidden[0], ppm=ppm, amount=amount, stays=sum(row.stays for row in hidden), at=None, touches=len(hidden),
-                coupon=False,
-            )  # fmt: skip
+            yield replace(hidden[0], ppm=ppm, amount=amount, stays=0, at=None, touches=len(hidden), coupon=False)

@@ -121,7 +121,7 @@ def _explain(found: "Standing", *, staff: bool) -> Explained:
         sight=sight,
         version=version,
         before=before.number if before else None,
-        clauses=_clauses(wording, sight),
+        clauses=_clauses(wording, sight, ()),
         decisive=_decisive(found, wording, ()),
         accepted_at=accepted.accepted_at if accepted else None,
         coupon=_coupon(found, sight),
@@ -142,6 +142,7 @@ def _booked(plain: Explained, found: "Standing", entry: EntryRow, wording: Wordi
     rows = rows_of(told, sight, names, wording)
     return replace(
         plain,
+        clauses=_clauses(wording, sight, rows),
         decisive=_decisive(found, wording, rows),
         rows=rows,
         sharings=sharings_of(told, sight, names),
@@ -197,11 +198,12 @@ def _wording(version: AgreementVersion | None) -> Wording | None:
     return worded(version.rule, wording_terms(version), party_names(rule_party_codes(version.rule)))
 
 
-def _clauses(wording: Wording | None, sight: Sight) -> tuple[WordedClause, ...]:
-    """The clauses that the reader may read: all for a side of the agreement, else those about channels."""
+def _clauses(wording: Wording | None, sight: Sight, rows: Sequence[Row]) -> tuple[WordedClause, ...]:
+    """The clauses that the reader may read: all for a side of the agreement, else the own one and those on channels."""
     if wording is None:
         return ()
-    return tuple(clause for clause in wording.clauses if sight.sides or clause.number.startswith("4."))
+    own = {row.clause for row in rows if row.yours}
+    return tuple(c for c in wording.clauses if sight.sides or c.number.startswith("4.") or c.number in own)
 
 
 def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -> frozenset[str]:
@@ -212,8 +214,9 @@ def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -
     if place is not None:
         return frozenset(clause.number for clause in wording.clauses if clause.path == place)
     paid = [row for row in rows if row.side in {"you", "partner"} and row.clause and row.code == "share"]
-    model = [clause.number for clause in wording.clauses if clause.path == "paying_model"]
-    return frozenset([*(row.clause for row in paid), *(model if any(row.side == "partner" for row in paid) else ())])
+    by_credit = any(row.side == "partner" for row in paid) or found.credit_ppm
+    model = [clause.number for clause in wording.clauses if clause.path == "paying_model" and by_credit]
+    return frozenset([*(row.clause for row in paid), *model])
 
 
 def _coupon(found: "Standing", sight: Sight) -> str:

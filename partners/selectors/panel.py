@@ -4,25 +4,28 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 from babel.lists import format_list
-from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
-from partners.choices import DecisionReason, PayingModel
-from partners.selectors.came import Arrived, Came
+from partners.choices import DecisionReason
 from partners.selectors.explained import Explained
+from partners.selectors.panel_came import came_panel
+from partners.selectors.panel_words import (
+    how_words,
+    is_chinese,
+    joined,
+    lists_locale,
+    parted_before,
+    reason_in_sentence,
+    row_label,
+    zero_words,
+)
 from partners.selectors.phrases import MODELS
 from partners.selectors.steps import Row, Sharing
-
-HALF_LIFE_DAYS = 7
-
-NEAR = 0.11
-"""Of the curve's width: two marks closer than this cannot both carry their words."""
 
 _FIGURES = re.compile(
     "|".join(
@@ -62,13 +65,13 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         "line": line,
         "ways": ways,
         "discount": -line.discount_minor,
-        "after": _after(found.rows),
+        "after": parted_before(found.rows),
         "brought": found.came is not None and not found.sight.sides,
         "stream": _stream(found),
         "rows": _rows(found),
         "sharings": [_sharing(one, first=not i) for i, one in enumerate(found.sharings)],
         "clauses": _clauses(found),
-        "came": _came(found),
+        "came": came_panel(found),
         "happened": [
             {
                 "told": one,
@@ -87,94 +90,6 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         ),
         "assurance": found.assurance,
     }
-
-
-def reason_in_sentence(reason: str) -> str:
-    """Why a line paid what it paid, as words that stand inside a sentence."""
-    words = str(DecisionReason(reason).label)
-    return words[:1].lower() + words[1:]
-
-
-def zero_words(found: Explained) -> str:
-    """Why a line paid nothing, in a sentence that says what would have had to be otherwise."""
-    days = found.version.window_days if found.version else 0
-    model = PayingModel(found.version.paying_model).label if found.version else ""
-    return {
-        "self_purchase": _("You, or somebody with a seat in your party, bought it. Own purchases earn nothing here."),
-        "window_closed": ngettext(
-            "The learner had come by you, but more than %(days)d day before the order.",
-            "The learner had come by you, but more than %(days)d days before the order.",
-            days,
-        )
-        % {"days": days},
-        "lost_to_coupon": _("The learner used another partner's coupon, and a coupon goes before links."),
-        "lost_to_link": _("The learner came by another partner's link, and the link goes before your coupon."),
-        "not_in_force": _("No agreement was in force when the order was placed; a later one does not reach back."),
-        "not_a_member": _("Your membership in the programme was not active when the order was placed."),
-        "nothing_left": _("What comes before your share took all that was paid; nothing was left to share."),
-        "cap_reached": _("You had reached your cap before this order."),
-        "no_credit": _("The learner had come by you, but the model “%(model)s” gives all credit to other touches.")
-        % {"model": model},
-        "no_share": _("The agreement gives nothing to those who bring learners."),
-        "discount_borne": _("A discount that you bear took up your share."),
-    }.get(str(found.line.reason), "")
-
-
-def row_label(row: Row) -> str:
-    """What a way of the money is called."""
-    who = row.name or {
-        "you": _("You"),
-        "platform": settings.PLATFORM_NAME,
-        "partner": _("Partner"),
-        "co_creator": _("Co-creator"),
-        "others": _("Others"),
-    }.get(row.side, "")
-    words = {
-        "tax": _("Tax, %(rate)s included") if row.rate else _("Tax, included"),
-        "tax_on_top": _("Tax, %(rate)s on top") if row.rate else _("Tax, on top"),
-        "processing": _("Payment processing"),
-        "fee_borne": _("Processing, paid by %(house)s"),
-        "discount_borne": _("Discount borne by %(who)s"),
-        "reserve": _("%(who)s, reserve"),
-        "refused": _("%(house)s, share of an own purchase"),
-    }.get(row.code, "%(who)s")
-    return words % {"who": who, "rate": row.rate, "house": settings.PLATFORM_NAME} if "%(" in words else words
-
-
-def _note(row: Row) -> str:
-    """How it was computed; where it was stated, by whom."""
-    if row.formula:
-        return row.formula
-    return {
-        "processing": _("as the payment provider charged it"),
-        "tax": _("as the order states it"),
-        "tax_on_top": _("as the order states it"),
-    }.get(row.code, "")
-
-
-def _after(rows: Sequence[Row]) -> str:
-    """Who had its part before the reader, as a list inside a sentence."""
-    sides = {(row.code, row.side): row for row in rows if row.amount > 0 and not row.yours}
-    partners = {row.name or str(i) for i, row in enumerate(rows) if row.side == "partner" and row.amount > 0}
-    makers = {row.name or str(i) for i, row in enumerate(rows) if row.side == "co_creator" and row.amount > 0}
-    told = []
-    if any(code.startswith("tax") for code, _side in sides):
-        told.append(_("tax"))
-    if ("processing", "platform") in sides:
-        told.append(_("processing"))
-    if partners:
-        told.append(
-            _("the partner who brought them")
-            if len(partners) == 1
-            else _("the %(n)d partners who brought them") % {"n": len(partners)}
-        )
-    if ("share", "platform") in sides:
-        told.append(settings.PLATFORM_NAME)
-    if makers:
-        told.append(ngettext("your co-creator", "your co-creators", len(makers)))
-    if any(side == "others" for _code, side in sides):
-        told.append(_("the sides of the agreement"))
-    return format_list(told, locale=_lists()) if told else ""
 
 
 def _stream(found: Explained) -> dict[str, Any] | None:
@@ -197,7 +112,7 @@ def _stream(found: Explained) -> dict[str, Any] | None:
                 "label": row_label(row),
                 "sort": _sort(row.side) if row.name and row.code != "refused" else "",
                 "amount": row.amount,
-                "note": _note(row),
+                "note": how_words(row),
                 "ref": f"§{row.clause}" if row.clause else "",
                 "ref_url": _clause_url(row.clause),
             }
@@ -234,7 +149,7 @@ def _rows(found: Explained) -> list[dict[str, Any]]:
             "label": row_label(row),
             "amount": row.amount,
             "clause": row.clause,
-            "formula": _note(row),
+            "formula": how_words(row),
             "yours": row.yours,
         }
         for row in found.rows
@@ -243,7 +158,7 @@ def _rows(found: Explained) -> list[dict[str, Any]]:
 
 def _clauses(found: Explained) -> list[dict[str, Any]]:
     """The clauses in the reader's language, those that decided this line first; figures stand out in them."""
-    chinese = _chinese()
+    chinese = is_chinese()
     return [
         {
             "number": clause.number,
@@ -265,65 +180,6 @@ def _marked(text: str) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def _came(found: Explained) -> dict[str, Any] | None:
-    """How the learner came: the curve, the rows, and how many touches in how many days."""
-    came = found.came
-    if came is None or not came.rows:
-        return None
-    dated = [row for row in came.rows if row.at is not None and not row.coupon]
-    placed = found.line.placed_at
-    days = (placed - min(row.at for row in dated if row.at)).days + 1 if dated else 0
-    touches = sum(row.touches for row in dated)
-    return {
-        "of": came,
-        "rows": [{"row": row, "label": _came_label(row), "sum": row.amount is not None} for row in came.rows],
-        "note": _touches_words(touches, days) if touches else "",
-        "curve": _curve(came, dated, found),
-        "undated": any(row.at is None and row.channel for row in came.rows),
-        "half_life": HALF_LIFE_DAYS if came.model == PayingModel.TIME_DECAY else None,
-        "model": PayingModel(came.model).label if came.model else "",
-        "summary": ", ".join(f"{row.ppm / 10_000:.1f}%" for row in dated),
-    }
-
-
-def _touches_words(touches: int, days: int) -> str:
-    told = ngettext("%(touches)d touch", "%(touches)d touches", touches) % {"touches": touches}
-    inside = ngettext("in %(days)d day", "in %(days)d days", days) % {"days": days}
-    return f"{inside} {told}" if _chinese() else f"{told} {inside}"
-
-
-def _curve(came: Arrived, dated: Sequence[Came], found: Explained) -> dict[str, Any] | None:
-    """Touches over the days before the order, newest last; marks too close to the next one carry no words."""
-    if not dated or came.decided_by == "coupon" or not any(row.ppm for row in dated):
-        return None
-    placed = found.line.placed_at
-    ages = [(placed - row.at) / timedelta(days=1) for row in dated if row.at]
-    window = max(max(ages) * 1.25, 1.0)
-    places = [1 - age / window for age in ages]
-    clear = [*(after - before > NEAR for before, after in pairwise(places)), True]
-    return {
-        "window": window,
-        "touches": [
-            {
-                "age": age,
-                "credit": row.ppm,
-                "slot": row.slot,
-                "day": row.at if apart and place < 1 - 2 * NEAR else None,
-                "said": apart,
-            }
-            for row, age, place, apart in zip(dated, ages, places, clear, strict=True)
-        ],
-    }
-
-
-def _came_label(row: Came) -> str:
-    if not row.known:
-        return _("Others, not yours to see")
-    if row.yours:
-        return row.party or _("You")
-    return row.party or row.channel or _("Unattributed")
-
-
 def _sharing(one: Sharing, *, first: bool) -> dict[str, Any]:
     """One division with its rows and a sentence about the units that were left over; under the first, about steps."""
     percents = _("Steps by percentage are rounded to the nearest smallest coin, an exact half up.")
@@ -337,7 +193,7 @@ def _sharing(one: Sharing, *, first: bool) -> dict[str, Any]:
 def _left_over(one: Sharing) -> str:
     if not one.over:
         return _("It divides evenly; nothing was left over.")
-    won = format_list(list(one.won), locale=_lists())
+    won = format_list(list(one.won), locale=lists_locale())
     told = [
         ngettext(
             "%(n)d unit of the smallest coin was left over. It goes to the largest remainder, %(won)s.",
@@ -413,17 +269,3 @@ def _reserve_point(found: Explained) -> dict[str, Any]:
 
 def _sort(side: str) -> str:
     return {"partner": _("partner"), "co_creator": _("co-creator")}.get(side, "")
-
-
-def joined(*sentences: str) -> str:
-    """Sentences one after the other; the empty first one stands for what goes before."""
-    return ("" if _chinese() else " ").join(sentences)
-
-
-def _lists() -> str:
-    """Whose habit lists in sentences follow: no comma before the last word."""
-    return "zh_Hans" if _chinese() else "en_GB"
-
-
-def _chinese() -> bool:
-    return (get_language() or "").startswith("zh")

@@ -68,6 +68,7 @@ class PostingExplained:
     party_id: int | None
     order: str
     line: str
+    clause: str
     line_id: int | None
     title: str
     occurred_at: datetime
@@ -113,7 +114,10 @@ def effect_posting(*, decision_id: int) -> PostingExplained | None:
         told = EarningDecision.objects.filter(pk=decision_id).first()
         if told is None or told.entry_id is None:
             return None
-        posting = posting_of_entry(entry_id=told.entry_id, line=told.source_id, party=told.party_id)
+        # An accepted claim is an adjustment, which is about a party and no line.
+        lines = (told.source_id, "")
+        found = (posting_of_entry(entry_id=told.entry_id, line=line, party=told.party_id) for line in lines)
+        posting = next((pk for pk in found if pk), None)
     return posting_explained(posting_id=posting, visible_to=None) if posting else None
 
 
@@ -132,6 +136,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         party_id=posting.party_id,
         order=adjustment.order_code if adjustment else found.order,
         line=posting.line,
+        clause=posting.clause,
         line_id=line.pk if line else None,
         title=line.local_title if line else "",
         occurred_at=entry.occurred_at,
@@ -227,7 +232,7 @@ def _formula(found: PostingFacts, made: Recomputed) -> str:
     if kind == EntryKind.POOL:
         return _of_pool(found, made)
     if kind == EntryKind.PAYOUT:
-        return f"{plain(facts['balance'])} − {plain(facts['held'])} ≥ {plain(facts['amount'])}"
+        return f"{plain(facts['balance'])} − {plain(facts['held'])} = {plain(facts['balance'] - facts['held'])}"
     if kind == EntryKind.CORRECTION and made.orders:
         before, after = (_earned(order.lines, found) for order in made.orders)
         return f"{plain(after)} − {plain(before)} = {plain(after - before)}"

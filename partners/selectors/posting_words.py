@@ -25,6 +25,8 @@ def posting_panel(found: PostingExplained, line_url: str, claim_url: str = "") -
 
 def sale_part_label(found: PostingExplained) -> str:
     """What a posting of a sale is, where a sale has several for one party."""
+    if ".discounts[" in found.clause:
+        return _("Discount that you bear")
     if found.part == "reserve":
         return _("Kept in reserve")
     if found.part == "advance" or found.amount < 0:
@@ -70,7 +72,7 @@ def fact_label(code: str) -> str:
         "balance": _("Balance then"),
         "held": _("Of it still held"),
         "available": _("Available"),
-        "minimum": _("Least that is paid"),
+        "paid": _("Paid from the balance"),
         "increment": _("In steps of"),
         "withheld": _("Tax withheld"),
         "settled_before": _("As it was settled"),

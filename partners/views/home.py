@@ -28,7 +28,7 @@ from partners.selectors import (
     earning_rows,
     earning_waterfall,
 )
-from partners.selectors.panel import reason_in_sentence
+from partners.selectors.panel_words import reason_in_sentence
 from partners.views.frame import Desk, desk, frame
 from partners.views.payouts import payout_row
 

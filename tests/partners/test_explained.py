@@ -26,7 +26,8 @@ from ledger.services import (
 from partners.choices import EFFECTS, DecisionReason
 from partners.models import EarningDecision
 from partners.selectors import earning_explained
-from partners.selectors.panel import Ways, panel_of, zero_words
+from partners.selectors.panel import Ways, panel_of
+from partners.selectors.panel_words import zero_words
 from partners.selectors.posting_explained import PostingExplained, effect_posting, posting_explained
 from partners.services import earnings_event, earnings_settle, reserves_release
 from tests.cast import Cast
@@ -158,7 +159,7 @@ def test_figures_lead_from_what_was_stored_to_the_amount(year: Stage) -> None:
     assert (correction["settled_before"], correction["settled_after"]) == (5_040, 5_000)
     payout = {fact.code: fact.value for fact in told_of("payout").facts}
     assert payout["balance"] - payout["held"] == payout["available"]
-    assert payout["amount"] == payout["available"] // 100 * 100
+    assert payout["paid"] == payout["available"] // 100 * 100
     assert told_of("payout_failed", "party:bob").note == "Account closed"
 
 
@@ -237,7 +238,7 @@ def test_every_line_of_nothing_says_why_in_both_languages(stage: Stage) -> None:
     line = EarningDecision.objects.get(party=stage.reef)
     found = earning_explained(decision_id=line.pk, visible_to=None)
     assert found is not None
-    for reason in set(DecisionReason) - set(EFFECTS) - {DecisionReason.EARNED}:
+    for reason in set(DecisionReason) - set(EFFECTS) - {DecisionReason.EARNED, DecisionReason.CLAIMED}:
         object.__setattr__(found.line, "reason", reason)
         with translation.override("en"):
             english = zero_words(found)
@@ -304,5 +305,7 @@ def test_the_left_over_units_are_told_with_who_got_them() -> None:
     assert found is not None
     (shared,) = panel_of(found, Ways())["sharings"]
     assert [(row["cent"].exact, row["cent"].odd) for row in shared["rows"]] == [("56.016", 1), ("14.004", 0)]
-    assert shared["words"] == ("1 unit of the smallest coin was left over. It goes to the largest remainder, .60. "
-        "Steps by percentage are rounded to the nearest smallest coin, an exact half up.")
+    assert shared["words"] == (
+        "1 unit of the smallest coin was left over. It goes to the largest remainder, .60. "
+        "Steps by percentage are rounded to the nearest smallest coin, an exact half up."
+    )

@@ -83,11 +83,7 @@ def drop(name: str) -> None:
 
 
 def schema(name: str) -> list[str]:
-<<<<<<< HEAD
     """What pg_dump says of a database, without the words of chance at its beginning."""
-=======
-    """What pg_dump says of a database, without the words of chance that newer ones begin with."""
->>>>>>> 144ab24 (Lead from a line to what happened since, and let a single line be proven by the script)
     dump = [
         str(programs.postgres("pg_dump")),
         "--schema-only",

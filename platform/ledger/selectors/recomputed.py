@@ -65,9 +65,11 @@ def entry_recomputed(*, entry: JournalEntry) -> Recomputed:
         return _order_event(entry)
     if entry.kind == EntryKind.PAYOUT and "event" in inputs:
         plan = payout_effect(inputs)
-        keys = ("balance", "held", "available", "minimum", "increment", "amount")
-        facts = {key: plan.trace[key] for key in keys if key in plan.trace} | {"withheld": plan.withheld}
-        return Recomputed(plan.details, plan.trace, facts)
+        facts = {key: plan.trace[key] for key in ("balance", "held", "available")} | {"paid": plan.pay}
+        # Steps and tax are told where they took something.
+        step = {"increment": plan.trace["increment"]} if plan.trace["increment"] > 1 else {}
+        tax = {"withheld": plan.withheld} if plan.withheld else {}
+        return Recomputed(plan.details, plan.trace, facts | step | tax)
     if entry.kind in {EntryKind.PAYOUT_SENT, EntryKind.PAYOUT_FAILED}:
         return _concluded(entry)
     return _party_event(entry)

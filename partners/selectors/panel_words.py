@@ -1,0 +1,115 @@
+"""Words of the panel that explains an earning, in the reader's language."""
+
+from collections.abc import Sequence
+
+from babel.lists import format_list
+from django.conf import settings
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from partners.choices import DecisionReason, PayingModel
+from partners.selectors.explained import Explained
+from partners.selectors.steps import Row
+
+
+def reason_in_sentence(reason: str) -> str:
+    """Why a line paid what it paid, as words that stand inside a sentence."""
+    words = str(DecisionReason(reason).label)
+    return words[:1].lower() + words[1:]
+
+
+def zero_words(found: Explained) -> str:
+    """Why a line paid nothing, in a sentence that says what would have had to be otherwise."""
+    days = found.version.window_days if found.version else 0
+    model = PayingModel(found.version.paying_model).label if found.version else ""
+    return {
+        "self_purchase": _("You, or somebody with a seat in your party, bought it. Own purchases earn nothing here."),
+        "window_closed": ngettext(
+            "The learner had come by you, but more than %(days)d day before the order.",
+            "The learner had come by you, but more than %(days)d days before the order.",
+            days,
+        )
+        % {"days": days},
+        "lost_to_coupon": _("The learner used another partner's coupon, and a coupon goes before links."),
+        "lost_to_link": _("The learner came by another partner's link, and the link goes before your coupon."),
+        "not_in_force": _("No agreement was in force when the order was placed; a later one does not reach back."),
+        "not_a_member": _("Your membership in the programme was not active when the order was placed."),
+        "nothing_left": _("What comes before your share took all that was paid; nothing was left to share."),
+        "cap_reached": _("You had reached your cap before this order."),
+        "no_credit": _("The learner had come by you, but the model “%(model)s” gives all credit to other touches.")
+        % {"model": model},
+        "no_share": _("The agreement gives nothing to those who bring learners."),
+        "discount_borne": _("A discount that you bear took up your share."),
+    }.get(str(found.line.reason), "")
+
+
+def row_label(row: Row) -> str:
+    """What a way of the money is called."""
+    who = row.name or {
+        "you": _("You"),
+        "platform": settings.PLATFORM_NAME,
+        "partner": _("Partner"),
+        "co_creator": _("Co-creator"),
+        "others": _("Others"),
+    }.get(row.side, "")
+    words = {
+        "tax": _("Tax, %(rate)s included") if row.rate else _("Tax, included"),
+        "tax_on_top": _("Tax, %(rate)s on top") if row.rate else _("Tax, on top"),
+        "processing": _("Payment processing"),
+        "fee_borne": _("Processing, paid by %(house)s"),
+        "discount_borne": _("Discount borne by %(who)s"),
+        "reserve": _("%(who)s, reserve"),
+        "refused": _("%(house)s, share of an own purchase"),
+    }.get(row.code, "%(who)s")
+    return words % {"who": who, "rate": row.rate, "house": settings.PLATFORM_NAME} if "%(" in words else words
+
+
+def how_words(row: Row) -> str:
+    """How it was computed; where it was stated, by whom."""
+    if row.formula:
+        return row.formula
+    return {
+        "processing": _("as the payment provider charged it"),
+        "tax": _("as the order states it"),
+        "tax_on_top": _("as the order states it"),
+    }.get(row.code, "")
+
+
+def parted_before(rows: Sequence[Row]) -> str:
+    """Who had its part before the reader, as a list inside a sentence."""
+    sides = {(row.code, row.side): row for row in rows if row.amount > 0 and not row.yours}
+    partners = {row.name or str(i) for i, row in enumerate(rows) if row.side == "partner" and row.amount > 0}
+    makers = {row.name or str(i) for i, row in enumerate(rows) if row.side == "co_creator" and row.amount > 0}
+    told = []
+    if any(code.startswith("tax") for code, _side in sides):
+        told.append(_("tax"))
+    if ("processing", "platform") in sides:
+        told.append(_("processing"))
+    if partners:
+        told.append(
+            _("the partner who brought them")
+            if len(partners) == 1
+            else _("the %(n)d partners who brought them") % {"n": len(partners)}
+        )
+    if ("share", "platform") in sides:
+        told.append(settings.PLATFORM_NAME)
+    if makers:
+        told.append(ngettext("your co-creator", "your co-creators", len(makers)))
+    if any(side == "others" for _code, side in sides):
+        told.append(_("the sides of the agreement"))
+    return format_list(told, locale=lists_locale()) if told else ""
+
+
+def joined(*sentences: str) -> str:
+    """Sentences one after the other; the empty first one stands for what goes before."""
+    return ("" if is_chinese() else " ").join(sentences)
+
+
+def lists_locale() -> str:
+    """Whose habit lists in sentences follow: no comma before the last word."""
+    return "zh_Hans" if is_chinese() else "en_GB"
+
+
+def is_chinese() -> bool:
+    """Whether the reader reads Chinese."""
+    return (get_language() or "").startswith("zh")
