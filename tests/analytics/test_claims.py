@@ -20,11 +20,14 @@ from partners.errors import AdjustmentError, ClaimError
 from partners.models import Adjustment, Claim, ClaimFinding, EarningDecision
 from partners.services import (
     Acceptance,
+    adjustment_approve,
+    adjustment_decline,
     claim_accept,
     claim_appeal,
     claim_confirm,
     claim_refuse,
     claim_send_back,
+    claim_withdraw,
 )
 from tests.analytics.claimed import NOON, STEPS, Claimed
 from tests.cast import Cast
@@ -342,3 +345,57 @@ def test_a_manager_accepts_what_the_page_shows_and_the_partner_follows_it_to_the
     assert f"Claim {claim.pk}, order {claim.order_code}" in statement
     earning = manager.get(reverse("admin:partners_earningdecision_change", args=[decision.pk])).content.decode()
     assert desk_page in earning
+
+
+@pytest.mark.parametrize(
+    ("model", "known", "refund"),
+    [
+        ("last_touch", ["pier"], 0),
+        ("first_touch", ["pier"], 3_333),
+        ("linear", ["pier", "pier"], 0),
+        ("u_shape", ["pier", "pier", "pier"], 4_567),
+        ("time_decay", ["pier"], 9_999),
+        ("linear", [], 1),
+    ],
+)
+def test_a_claim_gives_what_the_books_would_have_given_had_the_touch_been_known_in_time(
+    model: str, known: list[str], refund: int
+) -> None:
+    """Two orders with the same journey; of one the reef's touch is known only after it was settled."""
+    stage = Claimed(paying_model=model)
+    orders = []
+    for in_time in (True, False):
+        key = evidence.visitor(NOON - timedelta(days=20))
+        for number, owner in enumerate(known):
+            stage.came(key, getattr(stage, owner), days=9 - number)
+        if in_time:
+            stage.came(key, stage.reef, days=8.5)
+        order = stage.order(key=key)
+        if not in_time:
+            stage.came(key, stage.reef, days=8.5)
+        if refund:
+            order_refund(order_id=order.pk, refund=NewRefund(amount_minor=refund, reason="x"), at=NOON)
+            relay_all()
+        orders.append(order)
+    would = sum(
+        EarningDecision.objects.filter(order_code=orders[0].code, party=stage.reef).values_list(
+            "amount_minor", flat=True
+        )
+    )
+    claim = stage.claim(orders[1].code)
+    assert stage.proposed(claim).evidence_minor == would
+    if would:
+        stage.accept(claim)
+        assert Adjustment.objects.get(claim=claim).amount_minor == would
+    assert failures() == []
+
+
+def test_what_answers_a_claim_is_decided_at_the_claim(stage: Claimed) -> None:
+    claim = stage.claim(stage.order().code)
+    stage.accept(claim, basis=ClaimBasis.SOLE)
+    row = Adjustment.objects.get(claim=claim)
+    for verb in (adjustment_approve, adjustment_decline):
+        with pytest.raises(AdjustmentError, match="decide it there"):
+            verb(adjustment_id=row.pk, by=stage.finn)
+    with pytest.raises(ClaimError, match="withdrawn"):
+        claim_withdraw(claim_id=claim.pk, by=stage.user)
