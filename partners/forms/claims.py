@@ -60,7 +60,7 @@ class AnswerForm(forms.Form):
     """The house's words to the party, and why where it refuses."""
 
     reason = forms.ChoiceField(
-        label=_("Reason"),
+        label=_("Reason for refusing"),
         choices=[("", "–"), *((code, label) for code, label in ClaimReason.choices if code not in CLAIM_ACCEPTS)],
         required=False,
     )

@@ -142,7 +142,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         occurred_at=entry.occurred_at,
         booked_on=entry.booked_on,
         matures_at=posting.matures_at,
-        note=str(made.facts.get("reason", "")),
+        note="" if adjustment and adjustment.claim_id else str(made.facts.get("reason", "")),
         facts=tuple(_facts(found, made)),
         undoes=made.undoes,
         steps=tuple(_steps(made.trace, found)),

@@ -399,3 +399,19 @@ def test_what_answers_a_claim_is_decided_at_the_claim(stage: Claimed) -> None:
             verb(adjustment_id=row.pk, by=stage.finn)
     with pytest.raises(ClaimError, match="withdrawn"):
         claim_withdraw(claim_id=claim.pk, by=stage.user)
+
+
+def test_a_refund_after_the_credit_is_pointed_out_with_what_to_adjust(stage: Claimed, cast: Cast) -> None:
+    order = stage.late(stage.reef)
+    claim = stage.claim(order.code)
+    stage.accept(claim)
+    page, manager = reverse("admin:partners_claim_change", args=[claim.pk]), cast.client_of(cast.mei)
+    assert manager.get(page).context["since"] is None
+    order_refund(order_id=order.pk, refund=NewRefund(amount_minor=4_000, reason="x"), at=NOON)
+    relay_all()
+    since = manager.get(page).context["since"]
+    assert since["now"] == 600
+    form = manager.get(since["url"]).context["form"]
+    assert [form.initial[name] for name in ("party", "amount", "currency", "order_code")] == [
+        "reef", "-4.00", "CNY", order.code,
+    ]  # fmt: skip
