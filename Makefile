@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev system demo run test lint format bench faults mutants doctor docs shots clean
+.PHONY: help install install-dev system demo seed-large run test lint format bench faults mutants doctor docs shots clean
 
 BIN := $(CURDIR)/.venv/bin
 PY := $(BIN)/python
@@ -43,6 +43,10 @@ demo: install ## a year of demo business, then serve it; ARGS=--reset starts ane
 	@$(PY) manage.py prepare
 	@$(PY) manage.py demo $(ARGS)
 	@case " $(ARGS) " in *" --no-serve "*) ;; *) exec honcho start ;; esac
+
+seed-large: install ## 5,000 partners, 1,000,000 orders, 10,000,000 touches in an empty database; ARGS="--orders 100000"
+	@$(PY) manage.py prepare
+	@$(PY) manage.py seed_large $(ARGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
 system:

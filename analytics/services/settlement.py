@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from analytics.choices import ConversionKind, RunState
-from analytics.models import Conversion, Credit, ReportRun, Visitor
+from analytics.models import Conversion, ReportRun, Visitor
 from analytics.selectors import JourneyTouch
+from analytics.services.conversions import OrderConversion, OrderCredit, conversions_keep
 from analytics.services.journeys import CreditKey, channel_credits, credits_under, journeys_of, links_in
 from courses.choices import OrderState
 from courses.models import Order
@@ -37,9 +38,9 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     their turn came, because nobody would take such a booking back. Returns the orders settled now.
     """
     # Two relays may hold the same order: the row lock makes the second one find the first one's conversion.
-    paid = Order.objects.select_for_update().filter(pk__in=order_ids, state=OrderState.PAID)
+    paid = Order.objects.select_for_update().filter(pk__among=order_ids, state=OrderState.PAID)
     locked = list(paid.order_by("pk").values_list("pk", flat=True))
-    settled = set(Conversion.objects.filter(order_id__in=locked).values_list("order_id", flat=True))
+    settled = set(Conversion.objects.filter(order__pk__among=locked).values_list("order_id", flat=True))
     facts = order_facts(ids=[pk for pk in locked if pk not in settled])
     if not facts:
         return []
@@ -50,18 +51,18 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     for order in facts:
         journey = journeys[order.order_id]
         visitor_id = journey[-1].visitor_id if journey else None
-        conversion = _conversion(order, visitor_id)
         by_model = {
             model: credits_under(journey, order.placed_at, model, window, effects)
             for model, window in _models(order, terms).items()
         }
-        conversions.append(conversion)
+        conversions.append(_conversion(order, visitor_id))
         rows += [
-            _credit(conversion, model, key, ppm) for model, parts in by_model.items() for key, ppm in parts.items()
+            OrderCredit(order.order_id, model, channel, owner, ppm)
+            for model, parts in by_model.items()
+            for (channel, owner), ppm in parts.items()
         ]
         sales.append(_sale(order, journey, by_model, terms))
-    Conversion.objects.bulk_create(conversions)
-    Credit.objects.bulk_create(rows, batch_size=5_000)
+    conversions_keep(conversions=conversions, credited=rows)
     earnings_settle(sales=sales)
     return [order.order_id for order in facts]
 
@@ -113,9 +114,8 @@ def _removal_effects(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, date
     return {int(channel): float(effect) for channel, effect in effects.items()}
 
 
-def _conversion(order: OrderFacts, visitor_id: int | None) -> Conversion:
-    return Conversion(
-        kind=ConversionKind.ORDER,
+def _conversion(order: OrderFacts, visitor_id: int | None) -> OrderConversion:
+    return OrderConversion(
         order_id=order.order_id,
         user_id=order.buyer_id,
         visitor_id=visitor_id,
@@ -124,10 +124,6 @@ def _conversion(order: OrderFacts, visitor_id: int | None) -> Conversion:
         currency=order.currency,
         import_batch_id=order.import_batch_id,
     )
-
-
-def _credit(conversion: Conversion, model: str, key: CreditKey, ppm: int) -> Credit:
-    return Credit(conversion=conversion, model=model, channel_id=key[0], owner_id=key[1], ppm=ppm)
 
 
 def _sale(

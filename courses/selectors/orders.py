@@ -51,6 +51,18 @@ class OrderFacts:
     lines: tuple[LineFacts, ...]
 
 
+_LINE = (
+    *("order_id", "pk", "course_id", "course__title", "course__title_zh"),
+    *("list_minor", "discount_minor", "tax_minor", "payable_minor"),
+)
+_ORDER = (
+    *("pk", "code", "buyer_id", "visitor_key", "placed_at", "paid_at", "currency", "total_minor", "tax_inclusive"),
+    *("processor_fee_minor", "discount_minor", "discount_bearer", "coupon__owner_id", "coupon__channel_id"),
+    "import_batch_id",
+)
+"""Columns in the order of the fields of LineFacts (without its makers) and OrderFacts (without its lines)."""
+
+
 def cart_items(*, user: Reader, visitor_key: UUID | None) -> QuerySet[CartItem]:
     """What this person, or this anonymous browser, means to buy; the earliest first."""
     items = CartItem.objects.select_related("course__topic").order_by("added_at", "pk")
@@ -92,15 +104,19 @@ def _order_of(code: str, visible_to: User) -> Order | None:
 
 def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
     """Return these orders for settlement, by id, in three queries however many they are."""
-    orders = Order.objects.filter(pk__in=ids).select_related("coupon").order_by("pk")
-    lines: dict[int, list[OrderLine]] = {}
-    for line in OrderLine.objects.filter(order__in=ids).select_related("course").order_by("order_id", "position"):
-        lines.setdefault(line.order_id, []).append(line)
+    bought = OrderLine.objects.filter(order__pk__among=ids).order_by("order_id", "position").values_list(*_LINE)
+    rows = list(bought)
+    courses = {row[2] for row in rows}
     creators: dict[int, list[int]] = {}
-    courses = {line.course_id for some in lines.values() for line in some}
     for course_id, party_id in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
         creators.setdefault(course_id, []).append(party_id)
-    return [_facts(order, lines.get(order.pk, []), creators) for order in orders]
+    makers = {course_id: tuple(parties) for course_id, parties in creators.items()}
+    lines: dict[int, list[LineFacts]] = {}
+    for order_id, line_id, course_id, title, title_zh, *amounts in rows:
+        told = LineFacts(line_id, course_id, title, title_zh, makers.get(course_id, ()), *amounts)
+        lines.setdefault(order_id, []).append(told)
+    orders = Order.objects.filter(pk__among=ids).order_by("pk").values_list(*_ORDER)
+    return [OrderFacts(*row, lines=tuple(lines.get(row[0], ()))) for row in orders]
 
 
 def purchases_between(*, since: datetime, until: datetime) -> QuerySet[OrderLine]:
@@ -110,38 +126,4 @@ def purchases_between(*, since: datetime, until: datetime) -> QuerySet[OrderLine
         .filter(Q(order__import_batch=None) | ~Q(order__import_batch__state="reversed"))
         .select_related("order", "course")
         .order_by("order__paid_at", "pk")
-    )
-
-
-def _facts(order: Order, lines: Sequence[OrderLine], creators: dict[int, list[int]]) -> OrderFacts:
-    return OrderFacts(
-        order_id=order.pk,
-        code=order.code,
-        buyer_id=order.buyer_id,
-        visitor_key=order.visitor_key,
-        placed_at=order.placed_at,
-        paid_at=order.paid_at,
-        currency=order.currency,
-        total_minor=order.total_minor,
-        tax_inclusive=order.tax_inclusive,
-        processor_fee_minor=order.processor_fee_minor,
-        discount_minor=order.discount_minor,
-        discount_bearer=order.discount_bearer,
-        coupon_owner_id=order.coupon.owner_id if order.coupon else None,
-        coupon_channel_id=order.coupon.channel_id if order.coupon else None,
-        import_batch_id=order.import_batch_id,
-        lines=tuple(
-            LineFacts(
-                line_id=line.pk,
-                course_id=line.course_id,
-                title=line.course.title,
-                title_zh=line.course.title_zh,
-                creator_ids=tuple(creators.get(line.course_id, ())),
-                list_minor=line.list_minor,
-                discount_minor=line.discount_minor,
-                tax_minor=line.tax_minor,
-                payable_minor=line.payable_minor,
-            )
-            for line in lines
-        ),
     )

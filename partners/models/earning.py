@@ -21,7 +21,9 @@ class EarningDecision(models.Model):
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
     source_id = models.CharField(_("source id"), max_length=64)
-    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="decisions", verbose_name=_("party"))
+    party = models.ForeignKey(
+        Party, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("party")
+    )
     version = models.ForeignKey(
         AgreementVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreement")
     )
@@ -31,6 +33,8 @@ class EarningDecision(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
+        db_constraint=False,  # entries are never removed; the trigger `partners_decision_entry` sees that it is there
         verbose_name=_("entry"),
     )
     channel = models.ForeignKey(

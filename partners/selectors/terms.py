@@ -8,8 +8,8 @@ from typing import Any
 
 from accounts.models import Party
 from accounts.scope import all_rows
+from ledger.selectors import book_rule
 from ledger.splits.accounts import CHANNEL, REVENUE
-from ledger.splits.parse import parse_rule
 from ledger.splits.rule import Rule, final_parties, rule_accounts
 from partners.choices import VersionKind, VersionState
 from partners.models import AgreementVersion, EarningDecision
@@ -65,6 +65,8 @@ def versions_by_scope(*, scope_kind: str, scope_ids: Collection[str]) -> dict[st
         kind=VersionKind.STANDARD,
         state__in=VALID,
     ).select_related("agreement")
+    # The texts that were signed are long, and no settlement reads them.
+    rows = rows.defer("text", "text_zh")
     found: dict[str, list[AgreementVersion]] = defaultdict(list)
     for row in rows:
         found[row.agreement.scope_id].append(row)
@@ -85,7 +87,7 @@ def rule_party_codes(rule: Mapping[str, Any]) -> list[str]:
 
     Also those of weight zero: who is named accepts, as the database demands.
     """
-    parsed = parse_rule(rule)
+    parsed = book_rule(body=rule).rule
     accounts = [
         account
         for variant in parsed.variants

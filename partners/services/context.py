@@ -75,9 +75,9 @@ def context_of(sales: Sequence[SaleFacts]) -> Context:
     codes = _party_codes(named, set(_party_ids(sales)))
     own: dict[int, set[int]] = {}
     buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}
-    for user, party in Seat.objects.filter(user__in=buyers).values_list("user_id", "party_id"):
+    for user, party in Seat.objects.filter(user__pk__among=buyers).values_list("user_id", "party_id"):
         own.setdefault(user, set()).add(party)
-    members = Membership.objects.filter(party__in=codes, state=MembershipState.APPROVED)
+    members = Membership.objects.filter(party__pk__among=codes, state=MembershipState.APPROVED)
     channels = {c.channel_id for sale in sales for row in sale.credits.values() for c in row if c.channel_id}
     channels |= {sale.coupon_channel_id for sale in sales if sale.coupon_channel_id}
     return Context(
@@ -113,5 +113,5 @@ def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:
 
 
 def _party_codes(codes: set[str], ids: set[int]) -> dict[int, str]:
-    rows = Party.objects.filter(code__in=codes) | Party.objects.filter(pk__in=ids)
+    rows = Party.objects.filter(code__among=codes) | Party.objects.filter(pk__among=ids)
     return dict(rows.values_list("pk", "code"))

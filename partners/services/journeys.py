@@ -25,13 +25,17 @@ class Journey:
     refused: frozenset[int]
     barred: dict[int, DecisionReason] = field(default_factory=dict)
     lost: dict[int, DecisionReason] = field(default_factory=dict)
+    _owned: dict[int, int] | None = None
 
     def owned(self) -> dict[int, int]:
-        """Credit in ppm by owner, of owners who may earn."""
+        """Credit in ppm by owner, of owners who may earn. Asked for when `barred` is known."""
+        if self._owned is not None:
+            return self._owned
         sums: dict[int, int] = {}
         for credit in self.credits:
             if credit.owner_id is not None and credit.owner_id not in self.barred:
                 sums[credit.owner_id] = sums.get(credit.owner_id, 0) + credit.ppm
+        self._owned = sums
         return sums
 
     def through(self, owner: int | None = None) -> int | None:

@@ -18,6 +18,7 @@ from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.models import EarningDecision
 from partners.services.context import Context, LineTerms, context_of
+from partners.services.decisions import LineDecided, PartyDecided, decisions_keep
 from partners.services.facts import SaleFacts, SaleLine, Settled
 from partners.services.journeys import Journey, journey_of
 from partners.services.meters import (
@@ -31,6 +32,9 @@ from partners.services.meters import (
 )
 
 SOURCE = "order"
+
+Decided = tuple[LineDecided, list[PartyDecided]]
+"""An order line, and what was decided about it for each party considered."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
     known: dict[str, int | None] = dict(booked)
     rest = [code for code in codes if code not in known]
     if rest:
-        decided = EarningDecision.objects.filter(order_code__in=rest).values_list("order_code", flat=True)
+        decided = EarningDecision.objects.filter(order_code__among=rest).values_list("order_code", flat=True)
         known |= dict.fromkeys(decided, None)
     return known
 
@@ -186,21 +190,24 @@ def _book(underway: Sequence[_SaleUnderway], context: Context) -> dict[str, int 
         booked = sales_book(drafts=[sale.draft for sale in underway])
     except SaleRefusedError as error:
         raise SettlementError(str(error)) from error
-    decisions = [
-        decision for sale, row in zip(underway, booked, strict=True) for decision in _sale_decisions(sale, row, context)
-    ]
-    EarningDecision.objects.bulk_create(decisions, ignore_conflicts=True)
+    decisions_keep(
+        lines=[
+            decided
+            for sale, row in zip(underway, booked, strict=True)
+            for decided in _sale_decisions(sale, row, context)
+        ]
+    )
     return {sale.facts.order_code: row.entry_id for sale, row in zip(underway, booked, strict=True)}
 
 
-def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -> list[EarningDecision]:
+def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -> list[Decided]:
     result = booked.result
     if result is None:
         return []
     details: dict[str, list[Detail]] = {line.facts.line_id: [] for line in sale.lines}
     for detail in result.details:
         details[detail.line].append(detail)
-    found = []
+    found: list[Decided] = []
     for line, settled in zip(sale.lines, result.lines, strict=True):
         facts = line.facts
         if settled.facts.payable != facts.payable_minor:
@@ -214,55 +221,57 @@ def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -
                 }
             )
         capped = {context.ids[code]: amount for code, amount in capped_by_party(settled).items()}
-        found += _decisions(sale.facts, line, details[facts.line_id], booked.entry_id, context, capped)
+        parties = _decisions(sale.facts, line, details[facts.line_id], context, capped)
+        found.append((_line_decided(sale.facts, line, booked.entry_id), parties))
     return found
 
 
+def _line_decided(sale: SaleFacts, line: _LineUnderway, entry: int | None) -> LineDecided:
+    version, facts = line.terms.version, line.facts
+    return LineDecided(
+        source_id=facts.line_id,
+        version_id=version.pk if version else None,
+        entry_id=entry,
+        currency=sale.currency,
+        list_minor=facts.list_minor,
+        discount_minor=facts.discount_minor,
+        tax_minor=facts.tax_minor,
+        paid_minor=facts.payable_minor,
+        order_code=sale.order_code,
+        item_kind=facts.item_kind,
+        item_id=facts.item_id,
+        item_title=facts.item_title[:200],
+        item_title_zh=facts.item_title_zh[:200],
+        placed_at=sale.placed_at,
+        matures_at=sale.placed_at + timedelta(days=version.hold_days if version else 0),
+    )
+
+
 def _decisions(
-    sale: SaleFacts,
-    line: _LineUnderway,
-    details: Sequence[Detail],
-    entry: int | None,
-    context: Context,
-    capped: Mapping[int, int],
-) -> list[EarningDecision]:
+    sale: SaleFacts, line: _LineUnderway, details: Sequence[Detail], context: Context, capped: Mapping[int, int]
+) -> list[PartyDecided]:
     """One decision for every party considered on one line; `capped` is what caps kept from whom."""
     sums: dict[int, int] = {}
-    for detail in details:
-        if detail.account.startswith("party:"):
-            party = context.ids[detail.account.split(":")[1]]
-            sums[party] = sums.get(party, 0) + detail.amount
-    borne = any(".discounts[" in detail.clause for detail in details)
-    version, journey = line.terms.version, line.journey
+    borne = False
+    for account, _currency, amount, _line, clause, _hold in details:
+        if account.startswith("party:"):
+            party = context.ids[account.split(":")[1]]
+            sums[party] = sums.get(party, 0) + amount
+        borne = borne or ".discounts[" in clause
+    journey = line.journey
     owned = journey.owned()
     considered = dict.fromkeys(
         [*line.terms.party_ids, *owned, *journey.barred, *journey.lost, *sums, *_unagreed(sale, line)]
     )
-    matures = sale.placed_at + timedelta(days=version.hold_days if version else 0)
-    facts = line.facts
+    through = journey.through()
     return [
-        EarningDecision(
-            source_id=facts.line_id,
+        PartyDecided(
             party_id=party,
-            version_id=version.pk if version else None,
-            entry_id=entry,
-            channel_id=journey.through(party) if party in owned or party in journey.barred else journey.through(),
-            reason=_reason(party, line, sums, owned, capped, borne=borne),
+            channel_id=journey.through(party) if party in owned or party in journey.barred else through,
+            reason=_reason(party, line, sums, owned, capped, borne=borne).value,
             amount_minor=sums.get(party, 0),
-            currency=sale.currency,
-            list_minor=facts.list_minor,
-            discount_minor=facts.discount_minor,
-            tax_minor=facts.tax_minor,
-            paid_minor=facts.payable_minor,
             capped_minor=capped.get(party, 0),
             credit_ppm=owned.get(party),
-            order_code=sale.order_code,
-            item_kind=facts.item_kind,
-            item_id=facts.item_id,
-            item_title=facts.item_title[:200],
-            item_title_zh=facts.item_title_zh[:200],
-            placed_at=sale.placed_at,
-            matures_at=matures,
         )
         for party in considered
     ]

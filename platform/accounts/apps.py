@@ -9,3 +9,7 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("People and parties")
+
+    def ready(self) -> None:
+        """Let every floor's queries say `__among`."""
+        from accounts import columns  # noqa: F401 - the import registers it

@@ -92,7 +92,8 @@ def pct(amount: int, bp: int) -> int:
 
     Equals `apportion(amount, [bp, 10000 - bp])[0]`.
     """
-    if _whole(amount) < 0 or not 0 <= _whole(bp) <= BP:
+    if type(amount) is not int or type(bp) is not int or amount < 0 or not 0 <= bp <= BP:
+        _whole(amount), _whole(bp)
         raise MoneyError(f"pct of {amount} at {bp} bp: needs an amount >= 0 and 0 <= bp <= {BP}")
     return (2 * amount * bp + BP) // (2 * BP)
 
@@ -172,8 +173,8 @@ def _water_level(total: int, wholes: list[int]) -> int:
 
 def _checked_scale(total: int, weights: Sequence[int], already: Sequence[int]) -> int:
     for value in (total, *weights, *already):
-        if _whole(value) < 0:
-            raise MoneyError(f"cannot apportion with a negative number ({value})")
+        if type(value) is not int or value < 0:
+            raise MoneyError(f"cannot apportion with a negative number ({_whole(value)})")
     scale = sum(weights)
     if total and not scale:
         raise MoneyError(f"{total} units to give and every weight is zero")

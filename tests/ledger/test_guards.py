@@ -25,7 +25,7 @@ def settle_constraints() -> None:
 
 
 def posting(entry: JournalEntry, account: str, amount: int, **changes: object) -> Posting:
-    where = Account.objects.get(code=account)
+    where = Account.objects.get(code=account, currency="CNY")
     facts = {
         "entry": entry,
         "position": Posting.objects.filter(entry=entry).count(),
@@ -49,6 +49,35 @@ def test_an_entry_that_does_not_balance_at_the_end_is_refused(entry: JournalEntr
     posting(entry, "processor:clearing", -5)
     with pytest.raises(IntegrityError, match=rf"Entry {entry.pk} does not balance: its postings in CNY sum to -5"):
         settle_constraints()
+
+
+def test_one_statement_that_balances_only_across_currencies_is_refused(entry: JournalEntry) -> None:
+    entries_post(drafts=[draft("O-3", ("processor:clearing", -5), ("party:alice", 5), currency="USD")])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_posting (entry_id, position, account_id, party_id, amount, currency, line, clause,"
+            " occurred_at, booked_on) SELECT %s, 10 + row_number() OVER (), a.id, a.party_id,"
+            " CASE a.currency WHEN 'USD' THEN 7 ELSE -7 END, a.currency, '', '', e.occurred_at, e.booked_on"
+            " FROM ledger_account a, ledger_journalentry e WHERE a.code = 'party:alice' AND e.id = %s",
+            [entry.pk, entry.pk],
+        )
+        assert cursor.rowcount == 2
+    with pytest.raises(IntegrityError, match="does not balance"):
+        settle_constraints()
+
+
+def test_what_was_looked_at_once_is_looked_at_again_when_more_comes(entry: JournalEntry) -> None:
+    posting(entry, "processor:clearing", -5)
+    posting(entry, "party:alice", 5)
+    settle_constraints()
+    with pytest.raises(IntegrityError, match="does not balance"):
+        posting(entry, "party:alice", 5)
+
+
+@pytest.mark.parametrize("missing", ["account_id", "entry_id"])
+def test_a_posting_names_an_account_and_an_entry_of_the_books(entry: JournalEntry, missing: str) -> None:
+    with pytest.raises(IntegrityError, match="one of which is not in the books"), transaction.atomic():
+        posting(entry, "party:alice", 5, **{missing: 999_999})
 
 
 def test_an_entry_whose_other_half_the_writer_cannot_see_is_refused_too(entry: JournalEntry) -> None:
@@ -91,6 +120,7 @@ def test_a_posting_agrees_with_its_account_and_entry(entry: JournalEntry, change
         "TRUNCATE ledger_journalentry CASCADE",
         "UPDATE ledger_fxrate SET rate = 1",
         "DELETE FROM ledger_fxrate",
+        "SELECT * FROM ledger_unbalanced",
     ],
 )
 def test_money_rows_are_never_changed_or_removed(entry: JournalEntry, statement: str) -> None:
@@ -108,6 +138,16 @@ def test_an_amount_of_zero_and_a_second_row_at_a_position_are_refused(entry: Jou
         facts = {"amount": 1} | changes
         with pytest.raises(IntegrityError), transaction.atomic():
             posting(entry, "party:alice", **facts)
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM ledger_account", "UPDATE ledger_account SET id = id + 1000"])
+def test_an_account_is_never_removed_or_numbered_anew(entry: JournalEntry, statement: str) -> None:
+    with (
+        pytest.raises(IntegrityError, match="never changed or removed"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
 
 
 def test_an_account_of_a_party_has_one_and_others_have_none() -> None:

@@ -5,6 +5,7 @@ from tests.mutants.fault import Fault
 LEDGER = "platform/ledger/"
 FIRST = LEDGER + "migrations/0001_initial.py"
 ORDERS = LEDGER + "migrations/0002_order_events.py"
+STATEMENTS = LEDGER + "migrations/0008_statement_checks.py"
 PARTNERS = "partners/migrations/0001_initial.py"
 
 _GUARDS = ("tests/ledger/test_guards.py",)
@@ -107,9 +108,23 @@ BOOKS: tuple[Fault, ...] = (
     ),
     Fault(
         "entries need not balance",
-        FIRST,
-        "migrations.RunSQL(ZERO_SUM + NOT_EMPTY + AGREES + SHARED_LOCK, UNDO)",
-        "migrations.RunSQL(ZERO_SUM.replace('<> 0', '> 999999999999') + NOT_EMPTY + AGREES + SHARED_LOCK, UNDO)",
+        STATEMENTS,
+        "GROUP BY f.entry_id, f.currency HAVING sum(f.amount) <> 0;",
+        "GROUP BY f.entry_id, f.currency HAVING sum(f.amount) > 999999999999;",
+        _GUARDS,
+    ),
+    Fault(
+        "an entry that did not balance at once never has to",
+        STATEMENTS,
+        "GROUP BY p.currency HAVING sum(p.amount) <> 0 LIMIT 1;",
+        "GROUP BY p.currency HAVING sum(p.amount) > 999999999999 LIMIT 1;",
+        _GUARDS,
+    ),
+    Fault(
+        "entries balance over all currencies",
+        STATEMENTS,
+        "GROUP BY f.entry_id, f.currency",
+        "GROUP BY f.entry_id",
         _GUARDS,
     ),
     Fault(
@@ -119,12 +134,26 @@ BOOKS: tuple[Fault, ...] = (
         "IF false THEN",
         _GUARDS,
     ),
-    Fault("a posting may name another party", FIRST, "f.party_id IS DISTINCT FROM a.party_id OR ", "", _GUARDS),
+    Fault(
+        "a posting may name another party",
+        STATEMENTS,
+        "f.currency <> a.currency OR f.party_id IS DISTINCT FROM a.party_id",
+        "f.currency <> a.currency",
+        _GUARDS,
+    ),
+    Fault("a posting may name no account", STATEMENTS, "WHERE a.id IS NULL OR e.id IS NULL OR ", "WHERE ", _GUARDS),
+    Fault(
+        "accounts may be removed",
+        STATEMENTS,
+        "BEFORE DELETE OR UPDATE OF id ON ledger_account",
+        "BEFORE UPDATE OF id ON ledger_account",
+        _GUARDS,
+    ),
     Fault(
         "the sum looks only at rows that the writer sees",
-        FIRST,
-        "CREATE FUNCTION ledger_check_zero_sum() RETURNS trigger {_AS_OWNER} AS $$",
-        "CREATE FUNCTION ledger_check_zero_sum() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$",
+        STATEMENTS,
+        "CREATE OR REPLACE FUNCTION ledger_check_zero_sum() RETURNS trigger {_AS_OWNER} AS $$",
+        "CREATE OR REPLACE FUNCTION ledger_check_zero_sum() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$",
         _GUARDS,
     ),
     Fault("postings may change", FIRST, '        AppendOnly("ledger_posting"),\n', "", _GUARDS),

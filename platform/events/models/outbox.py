@@ -30,7 +30,9 @@ class OutboxEvent(models.Model):
 class Delivery(models.Model):
     """One event for one handler: due, done, or parked with the reason."""
 
-    event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("event"))
+    event = models.ForeignKey(
+        OutboxEvent, on_delete=models.CASCADE, related_name="deliveries", db_index=False, verbose_name=_("event")
+    )
     handler = models.CharField(_("handler"), max_length=120)
     queue = models.CharField(_("queue"), max_length=10, choices=Queue.choices, default=Queue.DEFAULT)
     state = models.CharField(_("state"), max_length=8, choices=DeliveryState.choices, default=DeliveryState.DUE)

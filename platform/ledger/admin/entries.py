@@ -15,6 +15,7 @@ from ledger.admin.words import amount, plain_data, why_link
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, Posting
 from ledger.selectors.recomputed import entry_recomputed
+from ledger.splits.trace import SUMS_FORMAT
 
 
 class PostingLines(Lines):
@@ -123,8 +124,10 @@ class JournalEntryAdmin(ReadingDesk):
 
     @display(description=_("trace"))
     def display_trace(self, obj: JournalEntry) -> SafeString:
-        """Each step with its rounding."""
-        return plain_data(obj.trace)
+        """Each step with its rounding; a sale keeps its sums alone, and its steps follow from its inputs."""
+        told = obj.trace
+        short = isinstance(told, dict) and told.get("format") == SUMS_FORMAT
+        return plain_data(entry_recomputed(entry=obj).trace if short else told)
 
 
 @admin.register(Posting)

@@ -55,18 +55,14 @@ class PostingBody(NamedTuple):
 
 def posting_bodies(details: Iterable[Detail], *, placed_at: datetime) -> list[PostingBody]:
     """Turn movements into what is booked; a sale's shares mature the rule's days after the order, the rest at once."""
-    return [
-        PostingBody(
-            row.account,
-            row.currency,
-            row.amount,
-            row.line,
-            row.clause,
-            None if row.hold_days is None else placed_at + timedelta(days=row.hold_days),
-        )
-        for row in details
-        if row.amount
-    ]
+    matures: dict[int | None, datetime | None] = {None: None}
+    bodies = []
+    for account, currency, amount, line, clause, hold_days in details:
+        if hold_days not in matures:
+            matures[hold_days] = placed_at + timedelta(days=hold_days)  # type: ignore[arg-type]
+        if amount:
+            bodies.append(PostingBody(account, currency, amount, line, clause, matures[hold_days]))
+    return bodies
 
 
 def body_hash(
@@ -76,36 +72,63 @@ def body_hash(
     source_id: str,
     occurred_at: datetime,
     reverses_id: int | None,
-    inputs: dict[str, Any],
+    inputs: str,
     postings: Iterable[PostingBody],
 ) -> str:
-    """SHA-256 of an entry's body, as HASH_SQL computes it from the stored rows. The trace follows from the inputs."""
-    head = [MARK, kind, source_kind, source_id, instant(occurred_at), str(reverses_id or ""), canonical(inputs)]
-    lines = [
-        f"{p.account}|{p.currency}|{p.amount}|{p.line}|{p.clause}|{instant(p.matures_at) if p.matures_at else ''}"
-        for p in postings
-    ]
-    return hashlib.sha256("\n".join(head + lines).encode()).hexdigest()
+    """SHA-256 of an entry's body, as HASH_SQL computes it from the stored rows. The trace follows from the inputs.
+
+    `inputs` are the entry's, as `canonical` writes them.
+    """
+    head = [MARK, kind, source_kind, source_id, instant(occurred_at), str(reverses_id or ""), inputs]
+    told: dict[datetime | None, str] = {None: ""}
+    for account, currency, amount, line, clause, matures_at in postings:
+        if matures_at not in told:
+            told[matures_at] = instant(matures_at)  # type: ignore[arg-type]
+        head.append(f"{account}|{currency}|{amount}|{line}|{clause}|{told[matures_at]}")
+    return hashlib.sha256("\n".join(head).encode()).hexdigest()
 
 
 def instant(moment: datetime) -> str:
     """Write an aware instant in UTC with microseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def canonical(value: Any) -> str:
     """Write plain data as PostgreSQL prints jsonb. Floats are refused: no amount is one."""
-    return json.dumps(_ordered(value), ensure_ascii=False, separators=(", ", ": "))
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _ordered(value[key]) for key in sorted(value, key=_jsonb_key)}
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if kind is int:
+        return str(value)
+    if value is None:
+        return "null"
+    if kind is dict or isinstance(value, dict):
+        told = []
+        for name, key in _shape(tuple(value)):
+            inner = value[name]
+            # Most of what the books keep is texts: not asking again is a third of the time.
+            told.append(key + (_quoted(inner) if type(inner) is str else canonical(inner)))
+        return "{" + ", ".join(told) + "}"
     if isinstance(value, list | tuple):
-        return [_ordered(item) for item in value]
-    if value is None or isinstance(value, str | int):
-        return value
+        return "[" + ", ".join([canonical(item) for item in value]) + "]"
+    if isinstance(value, str | int):
+        return json.dumps(value, ensure_ascii=False)
     raise LedgerError(f"Inputs of an entry are texts, whole numbers, lists and objects; {value!r} is none of them.")
+
+
+_quoted = json.encoder.encode_basestring
+_shapes: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+# Objects of the books have a few shapes: the names of each are sorted and quoted once.
+MOST_SHAPES = 10_000
+
+
+def _shape(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    found = _shapes.get(names)
+    if found is None:
+        if len(_shapes) >= MOST_SHAPES:
+            _shapes.clear()
+        found = _shapes[names] = [(name, f"{_quoted(name)}: ") for name in sorted(names, key=_jsonb_key)]
+    return found
 
 
 def _jsonb_key(key: str) -> tuple[int, bytes]:

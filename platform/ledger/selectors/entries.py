@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.columns import texts
 from accounts.models import User
 from ledger.models import JournalEntry
 from ledger.selectors.visibility import parties_seen
@@ -73,8 +74,13 @@ def booked_sources(
     """Which of the sources were booked: source id to entry id."""
     if parties_seen(visible_to) is not None:
         return {}
-    rows = JournalEntry.objects.filter(kind=kind, source_kind=source_kind, source_id__in=source_ids)
-    return dict(rows.values_list("source_id", "pk"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, id FROM ledger_journalentry"
+            " WHERE kind = %s AND source_kind = %s AND source_id = ANY (%s::text[])",
+            [kind, source_kind, texts(source_ids)],
+        )
+        return dict(cursor.fetchall())
 
 
 def credits_of_parties(*, source_kind: str, source_ids: Collection[str]) -> list[tuple[str, str, int]]:

@@ -1,17 +1,17 @@
 """The one place that writes journal entries. Batch first: the number of queries does not depend on the batch."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from datetime import date
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.columns import instants, numbers, texts
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
-from ledger.selectors.body import PostingBody, body_hash
+from ledger.selectors.body import PostingBody, body_hash, canonical
 from ledger.services.accounts import AccountKey, AccountRow, accounts_open
 from ledger.services.drafts import EntryDraft, PostedEntry
 from ledger.services.stillness import SHARE_LOCK
@@ -22,6 +22,7 @@ _MOST = 2**63 - 1
 class _Prepared(NamedTuple):
     draft: EntryDraft
     bodies: list[PostingBody]
+    inputs: str
     hash: str
 
 
@@ -51,29 +52,34 @@ def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
 
 
 def _prepare(draft: EntryDraft) -> _Prepared:
-    totals: dict[str, int] = defaultdict(int)
-    for posting in draft.postings:
-        if type(posting.amount) is not int or not posting.amount or abs(posting.amount) > _MOST:
-            raise LedgerError(f"{_name(draft)}: {posting.amount!r} is no amount for {posting.account}.")
-        if posting.currency not in EXPONENTS:
-            raise LedgerError(f"{_name(draft)}: {posting.currency!r} is no currency.")
-        totals[posting.currency] += posting.amount
+    totals: dict[str, int] = {}
+    bodies = [
+        p if type(p) is PostingBody else PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at)
+        for p in draft.postings
+    ]
+    for account, currency, amount, _line, _clause, _matures_at in bodies:
+        if type(amount) is not int or not amount or not -_MOST <= amount <= _MOST:
+            raise LedgerError(f"{_name(draft)}: {amount!r} is no amount for {account}.")
+        totals[currency] = totals.get(currency, 0) + amount
+    unknown = totals.keys() - EXPONENTS.keys()
+    if unknown:
+        raise LedgerError(f"{_name(draft)}: {min(unknown)!r} is no currency.")
     if not totals:
         raise UnbalancedEntryError(f"{_name(draft)} has no postings; what moves no money is not booked.")
     off = {currency: total for currency, total in totals.items() if total}
     if off:
         raise UnbalancedEntryError(f"{_name(draft)} does not balance: {off}.")
-    bodies = [PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at) for p in draft.postings]
+    inputs = canonical(draft.inputs)
     digest = body_hash(
         kind=draft.kind,
         source_kind=draft.source_kind,
         source_id=draft.source_id,
         occurred_at=draft.occurred_at,
         reverses_id=draft.reverses_id,
-        inputs=draft.inputs,
+        inputs=inputs,
         postings=bodies,
     )
-    return _Prepared(draft, bodies, digest)
+    return _Prepared(draft, bodies, inputs, digest)
 
 
 def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
@@ -91,16 +97,17 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
 
     What occurred in a month that is closed by now is booked today.
     """
-    columns: list[list[Any]] = [
-        [row.draft.kind for row in prepared],
-        [row.draft.source_kind for row in prepared],
-        [row.draft.source_id for row in prepared],
-        [row.draft.occurred_at for row in prepared],
-        [row.draft.reverses_id for row in prepared],
-        [json.dumps(row.draft.inputs, ensure_ascii=False) for row in prepared],
-        [json.dumps(row.draft.trace, ensure_ascii=False) for row in prepared],
-        [row.hash for row in prepared],
-        [row.draft.actor_id for row in prepared],
+    drafts = [row.draft for row in prepared]
+    columns = [
+        texts(draft.kind for draft in drafts),
+        texts(draft.source_kind for draft in drafts),
+        texts(draft.source_id for draft in drafts),
+        instants(draft.occurred_at for draft in drafts),
+        numbers(draft.reverses_id for draft in drafts),
+        texts(row.inputs for row in prepared),
+        texts(json.dumps(draft.trace, ensure_ascii=False) for draft in drafts),
+        texts(row.hash for row in prepared),
+        numbers(draft.actor_id for draft in drafts),
     ]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -154,25 +161,14 @@ def _insert_postings(
     ids: Mapping[tuple[str, str, str], tuple[int, date]],
     accounts: Mapping[AccountKey, AccountRow],
 ) -> None:
-    entry, position, account, party, amount, currency, line, clause = ([] for _ in range(8))
-    occurred: list[datetime] = []
-    matures: list[datetime | None] = []
-    booked: list[date] = []
-    for row in fresh:
-        entry_id, day = ids[row.draft.key]
-        for i, body in enumerate(row.bodies):
-            where = accounts[body.account, body.currency]
-            entry.append(entry_id)
-            position.append(i)
-            account.append(where.id)
-            party.append(where.party_id)
-            amount.append(body.amount)
-            currency.append(body.currency)
-            line.append(body.line)
-            clause.append(body.clause)
-            occurred.append(row.draft.occurred_at)
-            matures.append(body.matures_at)
-            booked.append(day)
+    rows = [
+        (*ids[row.draft.key], row.draft.occurred_at, i, accounts[body.account, body.currency], body)
+        for row in fresh
+        for i, body in enumerate(row.bodies)
+    ]
+    entry, booked, occurred, position, where, bodies = zip(*rows, strict=True)
+    account, party = zip(*where, strict=True)
+    _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -182,7 +178,11 @@ def _insert_postings(
             SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
                 %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::date[])
             """,
-            [entry, position, account, party, amount, currency, line, clause, occurred, matures, booked],
+            [
+                *(numbers(column) for column in (entry, position, account, party, amount)),
+                *(texts(column) for column in (currency, line, clause)),
+                *(instants(column) for column in (occurred, matures, booked)),
+            ],
         )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from ledger.selectors.body import PostingBody
 
 
-@dataclass(frozen=True, slots=True)
-class PostingDraft:
+class PostingDraft(NamedTuple):
     """One posting to be: positive credits, negative debits `account`, in minor units of `currency`.
 
     `line` is the order line, `clause` the path of what put it there. `matures_at` None: it counts at once.
@@ -29,7 +30,7 @@ class EntryDraft:
     source_kind: str
     source_id: str
     occurred_at: datetime
-    postings: Sequence[PostingDraft]
+    postings: Sequence[PostingDraft | PostingBody]
     inputs: dict[str, Any]
     trace: Any = ()
     reverses_id: int | None = None

@@ -10,12 +10,11 @@ from django.db import transaction
 from ledger.choices import EntryKind
 from ledger.errors import EventRejectedError, IdempotencyConflictError, LedgerError, UnknownOrderError
 from ledger.models import BookedOrder, OrderEvent
-from ledger.selectors.body import digest_of
+from ledger.selectors.body import digest_of, posting_bodies
 from ledger.selectors.orders import EVENT_KINDS, BookedState, OrderKey, apply_to, booked_states, standing_of
 from ledger.services.advances import advances_lock
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft
-from ledger.services.sales import posting_drafts
 from ledger.splits.accounts import advance
 from ledger.splits.sale import Detail
 from ledger.splits.state import Order, Result
@@ -194,7 +193,7 @@ def _post(underway: Sequence[_Underway]) -> dict[OrderKey, int]:
                 source_kind=row.draft.source.source_kind,
                 source_id=row.draft.source.source_id,
                 occurred_at=row.draft.occurred_at,
-                postings=posting_drafts(row.result.details, placed_at=row.row.placed_at),
+                postings=posting_bodies(row.result.details, placed_at=row.row.placed_at),
                 inputs={
                     "format": FORMAT,
                     "order": row.draft.key.source_id,

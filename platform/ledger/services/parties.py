@@ -9,13 +9,13 @@ from django.db import transaction
 
 from ledger.choices import EntryKind
 from ledger.models import Account
+from ledger.selectors.body import posting_bodies
 from ledger.selectors.earned import earned_of_party
 from ledger.selectors.orders import OrderKey
 from ledger.selectors.party_events import FORMAT, PartyEffect, party_effect
 from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry
-from ledger.services.sales import posting_drafts
 from ledger.splits.accounts import advance as advance_account
 from ledger.splits.accounts import payable
 from ledger.splits.reading import Reader
@@ -136,7 +136,7 @@ def _post(
         source_kind=source.source_kind,
         source_id=source.source_id,
         occurred_at=at,
-        postings=posting_drafts(effect.details, placed_at=at),
+        postings=posting_bodies(effect.details, placed_at=at),
         inputs={"format": FORMAT, "event": event},
         trace=dict(effect.trace),
         actor_id=actor_id,

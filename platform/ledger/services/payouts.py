@@ -10,11 +10,11 @@ from django.db import connection, transaction
 from ledger.choices import EntryKind
 from ledger.errors import PayoutError
 from ledger.models import Account, JournalEntry, Payout
+from ledger.selectors.body import posting_bodies
 from ledger.selectors.orders import OrderKey
 from ledger.selectors.payout_events import FORMAT, arrival, payout_effect
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft
-from ledger.services.sales import posting_drafts
 from ledger.splits.accounts import payable
 from ledger.splits.sale import Detail
 
@@ -75,7 +75,7 @@ def payout_book(
                 source_kind=source.source_kind,
                 source_id=source.source_id,
                 occurred_at=at or cut_off,
-                postings=posting_drafts(plan.details, placed_at=cut_off),
+                postings=posting_bodies(plan.details, placed_at=cut_off),
                 inputs=inputs,
                 trace=plan.trace,
                 actor_id=actor_id,
@@ -209,7 +209,7 @@ def _conclude(payout_id: int, kind: EntryKind, at: datetime, actor_id: int | Non
         source_kind=source[0],
         source_id=source[1],
         occurred_at=at,
-        postings=posting_drafts(_concluding(payout, kind), placed_at=at),
+        postings=posting_bodies(_concluding(payout, kind), placed_at=at),
         inputs={"format": FORMAT, "payout": payout.pk, "reason": reason},
         reverses_id=payout.entry_id,
         actor_id=actor_id,

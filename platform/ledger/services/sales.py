@@ -15,13 +15,13 @@ from ledger.selectors.orders import OrderKey
 from ledger.selectors.rules import BookRule
 from ledger.services.advances import Payable, advances_lock, still_open
 from ledger.services.booking import entries_post
-from ledger.services.drafts import EntryDraft, PostingDraft
+from ledger.services.drafts import EntryDraft
 from ledger.services.rules import rules_keep
 from ledger.splits.accounts import is_payable, payable
 from ledger.splits.facts import Sale, parse_sale
 from ledger.splits.problems import EventError
 from ledger.splits.rule import rule_accounts
-from ledger.splits.sale import Advance, Detail, NoRuleError, SaleResult, sale_lines
+from ledger.splits.sale import Advance, NoRuleError, SaleResult, sale_lines
 
 FORMAT = "sale/2"
 
@@ -81,18 +81,10 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
     return found
 
 
-def posting_drafts(details: Sequence[Detail], *, placed_at: datetime) -> list[PostingDraft]:
-    """Turn movements into postings; a sale's shares mature the rule's days after the order, all else counts at once."""
-    return [
-        PostingDraft(row.account, row.amount, row.currency, row.line, row.clause, row.matures_at)
-        for row in posting_bodies(details, placed_at=placed_at)
-    ]
-
-
 def _known(drafts: Sequence[SaleDraft]) -> dict[OrderKey, int | None]:
     """Entries of orders that are in the books; the same facts and rules, or IdempotencyConflictError."""
     kinds, ids = {draft.key.source_kind for draft in drafts}, [draft.key.source_id for draft in drafts]
-    rows = JournalEntry.objects.filter(kind=EntryKind.SALE, source_kind__in=kinds, source_id__in=ids)
+    rows = JournalEntry.objects.filter(kind=EntryKind.SALE, source_kind__in=kinds, source_id__among=ids)
     stored: dict[OrderKey, tuple[int | None, Mapping[str, Any]]] = {
         OrderKey(kind, source_id): (pk, {"sale": sale, "rules": rules})
         for pk, kind, source_id, sale, rules in rows.values_list(
@@ -100,7 +92,7 @@ def _known(drafts: Sequence[SaleDraft]) -> dict[OrderKey, int | None]:
         )
     }
     unmoved = OrderEvent.objects.filter(
-        kind=EntryKind.SALE, order__source_kind__in=kinds, order__source_id__in=ids
+        kind=EntryKind.SALE, order__source_kind__in=kinds, order__source_id__among=ids
     ).select_related("order")
     for event in unmoved:
         stored[OrderKey(event.order.source_kind, event.order.source_id)] = (None, event.body)
@@ -119,14 +111,18 @@ def _known(drafts: Sequence[SaleDraft]) -> dict[OrderKey, int | None]:
 def _settle(drafts: Sequence[SaleDraft]) -> dict[OrderKey, SaleResult]:
     """Run each sale through its rules, one after the other over the open advances of all parties concerned."""
     sales = {draft.key: _parsed(draft) for draft in drafts}
-    wanted = {pair for draft in drafts for pair in _payables(draft, sales[draft.key])}
-    found = advances_lock(payables=wanted)
+    earning: dict[str, tuple[str, ...]] = {}
+    for rule in (rule for draft in drafts for rule in draft.rules):
+        if rule.digest not in earning:
+            earning[rule.digest] = tuple(account for account in rule_accounts(rule.rule) if is_payable(account))
+    wanted = {draft.key: _payables(draft, sales[draft.key], earning) for draft in drafts}
+    found = advances_lock(payables={pair for pairs in wanted.values() for pair in pairs})
     open_now: dict[Payable, Advance] = {pair: o for pair, row in found.items() if (o := still_open(row)) is not None}
     results = {}
     for draft in drafts:
         sale = sales[draft.key]
-        mine = {account: a for (account, cur), a in open_now.items() if cur == sale.settled_currency}
-        mine = {account: mine[account] for account, _ in _payables(draft, sale) if account in mine} if mine else {}
+        mine = {a: open_ for (a, cur), open_ in open_now.items() if cur == sale.settled_currency} if open_now else {}
+        mine = {account: mine[account] for account, _ in wanted[draft.key] if account in mine} if mine else {}
         try:
             result = sale_lines([rule.rule for rule in draft.rules], sale, advances=mine)
         except NoRuleError as error:
@@ -144,13 +140,12 @@ def _parsed(draft: SaleDraft) -> Sale:
         raise SaleRefusedError(draft.key.source_id, f"{error}.") from error
 
 
-def _payables(draft: SaleDraft, sale: Sale) -> dict[Payable, None]:
-    """Every payable that could earn by this sale."""
+def _payables(draft: SaleDraft, sale: Sale, earning: Mapping[str, Sequence[str]]) -> dict[Payable, None]:
+    """Every payable that could earn by this sale; `earning`: those that a rule names, by its digest."""
     found: dict[Payable, None] = {}
-    for rule in {rule.digest: rule.rule for rule in draft.rules}.values():
-        for account in rule_accounts(rule):
-            if is_payable(account):
-                found[account, sale.settled_currency] = None
+    for rule in draft.rules:
+        for account in earning[rule.digest]:
+            found[account, sale.settled_currency] = None
     for line in sale.lines:
         for channel in line.channels:
             if channel.party is not None:
@@ -186,9 +181,9 @@ def _entry(draft: SaleDraft, result: SaleResult) -> EntryDraft:
         source_kind=draft.key.source_kind,
         source_id=draft.key.source_id,
         occurred_at=draft.placed_at,
-        postings=posting_drafts(result.details, placed_at=draft.placed_at),
+        postings=posting_bodies(result.details, placed_at=draft.placed_at),
         inputs=_inputs(draft, result),
-        trace=result.trace(),
+        trace=result.sums(),
         actor_id=draft.actor_id,
     )
 

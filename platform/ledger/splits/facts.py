@@ -237,16 +237,18 @@ def _several(order: Reader, fee: int, log: list[Allocation]) -> tuple[LineFacts,
     if order.has("limits"):
         raise order.fail("conflict", "limits", other="lines")
     prices = [reader.integer("list_price") for reader in readers]
-    own = [_discounts(reader) for reader in readers]
-    shared = _shared_discounts(order, prices, own, log)
-    discounts = [(*mine, *part) for mine, part in zip(own, shared, strict=True)]
-    nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
-    taxes = _shared_tax(order, readers, nets, log)
+    discounts = [_discounts(reader) for reader in readers]
+    if order.has("discounts"):
+        shared = _shared_discounts(order, prices, discounts, log)
+        discounts = [(*mine, *part) for mine, part in zip(discounts, shared, strict=True)]
+    taxes = _shared_tax(order, readers, prices, discounts, log)
     inherited = {key: order.raw[key] for key in _INHERITED if key in order.raw}
     lines = [
-        _line(_inheriting(reader, inherited), reader.text("id"), off, tax)
+        _line(_inheriting(reader, inherited) if inherited else reader, reader.text("id"), off, tax)
         for reader, off, tax in zip(readers, discounts, taxes, strict=True)
     ]
+    if not fee:
+        return tuple(lines)
     fees = _divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])
     return tuple(replace(line, fee=part) for line, part in zip(lines, fees, strict=True))
 
@@ -284,13 +286,20 @@ def _shared_discounts(
     return parts
 
 
-def _shared_tax(order: Reader, readers: Sequence[Reader], nets: Sequence[int], log: list[Allocation]) -> list[Tax]:
+def _shared_tax(
+    order: Reader,
+    readers: Sequence[Reader],
+    prices: Sequence[int],
+    discounts: Sequence[Sequence[Discount]],
+    log: list[Allocation],
+) -> list[Tax]:
     """Give each line its own tax or the order's: a rate as it is, an amount divided over those lines' net prices."""
     shared = _tax(order)
     own = [_tax(reader) if reader.has("tax") else None for reader in readers]
     if shared.rate_bp is None and shared.amount:
         if all(own):
             raise order.fail("conflict", "tax", other="lines[*].tax")
+        nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
         weights = [0 if tax else net for tax, net in zip(own, nets, strict=True)]
         weights = weights if any(weights) else [0 if tax else 1 for tax in own]
         amounts = _divided(log, "tax", "sale.tax", shared.amount, weights)

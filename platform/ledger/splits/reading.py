@@ -28,7 +28,8 @@ class Reader:
 
     def __init__(self, raw: object, path: str = "") -> None:
         self.path = path
-        self.raw: Mapping[str, Any] = raw if isinstance(raw, Mapping) else self._refuse_object()
+        known = type(raw) is dict or isinstance(raw, Mapping)  # the first is the quicker question
+        self.raw: Mapping[str, Any] = raw if known else self._refuse_object()  # type: ignore[assignment]
 
     def at(self, key: str) -> str:
         """Return the path of a field."""

@@ -150,7 +150,7 @@ class Variant:
 
     def matches(self, *facts: Mapping[str, Any]) -> bool:
         """Tell whether every condition equals the sale's field; the first of `facts` that has the field decides."""
-        return all(_same(value, _field(key, facts)) for key, value in self.when.items())
+        return not self.when or all(_same(value, _field(key, facts)) for key, value in self.when.items())
 
 
 @dataclass(frozen=True, slots=True)

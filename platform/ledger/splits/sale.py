@@ -123,6 +123,12 @@ class SaleResult:
 
         return trace_sale(self)
 
+    def sums(self) -> dict[str, Any]:
+        """Return the few sums of the trace that counters ask for."""
+        from ledger.splits.trace import sums_of_sale
+
+        return sums_of_sale(self)
+
 
 class NoRuleError(LookupError):
     """No version was in force when the order was placed, or none of its variants is for this sale."""
@@ -274,8 +280,9 @@ def _details(cur: str, lines: Sequence[LineResult]) -> list[Detail]:
         found.append(Detail(CLEARING, cur, fee - facts.settled, line, "sale"))
         if fee:
             found.append(Detail(PROCESSOR_FEES, cur, -fee, line, "sale.processor_fee"))
-        for discount, borne in zip(facts.named, facts.borne, strict=True):
-            found.append(Detail(discount.borne_by, cur, -borne, line, f"sale.{discount.path}"))
+        if facts.borne:
+            for discount, borne in zip(facts.named, facts.borne, strict=True):
+                found.append(Detail(discount.borne_by, cur, -borne, line, f"sale.{discount.path}"))
         found += [
             Detail(account, cur, amount, line, clause, hold if is_payable(account) else None)
             for account, amount, clause in shares

@@ -33,6 +33,16 @@ class Progress:
             done += sum_of(part)
         self._line(name, f"{total:,}", begun)
 
+    def track_counts(self, name: str, counts: Iterable[int], total: int) -> Iterable[int]:
+        """Walk what is told to be done of a stage of so many things."""
+        begun, done = time.monotonic(), 0
+        self._live(f"{name} 0 of {total:,}")
+        for count in counts:
+            yield count
+            done += count
+            self._live(f"{name} {done:,} of {total:,}")
+        self._line(name, f"{done:,}", begun)
+
     def _live(self, text: str) -> None:
         if self.live:
             self.out.write(f"\r\033[K  {text}")

@@ -90,10 +90,11 @@ register(
         "I19",
         "Every posting carries its account's currency and party and its entry's instant and day",
         """
-        SELECT 'posting ' || p.id, a.code || ' ' || a.currency
-        FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
-        JOIN ledger_journalentry e ON e.id = p.entry_id
-        WHERE p.currency <> a.currency OR p.party_id IS DISTINCT FROM a.party_id OR p.occurred_at <> e.occurred_at
+        SELECT 'posting ' || p.id, coalesce(a.code || ' ' || a.currency, 'no account')
+        FROM ledger_posting p LEFT JOIN ledger_account a ON a.id = p.account_id
+        LEFT JOIN ledger_journalentry e ON e.id = p.entry_id
+        WHERE a.id IS NULL OR e.id IS NULL OR p.currency <> a.currency
+            OR p.party_id IS DISTINCT FROM a.party_id OR p.occurred_at <> e.occurred_at
             OR p.booked_on <> e.booked_on
         """,
     )

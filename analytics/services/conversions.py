@@ -1,0 +1,68 @@
+"""Keeping conversions of orders and what each channel is credited for them, many at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.columns import instants, numbers, texts
+from analytics.choices import ConversionKind
+
+
+class OrderConversion(NamedTuple):
+    """The end of a journey: an order, in minor units of its currency."""
+
+    order_id: int
+    user_id: int | None
+    visitor_id: int | None
+    occurred_at: datetime
+    value_minor: int
+    currency: str
+    import_batch_id: int | None
+
+
+class OrderCredit(NamedTuple):
+    """A channel's part of an order under one model; no channel: unattributed."""
+
+    order_id: int
+    model: str
+    channel_id: int | None
+    owner_id: int | None
+    ppm: int
+
+
+def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequence[OrderCredit]) -> None:
+    """Store the conversions of some orders, each of which has none yet, and all their credits, in two statements."""
+    order, user, visitor, occurred, value, currency, batch = zip(*conversions, strict=True)
+    credit_order, model, channel, owner, ppm = zip(*credited, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO analytics_conversion (kind, order_id, user_id, visitor_id, occurred_at, value_minor, currency,
+                import_batch_id, settled_at)
+            SELECT %s, c.*, %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[],
+                %s::text[], %s::bigint[]) AS c
+            """,
+            [
+                ConversionKind.ORDER.value,
+                timezone.now(),
+                *(numbers(column) for column in (order, user, visitor)),
+                instants(occurred),
+                numbers(value),
+                texts(currency),
+                numbers(batch),
+            ],
+        )
+        cursor.execute(
+            """
+            INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm)
+            SELECT v.id, c.model, c.channel_id, c.owner_id, c.ppm
+            FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY
+                AS c (order_id, model, channel_id, owner_id, ppm, position)
+            JOIN analytics_conversion v ON v.order_id = c.order_id
+            ORDER BY c.position
+            """,
+            [numbers(credit_order), texts(model), *(numbers(column) for column in (channel, owner, ppm))],
+        )
