@@ -43,7 +43,7 @@ def texts(values: Iterable[str]) -> str:
 
 
 @Field.register_lookup
-class Among(Lookup):  # type: ignore[type-arg]
+class Among(Lookup):
     """`filter(pk__among=ids)`: what `__in` says, for thousands of values; those are bound and parsed one by one there.
 
     For columns of whole numbers and of texts.
@@ -52,7 +52,7 @@ class Among(Lookup):  # type: ignore[type-arg]
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         """Compare with any element of one array."""
         lhs, params = self.process_lhs(compiler, connection)
         values = list(self.rhs)
@@ -60,4 +60,4 @@ class Among(Lookup):  # type: ignore[type-arg]
             raise EmptyResultSet  # as `__in` does: no query is run
         whole = isinstance(self.lhs.output_field, IntegerField)
         kind, told = ("bigint", numbers(values)) if whole else ("text", texts(values))
-        return f"{lhs} = ANY (%s::{kind}[])", [*params, told]
+        return f"{lhs} = ANY (%s::{kind}[])", (*params, told)

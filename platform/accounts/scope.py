@@ -55,6 +55,9 @@ def _scope(scope: str, parties: str, using: str) -> Iterator[None]:
             yield
         return
     before = _get(using)
+    if before == (scope, parties):
+        yield
+        return
     _set(using, scope, parties)
     try:
         yield

@@ -74,12 +74,12 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OF id ON ledger_account
+CREATE TRIGGER refuse_removal BEFORE DELETE OR UPDATE OF id ON ledger_account
     FOR EACH ROW EXECUTE FUNCTION tributary_refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ledger_account
     FOR EACH STATEMENT EXECUTE FUNCTION tributary_refuse_change();
 """
-UNDO_AGREES = "DROP TRIGGER refuse_truncate ON ledger_account; DROP TRIGGER refuse_change ON ledger_account"
+UNDO_AGREES = "DROP TRIGGER refuse_truncate ON ledger_account; DROP TRIGGER refuse_removal ON ledger_account"
 
 
 def _key(to: str, name: str, related_name: str = "+", *, null: bool = False) -> models.Field:

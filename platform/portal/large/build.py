@@ -25,10 +25,13 @@ from portal.large.cases import Case, draw_cases
 from portal.large.stamps import TABLES, columns_of, stamp_of
 from portal.large.world import OWNED, Scale, World, make_world
 
-SEED, DAYS, VISIT = 20_261_127, 365, 4
+SEED, DAYS, VISIT = 20_261_127, 365, 8
 """Seed; days before the last one over which orders are spread; touches of a browser that bought nothing."""
 
-VISITS = 25_000
+EACH = 10
+"""Orders of each course that the services record, each a case of its own."""
+
+VISITS = 15_000
 """Browsers in one part."""
 
 VISITORS = ("id", "key", "first_seen_at", "country", "device", "consent")
@@ -78,7 +81,7 @@ class Visits:
 def build(*, orders: int, touches: int, scale: Scale, last: datetime, processes: int, progress: Progress) -> None:
     """Make all of it; each part commits. The database must be empty of orders."""
     world = make_world(scale, opened=last - timedelta(days=2 * DAYS), progress=progress)
-    each = max(1, min(20, orders // scale.courses))
+    each = max(1, min(EACH, orders // scale.courses))
     cases = list(draw_cases(world, each=each, seed=SEED))[:orders]
     firsts = _by_the_services(world, cases, each, last, processes, progress)
     copies = list(_copies(orders, each, scale.courses))
@@ -245,12 +248,13 @@ def _copy_orders(plan: Plan, piece: Copies, rows: dict[str, list[str]]) -> None:
     for n in range(piece.count):
         number = piece.first + n
         at, nth = placed_at(number, plan.last), number - behind
-        facts = {
+        visitor = plan.starts["analytics_visitor"] + nth
+        facts: dict[str, Any] = {
             "order": plan.starts["courses_order"] + nth,
             "line": plan.starts["courses_orderline"] + nth,
             "entry": plan.starts["ledger_journalentry"] + nth,
             "conversion": plan.starts["analytics_conversion"] + nth,
-            "visitor": plan.starts["analytics_visitor"] + nth,
+            "visitor": visitor,
             "code": f"L{number:09d}",
             "key": _key(number),
             "buyer": _learner(piece.course, each + n, world),
@@ -261,11 +265,9 @@ def _copy_orders(plan: Plan, piece: Copies, rows: dict[str, list[str]]) -> None:
         rows["events_eventkey"].append(f"{digest}\n")
         touches = plan.cases[first + n % each].touches
         seen = at - timedelta(minutes=touches[0].minutes) if touches else at
-        rows["analytics_visitor"].append(_visitor(facts["visitor"], _key(number), seen))
+        rows["analytics_visitor"].append(_visitor(visitor, _key(number), seen))
         for minutes, channel, owner in touches:
-            rows["analytics_touchpoint"].append(
-                _touch(facts["visitor"], world, channel, owner, at - timedelta(minutes=minutes))
-            )
+            rows["analytics_touchpoint"].append(_touch(visitor, world, channel, owner, at - timedelta(minutes=minutes)))
 
 
 def _copy_visits(plan: Plan, piece: Visits, rows: dict[str, list[str]]) -> None:

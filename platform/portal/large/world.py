@@ -1,5 +1,6 @@
 """What orders need before there can be any: partners, channels, courses with agreements, learners. By the services."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,8 +34,8 @@ class Scale:
     """How big it is. A tenth of the partners make courses, the others bring learners."""
 
     partners: int = 5_000
-    courses: int = 1_500
-    learners: int = 100_000
+    courses: int = 1_000
+    learners: int = 50_000
 
     @property
     def makers(self) -> int:
@@ -110,7 +111,7 @@ def _parties(scale: Scale, opened: datetime) -> list[Party]:
     return parties
 
 
-def _courses(numbers: range, makers: list[Party], maker: User, checker: User, opened: datetime) -> list[int]:
+def _courses(numbers: Sequence[int], makers: list[Party], maker: User, checker: User, opened: datetime) -> list[int]:
     topic = topic_ensure(code="large", name="Everything", name_zh="一切")
     teams = [_team(n, makers) for n in numbers]
     ids = courses_create(

@@ -56,5 +56,5 @@ def scale_of(orders: int) -> Scale:
     return Scale(
         partners=max(20, round(whole.partners * share)),
         courses=max(10, round(whole.courses * share)),
-        learners=max(orders // 10, 1_000) if orders < 1_000_000 else whole.learners,
+        learners=max(1_000, round(whole.learners * share)),
     )
