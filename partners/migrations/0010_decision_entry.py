@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledger', '0008_statement_checks'),
-        ('partners', '0008_replay_names'),
+        ('partners', '0009_claims'),
     ]
 
     operations = [
