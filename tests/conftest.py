@@ -28,6 +28,8 @@ for name, more in PROFILES.items():
     settings.register_profile(name, deadline=None, suppress_health_check=QUIET, **more)
 settings.load_profile("suite")
 
+HERE = Path(__file__).parent
+
 
 @pytest.hookimpl(trylast=True)  # after pytest-cov's own, which starts to trace
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -40,6 +42,25 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Trace the tests of the pure rooms and no others."""
     tracing.switch(item.config, on=tracing.is_pure(item.path))
     return (yield)
+
+
+TOGETHER = {
+    "house/test_walk.py": "world",
+    "house/test_query_budgets.py": "world",
+    "analytics/attribution/": "kernels",
+    "analytics/commands/": "kernels",
+}
+"""Files or folders -> what their tests share and one worker makes: a built business, compiled kernels."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a costly thing, and begin with it, so that no worker sits over it alone at the end."""
+    for item in items:
+        place = item.path.relative_to(HERE).as_posix()
+        for prefix, group in TOGETHER.items():
+            if place.startswith(prefix):
+                item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")
@@ -109,14 +130,17 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of the Chromium to drive; without one browser tests are skipped, but never in continuous integration."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where this process's one Chromium listens; without one browser tests are skipped, but never in CI."""
     path = diagnosis.chromium()
     if path is None and os.environ.get("CI") == "true":
         pytest.fail("Chromium is not installed; set CHROMIUM or install Debian's package chromium")
     if path is None:
         pytest.skip("Chromium is not installed; set CHROMIUM to its path")
-    return path
+    from tests.e2e.browser import listening
+
+    with listening(path, tmp_path_factory.mktemp("chromium")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """Helpers for tests that drive Chromium."""
 
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -12,21 +15,50 @@ from accounts.models import User
 from tests.cast import Cast
 
 ARGUMENTS = [
+    "--headless",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--mute-audio",
     "--no-first-run",
+    "--password-store=basic",
+    "--remote-debugging-port=0",
 ]
 
 
 @contextmanager
-def chrome(path: str) -> Iterator[Browser]:
-    """A running Chromium."""
+def listening(path: str, profile: Path) -> Iterator[str]:
+    """A Chromium that runs for as long as the block lasts; the address at which `chrome` speaks to it."""
+    command = [path, *ARGUMENTS, f"--user-data-dir={profile}", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield _address(process, profile / "DevToolsActivePort")
+        finally:
+            process.terminate()
+
+
+def _address(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    """Chromium writes port and path into a file of its profile once it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = said.read_text().split() if said.exists() else []
+        if len(lines) == 2:
+            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        time.sleep(0.05)
+    raise RuntimeError("Chromium did not come to listen within a minute")
+
+
+@contextmanager
+def chrome(address: str) -> Iterator[Browser]:
+    """The running Chromium."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = driver.chromium.connect_over_cdp(address)
         try:
             yield browser
         finally:

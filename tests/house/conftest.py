@@ -11,10 +11,11 @@ from django.test import override_settings
 from accounts.scope import all_rows
 from tests import databases
 from tests.cast import Cast
+from tests.house import crowd
 from tests.house import world as house
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def committed_world(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.World]:
     """The world in a clone of the migrated template; models and reports lie in a folder of its own."""
     own = override_settings(
@@ -23,6 +24,7 @@ def committed_world(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFac
     with django_db_blocker.unblock(), databases.clone(), own:
         with all_rows():
             world = house.build(Cast())
+            crowd.grow(world, range(1))
         yield world
 
 

@@ -2,13 +2,16 @@
 
 import html
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model
+from django.template.backends.django import Template
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 
@@ -16,7 +19,7 @@ from accounts.choices import Role
 from accounts.rules import allows
 from tests.cast import Cast
 from tests.house import world as house
-from tests.house.walk_rows import EMPTY_DESKS, OWNED_DESKS, PEOPLE, ROWS, STRANGERS, Row, expected
+from tests.house.walk_rows import CLOSED, EMPTY_DESKS, OWNED_DESKS, PEOPLE, ROWS, STRANGERS, Row, expected
 
 STAFF = {"m": Role.MANAGER, "f": Role.FINANCE, "u": Role.AUDITOR, "k": Role.MARKETER, "o": Role.OPERATOR}
 KINDS = {"changelist": "view", "add": "add", "change": "view", "history": "view", "delete": "delete"}
@@ -41,13 +44,20 @@ class Walker:
             letter: cast.client_of(getattr(cast, name)) if name else Client() for letter, name in PEOPLE.items()
         }
 
-    def ask(self, letter: str, method: str, address: str, data: Any = None, htmx: bool = False) -> tuple[str, str, str]:
-        """Status, as rows write it; where a redirect leads; the body."""
+    def ask(
+        self, letter: str, method: str, address: str, data: Any = None, *, htmx: bool = False, drawn: bool = True
+    ) -> tuple[str, str, str]:
+        """Status, as rows write it; where a redirect leads; the body.
+
+        Unless `drawn`, all runs but the templates and the frame of the admin: most of the time goes there, and a view
+        that lets two people in by one line draws the same page for both.
+        """
         client = self.clients[letter]
         client.raise_request_exception = False
         cookies = client.cookies.output()
         mark = transaction.savepoint()
-        response = getattr(client, method)(address, data, headers={"HX-Request": "true"} if htmx else None)
+        with nullcontext() if drawn else undrawn():
+            response = getattr(client, method)(address, data, headers={"HX-Request": "true"} if htmx else None)
         body = b"".join(response.streaming_content) if response.streaming else response.content
         transaction.savepoint_rollback(mark)
         client.cookies.clear()
@@ -60,6 +70,14 @@ class Walker:
             else str(response.status_code)
         )
         return status, leads, body.decode(errors="replace")
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Leave out what only draws."""
+    empty = mock.patch.object(type(admin.site), "each_context", return_value={})
+    with mock.patch.object(Template, "render", return_value=""), empty:
+        yield
 
 
 def patterns(resolver: Any, spaces: tuple[str, ...] = (), path: str = "") -> Iterator[tuple[str, str]]:
@@ -95,15 +113,23 @@ def test_everybody_enters_where_the_rows_say_and_no_canary_sings(world: house.Wo
             f"the address of {name} leads to {match.view_name or match.route}"
         )
         for method in ("get", "post", *row.others):
-            for letter in expected(row, method):
-                faults += _faults(walker, world, name, row, method, letter)
+            seen: set[tuple[str, bool]] = set()
+            for letter, status in expected(row, method).items():
+                kind = (status, letter in row.sees)
+                if status == CLOSED and (CLOSED, False) in seen:
+                    continue  # what takes no such request asks nobody's name
+                drawn = letter in STRANGERS or kind not in seen
+                seen.add(kind)
+                faults += _faults(walker, world, name, row, method, letter, drawn)
     assert not faults, "\n".join(faults)
 
 
-def _faults(walker: Walker, world: house.World, name: str, row: Row, method: str, letter: str) -> list[str]:
+def _faults(
+    walker: Walker, world: house.World, name: str, row: Row, method: str, letter: str, drawn: bool
+) -> list[str]:
     data = {key: str(value).format(**world.ids) for key, value in row.data.items()} if method == "post" else None
     address = row.at.format(**world.ids)
-    status, leads, body = walker.ask(letter, method, address, data, row.htmx)
+    status, leads, body = walker.ask(letter, method, address, data, htmx=row.htmx, drawn=drawn)
     who = f"{name} {method} by {PEOPLE[letter] or 'anonymous'}"
     found = []
     if status != expected(row, method)[letter]:
@@ -111,10 +137,12 @@ def _faults(walker: Walker, world: house.World, name: str, row: Row, method: str
     heard = canaries(world, row, body, [address, *(data or {}).values()])
     if letter in STRANGERS and heard:
         found.append(f"{who}: the reply says {heard}")
-    if method == "get" and letter in row.sees and not heard:
+    if method == "get" and drawn and letter in row.sees and not heard:
         found.append(f"{who}: no canary in the reply, so the walk proves nothing here")
     if row.same and letter in STRANGERS:
-        other, _leads, _body = walker.ask(letter, method, row.at.format(**world.absent), data, row.htmx)
+        other, _leads, _body = walker.ask(
+            letter, method, row.at.format(**world.absent), data, htmx=row.htmx, drawn=False
+        )
         if other != status:
             found.append(f"{who}: {status} for what is carol's, {other} for what does not exist")
     return found
@@ -164,10 +192,14 @@ def test_each_desk_opens_for_the_roles_of_the_matrix(world: house.World) -> None
             faults.append(f"{label}: the walk's world has no row of it, so its pages are not seen")
         for kind, action in KINDS.items():
             address = page(desk.model, kind)
+            seen: set[tuple[bool, ...]] = set()
             for letter, role in STAFF.items():
                 if kind in {"history", "delete"} and letter in "mfo":
                     continue  # all five at two more pages of every desk would double the walk and tell no more
-                status, _leads, body = walker.ask(letter, "get", address)
+                may = tuple(allows(role, each, label) for each in ("view", "add", "change", "delete"))
+                drawn = any(may) and may not in seen  # who may do the same gets the same page
+                seen.add(may)
+                status, _leads, body = walker.ask(letter, "get", address, drawn=drawn)
                 allowed = allows(role, action, label)
                 # A desk may close what the matrix leaves open (rows written by verbs alone), never the other way.
                 closed = action in {"add", "delete"} and status == "403"
@@ -176,7 +208,7 @@ def test_each_desk_opens_for_the_roles_of_the_matrix(world: house.World) -> None
                 shut = {"403", "302"} if nothing and kind == "history" else {"403"}
                 if (allowed and not closed and status not in fine) or (not allowed and status not in shut):
                     faults.append(f"{label} {kind} by {role}: {status}, the matrix says {allowed}")
-                if kind == "changelist" and status == "200" and label in OWNED_DESKS:
+                if drawn and kind == "changelist" and status == "200" and label in OWNED_DESKS:
                     faults += _silent(world, label, role, body)
     assert not faults, "\n".join(faults)
 
@@ -210,7 +242,7 @@ def test_roles_that_only_read_write_nothing_at_a_desk(world: house.World) -> Non
             for letter, role in STAFF.items():
                 if allows(role, action, label) or (letter in "fo" and kind != "change"):
                     continue
-                status, leads, _body = walker.ask(letter, "post", address, {"post": "yes"})
+                status, leads, _body = walker.ask(letter, "post", address, {"post": "yes"}, drawn=False)
                 if status != "403" and (label, kind, status) != ("partners.agreementversion", "change", "200"):
                     # That page takes no form, so it is shown again; its steps are routes with rows of their own.
                     faults.append(f"{label} {kind} posted by {role}: {status} {leads}")

@@ -61,7 +61,7 @@ def histories(draw: Any) -> dict[str, Any]:
 
 
 @given(history=histories())
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(20))
 def test_whatever_is_sold_and_voided_everything_ties(history: dict[str, Any]) -> None:
     point = transaction.savepoint()
     try:
