@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.rules import is_staff, seats_of
+from accounts.selectors import second_factors
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -112,8 +113,9 @@ def _say(scope: str, parties: str, context: str) -> None:
 class SecondFactorMiddleware:
     """Staff without a second factor are sent to set one up before anything behind the doors for staff.
 
-    A session counts as proven when a code or key was given in it: at login, at a re-authentication, or by setting
-    the factor up. Switched off by `STAFF_SECOND_FACTOR = False`, which only a demo has.
+    A session counts as proven when a code or key was given in it, at login, at a re-authentication, or by setting the
+    factor up, and for as long as the person keeps that factor. Switched off by `STAFF_SECOND_FACTOR = False`, which
+    only a demo has. Who was on the way somewhere finds the way on in the session, see `way_on`.
     """
 
     doors = ("/admin/", "/marketing/", "/patterns/", "/api/")
@@ -126,8 +128,8 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Hand the request on; remember a factor that was set up by it."""
         response = self.get_response(request)
-        if request.__dict__.get("_setting_up") and _has_factor(request.user.pk):
-            request.session[_PROVEN] = request.user.pk
+        if request.__dict__.get("_setting_up"):
+            request.session[_PROVEN] = sorted(second_factors(user_id=request.user.pk))
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:  # noqa: ARG002
@@ -135,18 +137,25 @@ class SecondFactorMiddleware:
         match = request.resolver_match
         if request.method == "POST" and match and match.url_name in self.setting_up:
             user = request.user
-            request.__dict__["_setting_up"] = user.is_authenticated and not _has_factor(user.pk)
+            request.__dict__["_setting_up"] = user.is_authenticated and not second_factors(user_id=user.pk)
         if not getattr(settings, "STAFF_SECOND_FACTOR", True) or not self._is_guarded(request):
             return None
         user = request.user
-        if not isinstance(user, User) or not user.is_staff or _is_proven(request, user):
+        if not isinstance(user, User) or not user.is_staff:
+            return None
+        kinds = second_factors(user_id=user.pk)
+        if _is_proven(request, user, kinds):
+            request.session.pop(_WANTED, None)
             return None
         if request.path.startswith("/api/"):
             text = _("Staff need a second factor in this session.")
             return JsonResponse({"code": "second_factor_required", "detail": text}, status=403)
         query = urlencode({"next": request.get_full_path()})
-        if _has_factor(user.pk):
-            return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{query}")
+        if kinds:
+            by_code = Authenticator.Type.TOTP in kinds.values()
+            return HttpResponseRedirect(f"{reverse(_BY_CODE if by_code else _BY_KEY)}?{query}")
+        if request.method == "GET":
+            request.session[_WANTED] = request.get_full_path()
         messages.info(request, _("Your role needs a second factor. Set one up, then go on."))
         return HttpResponseRedirect(f"{resolve_url('mfa_index')}?{query}")
 
@@ -154,16 +163,17 @@ class SecondFactorMiddleware:
         return request.path.startswith(self.doors) and not request.path.startswith(self.open_doors)
 
 
-_PROVEN = "second_factor_proven"
+_PROVEN, _WANTED = "second_factor_proven_by", "second_factor_wanted"
+_BY_CODE, _BY_KEY = "mfa_reauthenticate", "mfa_reauthenticate_webauthn"
 
 
-def _has_factor(user_id: int | None) -> bool:
-    kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-    return bool(Authenticator.objects.filter(user_id=user_id, type__in=kinds).exists())
+def way_on(request: HttpRequest) -> str:
+    """Where a person was sent away from to set a second factor up, once they have one; else nothing."""
+    wanted: str = request.session.get(_WANTED, "")
+    return wanted if wanted and second_factors(user_id=request.user.pk) else ""
 
 
-def _is_proven(request: HttpRequest, user: User) -> bool:
-    if request.session.get(_PROVEN) == user.pk:
-        return True
+def _is_proven(request: HttpRequest, user: User, factors: dict[int, str]) -> bool:
     records: list[dict[str, Any]] = get_authentication_records(request, user)
-    return any(record.get("method") == "mfa" for record in records)
+    given = {record.get("id") for record in records if record.get("method") == "mfa"}
+    return not factors.keys().isdisjoint(given | set(request.session.get(_PROVEN, ())))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -145,3 +146,9 @@ def audit_changes(entry: AuditEntry) -> list[FieldChange]:
 
 def _sees_all(reader: User) -> bool:
     return reader.is_active and reader.is_staff
+
+
+def second_factors(*, user_id: int | None) -> dict[int, str]:
+    """Primary key and kind of each second factor of a person; recovery codes alone are none."""
+    found = dict(Authenticator.objects.filter(user_id=user_id).values_list("pk", "type"))
+    return found if set(found.values()) - {Authenticator.Type.RECOVERY_CODES} else {}

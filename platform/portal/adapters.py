@@ -3,9 +3,12 @@
 It stands in the portal because it joins two floors: accounts, which must not know the outbox, and events.
 """
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
@@ -15,6 +18,9 @@ from accounts.choices import Role
 from accounts.models import User
 from accounts.rules import may_enter, roles_of
 from events.services import SignUp, sign_ups_record
+from portal.ciphers import SecretUnreadableError, decrypt, encrypt
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -51,3 +57,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
                 samesite="Lax",
             )
         return response
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """allauth's adapter for second factors: their seeds are encrypted in the database."""
+
+    def encrypt(self, text: str) -> str:
+        """What is stored of a seed."""
+        return encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """The seed; one that nobody knows where the key is lost, so that every code given is wrong."""
+        try:
+            return decrypt(encrypted_text)
+        except SecretUnreadableError:
+            logger.exception("a second factor is unreadable, so its owner cannot log in by it")
+            return generate_totp_secret()

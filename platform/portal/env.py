@@ -49,6 +49,14 @@ TABLE: tuple[Variable, ...] = (
         meaning="Django's signing key. With embedded services one is generated into the data folder; else required.",
     ),
     Variable(
+        name="PORTAL_SECRET_KEY_FALLBACKS",
+        kind="list",
+        default="",
+        secret=True,
+        meaning="Earlier signing keys, separated by commas: what they signed or encrypted is still read. After "
+        "`manage.py renew_secrets` and the sessions' two weeks they may go.",
+    ),
+    Variable(
         name="PORTAL_ALLOWED_HOSTS",
         kind="list",
         default="localhost,127.0.0.1,[::1]",

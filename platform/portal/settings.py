@@ -34,6 +34,7 @@ METRICS = env.flag("PORTAL_METRICS")
 OUTBOX_DAYS = env.integer("PORTAL_OUTBOX_DAYS")
 ORDER_HOURS = env.integer("PORTAL_ORDER_HOURS")
 SECRET_KEY = connections.secret_key(DATA_DIR)
+SECRET_KEY_FALLBACKS = env.listing("PORTAL_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.listing("PORTAL_ALLOWED_HOSTS")
 
 # --- apps ----------------------------------------------------------------------------------------------------------
@@ -159,6 +160,7 @@ CELERY_TIMEZONE = env.text("PORTAL_TIME_ZONE")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
+    "accounts.sessions_clear": {"task": "accounts.sessions_clear", "schedule": crontab(hour=4, minute=40)},
     "events.purge": {"task": "events.purge", "schedule": crontab(hour=4, minute=20)},
     "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
     "ledger.payout_runs": {"task": "ledger.payout_runs", "schedule": timedelta(minutes=1), "options": {"expires": 60}},
@@ -227,6 +229,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 PASSWORD_RESET_TIMEOUT = int(timedelta(hours=1).total_seconds())
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 STAFF_SECOND_FACTOR = not DEMO
+MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
+MFA_FORMS = {"add_webauthn": "portal.forms.AddKeyForm", "edit_webauthn": "portal.forms.EditKeyForm"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off

@@ -1,10 +1,14 @@
 """People, roles, seats and consent by their verbs."""
 
+from datetime import timedelta
+
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import Error, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.choices import ConsentPurpose, Role
 from accounts.errors import LastOperator, NotAllowed, OwnRole, PartyExists, PersonExists
@@ -27,6 +31,7 @@ from accounts.services import (
     seat_give,
     seat_take,
     seats_give,
+    sessions_clear,
 )
 from tests.cast import PASSWORD, Cast
 
@@ -204,3 +209,11 @@ def test_a_language_is_one_of_ours(cast: Cast) -> None:
 def test_people_are_found_by_address_in_whatever_case(cast: Cast) -> None:
     assert cast.lee.check_password(PASSWORD)
     assert people_by_email(["LEE@cast.test", "nobody@cast.test"]) == {"lee@cast.test": cast.lee}
+
+
+def test_sessions_that_have_expired_are_cleared_and_others_stay(cast: Cast) -> None:
+    browsers = {name: cast.client_of(getattr(cast, name)) for name in ("lee", "alice")}
+    gone = browsers["alice"].session.session_key
+    Session.objects.filter(pk=gone).update(expire_date=timezone.now() - timedelta(seconds=1))
+    sessions_clear()
+    assert list(Session.objects.values_list("pk", flat=True)) == [browsers["lee"].session.session_key]

@@ -1,11 +1,16 @@
 """Staff need a second factor before anything behind their doors; others may have one."""
 
+import io
+import json
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from allauth.mfa.webauthn.internal import auth
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import User
@@ -121,6 +126,104 @@ def test_posting_to_the_set_up_page_again_proves_nothing(cast: Cast) -> None:
     thief.force_login(cast.olga)
     thief.post("/accounts/2fa/totp/activate/", {"code": "000000"})
     assert thief.get("/admin/").headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+
+
+def test_the_way_on_is_kept_until_it_is_taken(cast: Cast) -> None:
+    client = log_in(cast.olga)
+    client.get("/admin/accounts/user/?q=lee")
+    reauthenticate(client)
+    page = client.get("/accounts/2fa/totp/activate/")
+    client.post("/accounts/2fa/totp/activate/", {"code": code(str(page.context["form"].secret))})
+    way = 'href="/admin/accounts/user/?q=lee"'
+    assert way in client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert client.get("/admin/accounts/user/?q=lee").status_code == 200
+    assert way not in client.get("/accounts/2fa/").content.decode()
+
+
+def test_staff_with_only_a_key_are_asked_for_the_key(cast: Cast) -> None:
+    own_key(cast.olga)
+    client = Client()
+    client.force_login(cast.olga)
+    assert client.get("/admin/").headers["Location"].startswith("/accounts/2fa/webauthn/reauthenticate/?next=")
+    text = second_step(cast.olga)
+    assert "Use the security key" in text
+    assert "If the key is not at hand, enter one of your recovery codes." in text
+
+
+def test_staff_with_an_app_are_not_asked_for_a_key(cast: Cast) -> None:
+    TOTP.activate(cast.olga, "JBSWY3DPEHPK3PXP")
+    text = second_step(cast.olga)
+    assert "Enter the code that your authenticator app shows" in text
+    assert "mfa_webauthn_authenticate" not in text
+
+
+def own_key(user: User) -> Authenticator:
+    return Authenticator.objects.create(user=user, type="webauthn", data={"name": "Blue key", "credential": {}})
+
+
+def second_step(user: User) -> str:
+    """What is asked after the password."""
+    with mock.patch.object(auth, "begin_authentication", return_value={}):
+        return log_in(user).get("/accounts/2fa/authenticate/").content.decode()
+
+
+def test_without_the_factor_that_proved_it_a_session_is_not_proven(cast: Cast) -> None:
+    first = log_in(cast.olga)
+    secret = set_up(first)
+    second = log_in(cast.olga)
+    second.post("/accounts/2fa/authenticate/", {"code": code(secret, step=1)})
+    assert [client.get("/admin/").status_code for client in (first, second)] == [200, 200]
+    reauthenticate(first)
+    assert first.post("/accounts/2fa/totp/deactivate/").status_code == 302
+    for client in (first, second):
+        assert client.get("/admin/").headers["Location"].startswith("/accounts/2fa/?next=")
+    set_up(first)
+    assert first.get("/admin/").status_code == 200
+    assert second.get("/admin/").status_code == 302, "another factor is not the one that it gave"
+
+
+def test_seeds_are_encrypted_and_outlive_a_change_of_the_key(cast: Cast, settings: Any) -> None:
+    secret = set_up(log_in(cast.olga))
+    old = settings.SECRET_KEY
+    stored = Authenticator.objects.get(user=cast.olga, type="totp").data["secret"]
+    assert stored.startswith("fernet:")
+    assert secret not in json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key", [old]
+    call_command("renew_secrets", stdout=io.StringIO())
+    settings.SECRET_KEY_FALLBACKS = []
+    client = log_in(cast.olga)
+    assert client.post("/accounts/2fa/authenticate/", {"code": code(secret, step=1)}).status_code == 302
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_seed_that_nobody_can_read_lets_nobody_in(cast: Cast, settings: Any) -> None:
+    secret = set_up(log_in(cast.olga))
+    settings.SECRET_KEY = "another key"
+    client = log_in(cast.olga)
+    assert client.post("/accounts/2fa/authenticate/", {"code": code(secret, step=1)}).status_code == 200
+    assert "_auth_user_id" not in client.session
+    with pytest.raises(CommandError, match="PORTAL_SECRET_KEY_FALLBACKS"):
+        call_command("renew_secrets", stdout=io.StringIO())
+
+
+def test_what_was_stored_in_clear_is_read_and_then_encrypted(cast: Cast) -> None:
+    secret = "JBSWY3DPEHPK3PXP"
+    factor = Authenticator.objects.create(user=cast.olga, type="totp", data={"secret": secret})
+    call_command("renew_secrets", stdout=io.StringIO())
+    factor.refresh_from_db()
+    assert factor.data["secret"].startswith("fernet:")
+    assert factor.wrap().validate_code(code(secret))
+
+
+def test_keys_are_named_in_the_readers_language(cast: Cast) -> None:
+    own_key(cast.olga)
+    client = log_in(cast.olga)
+    client.cookies["django_language"] = "zh-hans"
+    client.force_login(cast.olga)
+    text = client.get("/accounts/2fa/webauthn/").content.decode()
+    assert "尚未使用" in text
+    assert "Not used" not in text
 
 
 def test_recovery_codes_let_a_person_back_in_once(cast: Cast) -> None:

@@ -34,7 +34,7 @@ from courses.services import (
     order_refund,
     rating_give,
 )
-from ledger.models import Verification
+from ledger.models import ClosedPeriod, Verification
 from ledger.selectors import OrderKey, RunTerms
 from ledger.services import adjustment_book, hold_place, rate_set, run_prepare, seal_take, snapshot_take
 from partners.models import Channel
@@ -43,6 +43,7 @@ from partners.services import (
     advance_prepare,
     channel_create,
     coupon_create,
+    guarantee_propose,
     link_create,
     memberships_admit,
     replay_request,
@@ -94,10 +95,15 @@ def _paperwork(world: house.World, number: int, person: User, party: Any) -> Non
     source = OrderKey("crowd", str(number))
     adjustment_book(party=party.code, currency="CNY", amount=5_000, reason="a bonus", source=source, at=at)
     advance_prepare(party=party, currency="CNY", amount_minor=7_000, recoup_bp=5_000, reason="a loan", by=mei)
+    first = timezone.localdate().replace(day=1)
+    said = {"currency": "CNY", "monthly_minor": 9_000, "since": first, "until": None, "note": "the first year"}
+    guarantee_propose(party=party, by=mei, **said)
     hold_place(party=desk.party(f"held{number}"), reason="under review", by=mei)
     rate_set(base="EUR", quote="CNY", day=date(2026, 1, 1) + timedelta(days=number), rate="7.9", source="crowd")
     snapshot_take()
     seal_take()
+    months = {"prepared_by": world.cast.finn, "closed_by": world.cast.ada, "totals": {}}
+    ClosedPeriod.objects.create(month=date(2020, 1 + number, 1), **months)
     Verification.objects.create(started_at=at, finished_at=at, proofs=9, failed=0, failures=[])
     replay_request(changes=[Change(hold_days=number)], since=at.date(), until=at.date(), by=mei)
 

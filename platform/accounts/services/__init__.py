@@ -16,6 +16,7 @@ from accounts.services.people import (
     person_set_active,
     person_update,
     persons_create,
+    sessions_clear,
     sessions_end,
 )
 from accounts.services.roles import role_grant, role_revoke
@@ -42,5 +43,6 @@ __all__ = [
     "seat_give",
     "seat_take",
     "seats_give",
+    "sessions_clear",
     "sessions_end",
 ]

@@ -8,6 +8,7 @@ from secrets import token_urlsafe
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Lower
@@ -147,3 +148,9 @@ def sessions_end(*, user: User) -> None:
     """End every open session of a person: their cookies are refused from the next request on."""
     User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
     user.refresh_from_db(fields=["session_epoch"])
+
+
+def sessions_clear() -> int:
+    """Remove sessions that have expired; returns how many."""
+    removed, _by_model = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    return removed

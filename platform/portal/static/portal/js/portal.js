@@ -116,6 +116,20 @@
   };
   const scrolls = (dlg) => { const b = dlg.querySelector(".drawer-body"); return !!b && b.scrollHeight > b.clientHeight + 2; };
 
+  // a security key that was not used: say it where the reader is, not in the console
+  document.addEventListener("allauth.error", (e) => {
+    const note = document.querySelector("[data-key-fault]");
+    if (!note) return;
+    e.preventDefault();
+    const kind = { NotAllowedError: "refused", AbortError: "refused", InvalidStateError: "known" }[e.detail?.exception?.name] || "failed";
+    note.querySelector("[data-words]").textContent = note.dataset[kind];
+    note.hidden = false;
+    note.scrollIntoView({ block: "nearest" });
+  });
+  document.addEventListener("click", (e) => {
+    if (e.target instanceof Element && e.target.closest("[id^=mfa_webauthn_], #passkey_login")) $$("[data-key-fault]").forEach((n) => { n.hidden = true; });
+  }, true);
+
   // htmx
   document.addEventListener("htmx:configRequest", (e) => {
     const token = document.querySelector("meta[name=csrf-token]")?.content;
