@@ -72,4 +72,4 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth s
             return decrypt(encrypted_text)
         except SecretUnreadableError:
             logger.exception("a second factor is unreadable, so its owner cannot log in by it")
-            return generate_totp_secret()
+            return str(generate_totp_secret())

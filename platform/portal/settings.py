@@ -230,7 +230,13 @@ PASSWORD_RESET_TIMEOUT = int(timedelta(hours=1).total_seconds())
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 STAFF_SECOND_FACTOR = not DEMO
 MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
-MFA_FORMS = {"add_webauthn": "portal.forms.AddKeyForm", "edit_webauthn": "portal.forms.EditKeyForm"}
+MFA_FORMS = {
+    "activate_totp": "portal.forms.FirstCodeForm",
+    "add_webauthn": "portal.forms.AddKeyForm",
+    "authenticate": "portal.forms.CodeForm",
+    "edit_webauthn": "portal.forms.EditKeyForm",
+    "reauthenticate": "portal.forms.CodeAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off

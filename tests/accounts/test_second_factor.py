@@ -224,6 +224,12 @@ def test_keys_are_named_in_the_readers_language(cast: Cast) -> None:
     text = client.get("/accounts/2fa/webauthn/").content.decode()
     assert "尚未使用" in text
     assert "Not used" not in text
+    second = log_in(cast.olga)
+    second.cookies["django_language"] = "zh-hans"
+    with mock.patch.object(auth, "begin_authentication", return_value={}):
+        text = second.get("/accounts/2fa/authenticate/").content.decode()
+    assert "验证码" in text
+    assert "优惠码" not in text
 
 
 def test_recovery_codes_let_a_person_back_in_once(cast: Cast) -> None:

@@ -40,8 +40,10 @@ from ledger.services import adjustment_book, hold_place, rate_set, run_prepare, 
 from partners.models import Channel
 from partners.services import (
     Change,
+    adjustment_request,
     advance_prepare,
     channel_create,
+    claim_file,
     coupon_create,
     guarantee_propose,
     link_create,
@@ -96,7 +98,15 @@ def _paperwork(world: house.World, number: int, person: User, party: Any) -> Non
     adjustment_book(party=party.code, currency="CNY", amount=5_000, reason="a bonus", source=source, at=at)
     advance_prepare(party=party, currency="CNY", amount_minor=7_000, recoup_bp=5_000, reason="a loan", by=mei)
     first = timezone.localdate().replace(day=1)
-    said = {"currency": "CNY", "monthly_minor": 9_000, "since": first, "until": None, "note": "the first year"}
+    said: dict[str, Any] = {
+        "currency": "CNY",
+        "monthly_minor": 9_000,
+        "since": first,
+        "until": None,
+        "note": "the first year",
+    }
+    asked: dict[str, Any] = {"key": f"crowd{number}", "currency": "CNY", "amount_minor": 5, "reason": "more"}
+    adjustment_request(party=party, by=mei, **asked)
     guarantee_propose(party=party, by=mei, **said)
     hold_place(party=desk.party(f"held{number}"), reason="under review", by=mei)
     rate_set(base="EUR", quote="CNY", day=date(2026, 1, 1) + timedelta(days=number), rate="7.9", source="crowd")
@@ -131,6 +141,7 @@ def _sale(world: house.World, number: int, person: User) -> Course:
     )
     kept, asked = (Order.objects.get(code=f"MORE{number}{letter}") for letter in "AB")
     order_refund(order_id=kept.pk, refund=NewRefund(amount_minor=500, reason="late"), at=at)
+    claim_file(party=cast.alice_party, order_code=kept.code, order_day=house.day(at), by=cast.alice)
     dispute_open(order_id=asked.pk, dispute=NewDispute(amount_minor=900, reason="fraud"), at=at)
     return of
 
