@@ -83,12 +83,14 @@ class EarningDecisionAdmin(ReadingDesk):
         if claim is not None:
             return HttpResponseRedirect(reverse("admin:partners_claim_change", args=[claim.pk]))
         found = earning_explained(decision_id=pk, visible_to=clerk(request))
-        if found is None:
+        if found is not None and (found.entry_id or not found.line.amount_minor):
+            return self._shown(request, "partners/_why.html", panel_of(found, _ways(found)))
+        # What followed a sale (a refund, a correction) is explained by what it booked.
+        posting = effect_posting(decision_id=pk)
+        if posting is None:
             raise Http404(_("There is no such line."))
-        posting = None if found.entry_id or not found.line.amount_minor else effect_posting(decision_id=pk)
-        if posting is not None:
-            return self._shown(request, "partners/_posting.html", posting_panel(posting, ""))
-        return self._shown(request, "partners/_why.html", panel_of(found, _ways(found)))
+        line_url = reverse("admin:partners_line_why", args=[posting.line_id]) if posting.line_id != pk else ""
+        return self._shown(request, "partners/_posting.html", posting_panel(posting, line_url))
 
     def posting_why(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Any posting, also one of the house; a sale's by the line that it belongs to."""

@@ -30,7 +30,10 @@ def payouts(request: HttpRequest) -> HttpResponse:
     context = {
         **frame(request, at),
         "desk": at,
-        "rows": [payout_row(row) for row in payouts_of(party=at.party.pk, visible_to=at.user)],
+        "rows": [
+            {**payout_row(row), "why_url": _why_url(at, row)}
+            for row in payouts_of(party=at.party.pk, visible_to=at.user)
+        ],
         "hold": hold_of(party=at.party.pk, visible_to=at.user),
         "details": payout_details_now(party_ids=[at.party.pk]).get(at.party.pk),
         "owner": _owns(at),
@@ -63,6 +66,10 @@ def details(request: HttpRequest) -> HttpResponse:
         "back_url": f"{reverse('partners:payouts')}?party={at.party.code}",
     }
     return render(request, "partners/payout_details.html", context)
+
+
+def _why_url(at: Desk, row: PayoutRow) -> str:
+    return f"{reverse('partners:posting', args=[row.posting])}?party={at.party.code}" if row.posting else ""
 
 
 def payout_row(row: PayoutRow) -> dict[str, Any]:

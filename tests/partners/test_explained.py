@@ -309,3 +309,20 @@ def test_the_left_over_units_are_told_with_who_got_them() -> None:
         "1 unit of the smallest coin was left over. It goes to the largest remainder, .60. "
         "Steps by percentage are rounded to the nearest smallest coin, an exact half up."
     )
+
+
+def test_staff_reach_the_panel_from_every_posting_and_every_decision(year: Stage, cast: Cast) -> None:
+    client = cast.client_of(cast.finn)
+    for kind in ("sale", "refund", "payout", "correction"):
+        for row in Posting.objects.filter(entry__kind=kind).order_by("pk")[:6]:
+            address = f"/admin/partners/earningdecision/posting/{row.pk}/why/"
+            assert address in client.get(f"/admin/ledger/posting/{row.pk}/change/").content.decode()
+            answer = client.get(address)
+            assert answer.status_code == 200, (kind, row.pk)
+            assert "omputed again just now" in answer.content.decode()
+    for decision in EarningDecision.objects.filter(order_code="O-1"):
+        assert client.get(f"/admin/partners/earningdecision/{decision.pk}/why/").status_code == 200
+    house = Posting.objects.filter(entry__kind="sale", account__code="platform:revenue")[0]
+    told = client.get(f"/admin/partners/earningdecision/posting/{house.pk}/why/").content.decode()
+    assert "As Alice sees it, with every side by name." in told
+    assert cast.client_of(cast.carol).get(f"/admin/partners/earningdecision/posting/{house.pk}/why/").status_code == 302

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import PayoutDetails
 from accounts.services import seat_give
-from ledger.models import PayoutItem
+from ledger.models import PayoutItem, Posting
 from ledger.services import hold_place, item_failed, run_book
 from tests.cast import PASSWORD, Cast
 from tests.ledger.runs import approved, payee
@@ -27,7 +27,12 @@ def test_a_party_reads_its_payouts_with_stage_and_reason(cast: Cast) -> None:
     page = client.get("/creator/payouts/?party=one").content.decode()
     assert "Approved, leaves soon" in page
     run_book(run_id=run.pk)
-    assert "On its way" in client.get("/creator/payouts/?party=one").content.decode()
+    page = client.get("/creator/payouts/?party=one").content.decode()
+    assert "On its way" in page
+    taken = Posting.objects.get(entry__kind="payout", party=one)
+    assert f"/creator/postings/{taken.pk}/" in page
+    told = client.get(f"/creator/postings/{taken.pk}/?party=one").content.decode()
+    assert "What was available at the cut-off is paid" in told
     item_failed(item_id=PayoutItem.objects.get(party=one).pk, reason="The bank knows no such account", by=cast.finn)
     hold_place(party=one, reason="Two orders, one card")
     page = client.get("/creator/payouts/?party=one").content.decode()

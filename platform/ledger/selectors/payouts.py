@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import QuerySet, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from accounts.models import PayoutDetails, User
 from ledger.choices import ItemState
-from ledger.models import PayoutHold, PayoutItem
+from ledger.models import PayoutHold, PayoutItem, Posting
 from ledger.selectors.visibility import parties_seen
 
 TOLD = (ItemState.APPROVED, ItemState.SENT, ItemState.ARRIVED, ItemState.FAILED)
@@ -16,7 +16,10 @@ TOLD = (ItemState.APPROVED, ItemState.SENT, ItemState.ARRIVED, ItemState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class PayoutRow:
-    """One payout of a party: `amount` left its balance, of which `withheld` is tax; `sent` travels."""
+    """One payout of a party: `amount` left its balance, of which `withheld` is tax; `sent` travels.
+
+    `posting` is the one that took it from the payable; None until it is booked.
+    """
 
     id: int
     state: ItemState
@@ -31,10 +34,13 @@ class PayoutRow:
     to: PayoutDetails | None
     at: datetime
     reason: str
+    posting: int | None
 
 
 def payouts_of(*, party: int, visible_to: User | None) -> list[PayoutRow]:
     """Return a party's payouts from their approval on, the newest first."""
+    took = Posting.objects.filter(entry=OuterRef("payout__entry"), party=OuterRef("party")).order_by("position")
+    rows = _items(party, visible_to).select_related("details").annotate(posting=Subquery(took.values("pk")[:1]))
     return [
         PayoutRow(
             id=item.pk,
@@ -50,8 +56,9 @@ def payouts_of(*, party: int, visible_to: User | None) -> list[PayoutRow]:
             to=item.details,
             at=item.changed_at,
             reason=item.note if item.state == ItemState.FAILED else "",
+            posting=item.posting,
         )
-        for item in _items(party, visible_to).select_related("details").order_by("-pk")[:200]
+        for item in rows.order_by("-pk")[:200]
     ]
 
 

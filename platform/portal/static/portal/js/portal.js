@@ -87,10 +87,11 @@
   document.addEventListener("close", (e) => {
     const dlg = e.target;
     if (!(dlg instanceof HTMLDialogElement)) return;
-    const back = dlg.querySelector("[data-close-url]")?.dataset.closeUrl;
+    const back = dlg.dataset.from || dlg.querySelector("[data-close-url]")?.dataset.closeUrl;
     if (dlg.id === "drawer") {
       if (back && location.pathname + location.search !== back) history.replaceState({}, "", back);
       dlg.replaceChildren();
+      delete dlg.dataset.from;
       $$("tr[data-open-now]").forEach((r) => { r.classList.remove("selected"); delete r.dataset.openNow; });
     }
     if (opener?.isConnected) opener.focus();
@@ -143,6 +144,11 @@
     const words = document.querySelector("meta[name=portal-failed]")?.content;
     if (words) toast(words, "bad");
   }));
+  // Whatever lines the drawer steps to, closing it leads back to the page it lies over.
+  document.addEventListener("htmx:beforeRequest", (e) => {
+    const dlg = e.detail.target;
+    if (dlg?.id === "drawer" && !dlg.open) dlg.dataset.from = location.pathname + location.search;
+  });
   document.addEventListener("htmx:beforeRequest", (e) => e.detail.elt.closest?.(".button")?.setAttribute("aria-busy", "true"));
   document.addEventListener("htmx:afterRequest", (e) => e.detail.elt.closest?.(".button")?.removeAttribute("aria-busy"));
   document.addEventListener("submit", (e) => {
