@@ -66,6 +66,8 @@ def tax_formula(trace: Step, at: int, currency: str) -> tuple[str, str]:
         if len(rates) != 1 or len(told) != len(lines):
             return "", ""
         bp = rates[0] * 100
+    if any(each["code"] == "settlement" for each in trace["lines"][at]["steps"]):
+        return percent(bp), ""  # it was computed in the learner's currency and settled in another
     rate = percent(bp).removesuffix("%")
     if step["mode"] == EXCLUSIVE:
         return percent(bp), f"{exact.plain(on, currency)} × {rate}% = {exact.exact(f'{on * bp}/10000', currency)}"

@@ -32,7 +32,7 @@ def line(request: HttpRequest, pk: int) -> HttpResponse:
     around = {
         "back_url": at.url(),
         "back_word": _("All lines"),
-        "own_url": request.get_full_path(),
+        "own_url": request.build_absolute_uri(),
         "newer_url": _address(at, newer),
         "older_url": _address(at, older),
     }

@@ -28,7 +28,7 @@ def posting(request: HttpRequest, pk: int) -> HttpResponse:
     around = {
         "back_url": f"{month}?party={at.party.code}&currency={found.currency}",
         "back_word": _("The statement"),
-        "own_url": request.get_full_path(),
+        "own_url": request.build_absolute_uri(),
         "newer_url": _address(at, before),
         "older_url": _address(at, after),
     }

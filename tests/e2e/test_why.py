@@ -100,3 +100,4 @@ def stands_at(page: Page, line: int, code: str) -> None:
     drawer = page.locator("dialog#drawer")
     expect(drawer.locator("code").first).to_have_text(code)
     page.wait_for_url(f"**/creator/lines/{line}/**")
+    expect(drawer.locator(".drawer-head [data-copy]")).to_have_attribute("data-copy", page.url)
