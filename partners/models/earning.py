@@ -15,8 +15,9 @@ class EarningDecision(models.Model):
     """One decision for one party on one order line, with the facts a partner may read. Append-only.
 
     `amount_minor` equals the party's postings of the line in the entry. What happens to the sale afterwards (a refund,
-    a dispute, a correction ...) adds a row with one of the reasons EFFECTS and the difference. `capped_minor` is what a
-    cap of the agreement kept from it. List price, discount, tax and paid are the line's, in minor units.
+    a dispute, a correction ...) adds a row with one of the reasons EFFECTS and the difference. What an accepted claim
+    gave of the line is a decision of its own, under the source `claim_line`. `capped_minor` is what a cap of the
+    agreement kept from it. List price, discount, tax and paid are the line's, in minor units.
     """
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
