@@ -4,10 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from accounts.models import Party, User
 from analytics.services import orders_settle
 from courses.models import Course, Order
 from events.services import relay_all
+from ledger.selectors import proofs
 from partners.choices import ClaimBasis
 from partners.models import Claim, ClaimGathering, TrackingLink
 from partners.services import (
@@ -103,3 +106,13 @@ class Claimed:
         """Refused as proposed."""
         reason: Any = self.proposed(claim).reason
         return claim_refuse(claim_id=claim.pk, reason=reason, answer="We looked.", by=by or self.mei)
+
+
+def failures() -> list[Any]:
+    """What the proofs of the books find."""
+    found = []
+    with connection.cursor() as cursor:
+        for proof in proofs():
+            cursor.execute(proof.sql)
+            found += [(proof.code, row) for row in cursor.fetchall()]
+    return found
