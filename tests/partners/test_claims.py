@@ -84,6 +84,10 @@ def test_what_cannot_be_claimed_is_refused(
     monkeypatch.setattr(filing, "MOST_OPEN", 1)
     with pytest.raises(ClaimError, match="are open"):
         filed(alice, people[0], "O-3")
+    claim_withdraw(claim_id=Claim.objects.get(party=alice).pk, by=people[0])
+    with pytest.raises(ClaimError, match="or of today"):  # withdrawing does not let anybody try out codes
+        filed(alice, people[0], "O-3")
+    assert filed(alice, people[0], "O-3", at=timezone.now() + timedelta(days=2)).pk
 
 
 def test_withdrawn_it_may_be_claimed_again_and_decided_no_more(alice: Party, people: tuple[User, User]) -> None:

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,7 +17,7 @@ from partners.errors import ClaimError
 from partners.models import Claim, ClaimStep, TrackingLink
 
 MOST_OPEN = 50
-"""Claims of one party that may be open at a time, so that nobody tries out order codes."""
+"""Claims of one party that may be open, or filed within a day, so that nobody tries out order codes."""
 
 
 @transaction.atomic
@@ -138,8 +139,12 @@ def _check(party: Party, code: str, day: date, link: TrackingLink | None, at: da
         raise ClaimError(_("That link is not yours."))
     if Claim.objects.filter(party=party, order_code__iexact=code).exclude(state=ClaimState.WITHDRAWN).exists():
         raise _known(code)
-    if Claim.objects.filter(party=party, state__in=CLAIMS_OPEN).count() >= MOST_OPEN:
-        raise ClaimError(_("%(most)d of your claims are open; file more when some are decided.") % {"most": MOST_OPEN})
+    recent = Q(state__in=CLAIMS_OPEN) | Q(filed_at__gt=at - timedelta(days=1))
+    if Claim.objects.filter(recent, party=party).count() >= MOST_OPEN:
+        raise ClaimError(
+            _("%(most)d of your claims are open or of today; file more when some are decided, or tomorrow.")
+            % {"most": MOST_OPEN}
+        )
 
 
 def _known(code: str) -> ClaimError:
