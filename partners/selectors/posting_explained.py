@@ -198,6 +198,10 @@ def _facts(found: PostingFacts, made: Recomputed) -> Iterator[Fact]:
         before, after = (_earned(order.lines, found) for order in made.orders)
         yield Fact("settled_before", MONEY, before)
         yield Fact("settled_after", MONEY, after)
+        moved = [row.amount for row in made.details if (row.account, row.line) == (found.account, found.posting.line)]
+        # An order that was given back meanwhile takes the difference back as well.
+        if len(moved) > 1:
+            yield Fact("together", MONEY, sum(moved))
 
 
 def _earned(lines: list[LineState], found: PostingFacts) -> int:
@@ -235,7 +239,8 @@ def _formula(found: PostingFacts, made: Recomputed) -> str:
         return f"{plain(facts['balance'])} − {plain(facts['held'])} = {plain(facts['balance'] - facts['held'])}"
     if kind == EntryKind.CORRECTION and made.orders:
         before, after = (_earned(order.lines, found) for order in made.orders)
-        return f"{plain(after)} − {plain(before)} = {plain(after - before)}"
+        due = after - before
+        return f"{plain(after)} − {plain(before)} = {plain(due)}" if due == found.posting.amount else ""
     return ""
 
 

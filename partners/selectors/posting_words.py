@@ -77,4 +77,5 @@ def fact_label(code: str) -> str:
         "withheld": _("Tax withheld"),
         "settled_before": _("As it was settled"),
         "settled_after": _("Under the corrected rule"),
+        "together": _("With what refunds take back of it"),
     }.get(code, code)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
 
@@ -268,7 +269,9 @@ def test_a_zero_cites_the_clause_that_decided(stage: Stage) -> None:
     assert [clause["number"] for clause in panel["clauses"] if clause["decides"]] == ["4.2"]
     assert "a coupon goes before links" in panel["because"]
     assert panel["stream"] is None
-    assert panel["rows"]
+    inside = render_to_string("partners/_why.html", panel)
+    for row in panel["rows"]:
+        assert str(row["label"]) in inside
 
 
 def test_what_a_cap_kept_is_said_on_the_line() -> None:
