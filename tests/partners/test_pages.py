@@ -154,6 +154,11 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     assert not proposed.acceptances.exists()
     client.post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": proposed.text_hash})
     assert [said.party for said in proposed.acceptances.all()] == [world.bob_party]
+    # Nothing waits for bob any more; an explained amount still leads to what the version changed, opened.
+    assert "Clauses that differ" not in text(client, "/creator/agreements/")
+    led = client.get(f"/creator/agreements/?version={proposed.pk}&changes=1").content.decode()
+    assert f'id="version-{proposed.pk}" open' in led
+    assert "Clauses that differ" in led
     stranger = world.client_of(world.carol).post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": "x"})
     assert stranger.status_code == 404
 
