@@ -130,6 +130,7 @@ def test_the_page_teaches_where_nothing_waits(cast: Cast) -> None:
     assert "Nothing waits for you" in page
     assert "The books were never verified" in page
     assert "No sale in sixty days" in page
+    assert page.count('id="g-mine"') == 1  # what drawings are filled with
 
 
 def test_figures_are_for_readers_of_the_books_alone(cast: Cast) -> None:
