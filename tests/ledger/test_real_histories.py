@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from accounts.scope import all_rows
 from ledger.services.rehearsal import _Stage
 from ledger.splits.reading import Reader
+from tests.examples import examples
 from tests.ledger.splits.model import Model
 from tests.ledger.splits.test_histories import histories
 from tests.ledger.stage import violations
@@ -20,7 +21,7 @@ UNNAMED = {"I18-actor"}
 """A rehearsal has no person at the desk."""
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(24))
 @given(histories())
 def test_every_history_is_booked_as_the_second_engine_says(
     case: tuple[list[dict[str, Any]], list[dict[str, Any]]],
