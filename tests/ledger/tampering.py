@@ -49,10 +49,10 @@ def gone(pk: str) -> list[str]:
 
 
 @contextmanager
-def tampered(*statements: str) -> Iterator[None]:
+def tampered(*statements: str, tables: str = "ledger_%") -> Iterator[None]:
     """Change history as only somebody with the owner's password could, triggers off; it is undone afterwards."""
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'ledger_%'")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE %s", [tables])
         for (table,) in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         with all_rows(using="owner"):

@@ -71,6 +71,7 @@ def test_a_guarantee_tops_up_what_the_periods_orders_earned() -> None:
     assert (result.trace["earned"], result.trace["orders"]) == (84, 2)
     assert net(result) == {"platform:guarantees": -16, "party:alice": 16}
     assert desk.post("period_close", **ALICE, **MARCH, guarantee=84) == {}
+    assert desk.post("period_close", **ALICE, **MARCH, guarantee=83) == {}, "what was earned beyond it stays earned"
     assert desk.post("period_close", party="bob", currency="USD", **MARCH, guarantee=5)["party:bob"] == 5
 
 

@@ -1,0 +1,102 @@
+"""Each proof of the programme holds on sound books, and finds its fault and names the row on broken ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from accounts.scope import all_rows
+from ledger.selectors import proofs
+from partners.services import adjustment_approve, adjustment_request, claim_file, earnings_settle
+from tests import databases
+from tests.cast import Cast
+from tests.ledger.stage import violations
+from tests.ledger.tampering import tampered
+from tests.partners import desk
+
+
+@pytest.fixture(scope="module")
+def programme(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """An agreement in force, an order settled under it, a claim filed and an adjustment booked; committed."""
+    with django_db_blocker.unblock(), databases.clone():
+        with all_rows():
+            cast = Cast()
+            desk.agreement(parties=[cast.alice_party, cast.bob_party])
+            earnings_settle(sales=[desk.sale("O-1", lines=[desk.line(1)])])
+            claim_file(party=cast.alice_party, order_code="LOST-1", order_day=timezone.localdate(), by=cast.alice)
+            asked = adjustment_request(
+                key="a", party=cast.bob_party, currency="CNY", amount_minor=50, reason="a bonus", by=cast.mei
+            )
+            adjustment_approve(adjustment_id=asked.pk, by=cast.finn)
+        yield
+        connections.close_all()
+
+
+def free(table: str, constraint: str) -> str:
+    """What the database itself refuses is tried without the constraint."""
+    return f"ALTER TABLE partners_{table} DROP CONSTRAINT partners_{constraint}"
+
+
+OF_THE_SALE = "order_code = 'O-1' AND amount_minor > 0"
+FAULTS = [
+    ("I9", ["UPDATE partners_earningdecision SET placed_at = '2020-01-01'"], "ordered 2020-01-01"),
+    ("I9", ["UPDATE partners_earningdecision SET version_id = NULL"], "was in force"),
+    (
+        "I18",
+        [
+            free("agreementversion", "version_two_persons"),
+            "UPDATE partners_agreementversion SET approved_by_id = created_by_id",
+        ],
+        "by the same person",
+    ),
+    ("I18", ["DELETE FROM partners_acceptance"], "not accepted by alice"),
+    ("I18-text", ["UPDATE partners_agreementversion SET text = text || ' and the house'"], "hash differs"),
+    (
+        "I19-earnings",
+        [f"UPDATE partners_earningdecision SET amount_minor = amount_minor + 1 WHERE {OF_THE_SALE}"],
+        "decided",
+    ),
+    ("I19-earnings", [f"DELETE FROM partners_earningdecision WHERE {OF_THE_SALE}"], "0 decided"),
+    (
+        "I19-claims",
+        [free("claim", "claim_decided"), "UPDATE partners_claim SET state = 'accepted'"],
+        "accepted, 0 credited",
+    ),
+    ("I18-adjustments", ["UPDATE partners_adjustment SET amount_minor = 51"], "51 asked, 50 booked"),
+    (
+        "I18-adjustments",
+        [
+            free("adjustment", "adjustment_two_persons"),
+            "UPDATE partners_adjustment SET decided_by_id = requested_by_id",
+        ],
+        "by the same person",
+    ),
+    (
+        "I18-adjustments",
+        [free("adjustment", "adjustment_booked"), "UPDATE partners_adjustment SET entry_id = NULL"],
+        "not known as booked",
+    ),
+]
+ELSEWHERE = {"I9-meters": "test_terms.py", "I20": "test_statements.py"}
+"""Proof -> the file of this folder in which it is seen to fail."""
+
+
+def test_sound_books_pass(programme: None) -> None:
+    with all_rows():
+        assert not violations(*{code for code, _statements, _names in FAULTS})
+
+
+@pytest.mark.parametrize(("code", "statements", "names"), FAULTS)
+def test_each_proof_finds_its_fault_and_names_the_row(
+    programme: None, code: str, statements: list[str], names: str
+) -> None:
+    with tampered(*statements, tables="partners_%"):
+        found = violations(code, using="owner")
+    assert any(names in f"{row}: {what}" for row, what in found[code]), found
+
+
+def test_every_proof_of_the_programme_has_been_seen_to_fail() -> None:
+    ours = {proof.code for proof in proofs() if "partners_" in proof.sql}
+    assert ours == {code for code, _statements, _names in FAULTS} | set(ELSEWHERE)
