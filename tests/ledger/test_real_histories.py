@@ -11,6 +11,7 @@ from accounts.scope import all_rows
 from ledger.services.rehearsal import _Stage
 from ledger.splits.reading import Reader
 from tests.examples import examples
+from tests.ledger.splits.desk import raw_rule, split
 from tests.ledger.splits.model import Model
 from tests.ledger.splits.test_histories import histories
 from tests.ledger.stage import violations
@@ -45,3 +46,13 @@ def test_every_history_is_booked_as_the_second_engine_says(
         else:
             assert {(p["account"], p["currency"]): p["amount"] for p in result["postings"]} == wanted
     assert found == {}
+
+
+def test_a_second_sale_of_an_order_is_told_so_even_where_its_day_has_no_rule() -> None:
+    rule = raw_rule(split(alice=1))
+    first = {"type": "sale", "order": "o1", "placed_at": "2026-02-02T00:00:00Z", "list_price": 100, "currency": "USD"}
+    events = [first, {**first, "placed_at": "1999-01-01T00:00:00Z"}]
+    with transaction.atomic(), all_rows():
+        told = _Stage("twice", Reader({"rules": [rule], "events": events})).run()["results"]
+        transaction.set_rollback(True)
+    assert told[1] == {"rejected": "duplicate_order"}

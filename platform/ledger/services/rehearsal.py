@@ -68,6 +68,7 @@ class _Stage:
         )
         self.back = {code: name for name, code in self.names.items()}
         self.seen: dict[str, str] = {}
+        self.sold: set[str] = set()
         self.last = 0
 
     def run(self) -> dict[str, Any]:
@@ -114,6 +115,8 @@ class _Stage:
     def _sale(self, event: Reader, *, again: bool) -> None:
         placed_at, order = event.instant("placed_at"), event.text("order")
         facts = parse_sale(event.raw)
+        if order in self.sold and not again:
+            raise RejectedError("duplicate_order")
         chosen = [rule_in_force([rule.rule for rule in self.rules], placed_at, line.rule) for line in facts.lines]
         books = [next((b for b in self.rules if b.rule is rule), None) for rule in chosen]
         known = [book for book in books if book is not None]
@@ -131,6 +134,7 @@ class _Stage:
             raise RejectedError("duplicate_order") from error
         if not booked.created and not again:
             raise RejectedError("duplicate_order")
+        self.sold.add(order)
 
     def _order_event(self, order: str, event: Reader, source: OrderKey) -> None:
         told = {key: value for key, value in event.raw.items() if key not in {"order", "orders", "event_id"}}
