@@ -37,7 +37,7 @@ BOOKS: tuple[Fault, ...] = (
     ),
     Fault(
         "a snapshot does not wait for bookings",
-        LEDGER + "services/snapshots.py",
+        LEDGER + "services/stillness.py",
         "SELECT pg_try_advisory_lock(hashtext('ledger.posting'))",
         "SELECT pg_try_advisory_lock(hashtext('ledger.other'))",
         _BOOKING_RACES,

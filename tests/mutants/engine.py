@@ -193,8 +193,8 @@ ENGINE: tuple[Fault, ...] = (
         "rule.py",
         _SALES,
         "one condition is enough",
-        "return all(_same(value, _field(key, facts))",
-        "return any(_same(value, _field(key, facts))",
+        "return not self.when or all(_same(value, _field(key, facts))",
+        "return not self.when or any(_same(value, _field(key, facts))",
     ),
     _of(
         "rule.py",
