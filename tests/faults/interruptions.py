@@ -36,6 +36,7 @@ def interrupt() -> None:
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND has_table_privilege(c.oid, 'SELECT')
   AND c.relname ~ '^(ledger|partners|analytics|courses|events)_' AND c.relname !~ 'event$' OR c.relname ~ 'orderevent$'
 ORDER BY 1
 """

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from accounts.scope import all_rows
 from ledger.errors import BusyError
@@ -40,6 +40,19 @@ def test_batches_with_common_sources_in_any_order_never_lock_each_other_up(commi
     assert sum(sum(result) for result in results) == 30
     with all_rows():
         assert Posting.objects.count() == 60
+
+
+def test_whoever_writes_into_the_journal_says_so_also_past_the_services(committed_db: str) -> None:
+    with all_rows():
+        party("alice")
+    book(["O-1"])
+    with transaction.atomic(), all_rows(), connection.cursor() as cursor:
+        entry = JournalEntry.objects.get()
+        entry.pk, entry.source_id = None, "raw"
+        entry.save(force_insert=True)
+        cursor.execute("SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert ("ShareLock",) in cursor.fetchall()
+        transaction.set_rollback(True)
 
 
 def numbered(*, guarded: bool) -> tuple[int, int]:
