@@ -31,10 +31,21 @@ def test_eight_connections_book_one_source_once(committed_db: str) -> None:
         assert balance_of(code="party:alice", currency="CNY", visible_to=None) == 100
 
 
+def slowly() -> None:
+    """Let each entry of a batch take its time, so that two batches are sure to be under way at once."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(0.004); RETURN NEW; END $$;"
+            "CREATE TRIGGER slowly BEFORE INSERT ON ledger_journalentry FOR EACH ROW EXECUTE FUNCTION slowly()"
+        )
+
+
 def test_batches_with_common_sources_in_any_order_never_lock_each_other_up(committed_db: str) -> None:
     with all_rows():
         party("alice")
     sources = [f"O-{i}" for i in range(30)]
+    slowly()
     results = together(*[lambda order=order: book(order) for order in (sources, sources[::-1]) * 4])
     assert all(isinstance(result, list) for result in results), results
     assert sum(sum(result) for result in results) == 30
