@@ -14,16 +14,23 @@ from ledger.splits.sale import Detail
 
 MARK = "tributary-entry/1"
 
-HASH_SQL = f"""
+LINES_SQL = """
+string_agg(a.code || '|' || p.currency || '|' || p.amount || '|' || p.line || '|' || p.clause || '|'
+    || coalesce(to_char(p.matures_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
+    E'\\n' ORDER BY p.position)
+"""
+"""SQL for what the hash says of the postings `p` of one entry on accounts `a`."""
+
+BODY_SQL = f"""
 encode(sha256(convert_to(
     '{MARK}' || E'\\n' || e.kind || E'\\n' || e.source_kind || E'\\n' || e.source_id || E'\\n'
     || to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || E'\\n'
-    || coalesce(e.reverses_id::text, '') || E'\\n' || e.inputs::text || E'\\n'
-    || string_agg(a.code || '|' || p.currency || '|' || p.amount || '|' || p.line || '|' || p.clause || '|'
-        || coalesce(to_char(p.matures_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
-        E'\\n' ORDER BY p.position),
+    || coalesce(e.reverses_id::text, '') || E'\\n' || e.inputs::text || E'\\n' || {{lines}},
     'UTF8')), 'hex')
 """
+"""SQL for the hash of entry `e`, whose postings say `lines`."""
+
+HASH_SQL = BODY_SQL.format(lines=LINES_SQL)
 """SQL for the hash of entry `e` over its postings `p` on accounts `a`, grouped by entry."""
 
 

@@ -12,27 +12,30 @@ register(
             SELECT s.*, lag(s.upto_entry, 1, 0::bigint) OVER past AS since,
                 lag(s.number, 1, 0) OVER past AS last_number, lag(s.digest, 1, ''::varchar) OVER past AS last_digest
             FROM ledger_seal s WINDOW past AS (ORDER BY s.number)
-        ), leaf AS (
-            SELECT c.number, e.id, {LEAF_SQL} AS hash, row_number() OVER (PARTITION BY c.number ORDER BY e.id) AS at
-            FROM chained c JOIN ledger_journalentry e ON e.id > c.since AND e.id <= c.upto_entry
         ), sealed AS (
-            SELECT l.number, count(*) AS entries,
-                {SEAL_SQL.format(previous="min(c.previous)", leaf="l.hash", order="l.id")} AS digest,
-                min(l.at) FILTER (WHERE substr(l.hash, 1, {MARK_BYTES})
-                    <> substr(c.marks, ((l.at - 1) * {MARK_BYTES})::int + 1, {MARK_BYTES})) AS off
-            FROM leaf l JOIN chained c ON c.number = l.number GROUP BY l.number
+            SELECT l.number, count(*) AS entries, {SEAL_SQL.format(previous="l.previous", leaf="l.hash", order="l.id")}
+                AS digest, string_agg(substr(l.hash, 1, {MARK_BYTES}), ''::bytea ORDER BY l.id) AS marks,
+                array_agg(l.id ORDER BY l.id) AS ids
+            FROM (
+                SELECT c.number, c.previous, e.id, {LEAF_SQL} AS hash
+                FROM chained c JOIN ledger_journalentry e ON e.id > c.since AND e.id <= c.upto_entry
+            ) l GROUP BY l.number, l.previous
         )
-        SELECT CASE WHEN l.id IS NULL OR c.broken THEN 'seal ' || c.number ELSE 'entry ' || l.id END, CASE
+        SELECT CASE WHEN o.at IS NULL OR c.broken THEN 'seal ' || c.number ELSE 'entry ' || s.ids[o.at] END, CASE
             WHEN c.broken THEN 'does not follow the seal before'
-            WHEN l.id IS NOT NULL THEN 'is not what seal ' || c.number || ' sealed'
+            WHEN o.at IS NOT NULL THEN 'is not what seal ' || c.number || ' sealed'
             WHEN s.entries IS DISTINCT FROM c.entries THEN 'covers ' || c.entries || ' entries, found '
                 || coalesce(s.entries, 0)
             ELSE 'hash differs' END
         FROM (SELECT *, previous <> last_digest OR number <> last_number + 1 AS broken FROM chained) c
         LEFT JOIN sealed s ON s.number = c.number
-        LEFT JOIN leaf l ON l.number = c.number AND l.at = s.off
+        LEFT JOIN LATERAL (
+            SELECT min(i) AS at FROM generate_series(1, s.entries::int) AS i
+            WHERE s.marks <> c.marks AND substr(s.marks, (i - 1) * {MARK_BYTES} + 1, {MARK_BYTES})
+                <> substr(c.marks, (i - 1) * {MARK_BYTES} + 1, {MARK_BYTES})
+        ) o ON true
         WHERE c.broken OR s.entries IS DISTINCT FROM c.entries
-            OR s.digest IS DISTINCT FROM c.digest OR s.off IS NOT NULL
+            OR s.digest IS DISTINCT FROM c.digest OR o.at IS NOT NULL
         """,  # noqa: S608 - only constants are put in
     )
 )

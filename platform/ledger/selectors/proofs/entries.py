@@ -1,6 +1,6 @@
 """Entries and postings by themselves: they balance, were never changed, and stand once."""
 
-from ledger.selectors.body import HASH_SQL
+from ledger.selectors.body import BODY_SQL, LINES_SQL
 from ledger.selectors.proofs.registry import Proof, register
 
 register(
@@ -49,9 +49,12 @@ register(
         "No entry or posting was changed: the hash of every stored body is the one computed when it was booked",
         f"""
         SELECT 'entry ' || e.id, 'hash differs'
-        FROM ledger_journalentry e JOIN ledger_posting p ON p.entry_id = e.id
-        JOIN ledger_account a ON a.id = p.account_id
-        GROUP BY e.id HAVING e.body_hash <> {HASH_SQL}
+        FROM (
+            SELECT p.entry_id, {LINES_SQL} AS lines
+            FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id GROUP BY p.entry_id
+        ) l
+        JOIN ledger_journalentry e ON e.id = l.entry_id
+        WHERE e.body_hash <> {BODY_SQL.format(lines="l.lines")}
         """,  # noqa: S608 - only constants are put in
     )
 )
