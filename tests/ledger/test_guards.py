@@ -77,7 +77,7 @@ def test_what_was_looked_at_once_is_looked_at_again_when_more_comes(entry: Journ
 @pytest.mark.parametrize("missing", ["account_id", "entry_id"])
 def test_a_posting_names_an_account_and_an_entry_of_the_books(entry: JournalEntry, missing: str) -> None:
     with pytest.raises(IntegrityError, match="one of which is not in the books"), transaction.atomic():
-        posting(entry, "party:alice", 5, **{missing: 999_999})
+        posting(entry, "processor:clearing", 5, **{missing: 999_999})
 
 
 def test_an_entry_whose_other_half_the_writer_cannot_see_is_refused_too(entry: JournalEntry) -> None:
