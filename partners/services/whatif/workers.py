@@ -1,5 +1,6 @@
 """Several processes over one list of parts. Each takes the next part when it is done with one."""
 
+import gc
 import multiprocessing
 import queue
 import traceback
@@ -50,6 +51,7 @@ def _next(told: Any, workers: Sequence[Any]) -> Any:
 
 
 def _work(work: Callable[[Any], Any], parts: Sequence[Any], taken: Any, told: Any) -> None:
+    gc.disable()  # rows make no cycles, and looking for some walks all that this process took over
     try:
         while True:
             with taken.get_lock():
