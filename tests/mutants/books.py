@@ -150,10 +150,10 @@ BOOKS: tuple[Fault, ...] = (
         _GUARDS,
     ),
     Fault(
-        "the sum looks only at rows that the writer sees",
+        "the sum looks only at rows that a party would see",
         STATEMENTS,
-        "CREATE OR REPLACE FUNCTION ledger_check_zero_sum() RETURNS trigger {_AS_OWNER} AS $$",
-        "CREATE OR REPLACE FUNCTION ledger_check_zero_sum() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$",
+        "FROM public.ledger_posting p WHERE p.entry_id = NEW.entry_id",
+        "FROM public.ledger_posting p WHERE p.entry_id = NEW.entry_id AND p.party_id IS NOT NULL",
         _GUARDS,
     ),
     Fault("postings may change", FIRST, '        AppendOnly("ledger_posting"),\n', "", _GUARDS),
