@@ -220,3 +220,14 @@ def test_a_dispute_over_an_order_of_several_lines_is_won_back_exactly() -> None:
     assert desk.post("dispute_lost") == {}
     desk.post("void")
     assert desk.balances() == {}
+
+
+def test_an_order_level_amount_of_nothing_is_nothing_on_every_line() -> None:
+    nothing = sale(
+        lines=lines(100, 50),
+        discounts=[{"amount": 0, "borne_by": "pool"}],
+        tax={"mode": "exclusive", "amount": 0},
+        processor_fee=0,
+    )
+    assert [(line.payable, line.tax, line.fee) for line in nothing.lines] == [(100, 0, 0), (50, 0, 0)]
+    assert not nothing.allocations

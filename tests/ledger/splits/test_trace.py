@@ -389,3 +389,19 @@ def test_the_reference_page_shows_a_rule_that_is_accepted_and_a_trace_that_is_re
     steps = [{**PLATFORM_30, "bp": 3333}, {"take": "split", "parties": [lin_yue, chen_hao]}]
     told = settle(rule(*steps, id="course-split", version=3), 10_100, currency="CNY").trace()
     assert told == shown_trace
+
+
+@pytest.mark.parametrize("limits", [[], [{"party": "a", "left": 7}]])
+def test_the_sums_are_those_of_the_whole_trace(limits: list[dict[str, Any]]) -> None:
+    result = sale_lines(RICH_RULE, {**RICH, "limits": limits})
+    sums, trace = result.sums(), result.trace()
+    assert plain(sums)
+    assert sums["settled_currency"] == trace["settled_currency"] == "USD"
+    [line], [whole] = sums["lines"], trace["lines"]
+    assert line["line"] == whole["line"]
+    base, taken = line["steps"]
+    assert base == {"code": "base", "amount": of("base", result)["amount"]}
+    owned = [row for step in whole["steps"] for row in step.get("channels", []) if row["account"]]
+    assert [(row["account"], row["amount"], row.get("capped", 0)) for row in owned] == [
+        (row["account"], row["amount"], row["capped"]) for row in taken["channels"]
+    ]
