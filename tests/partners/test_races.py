@@ -169,10 +169,10 @@ def test_two_orders_at_once_share_what_is_left_of_a_months_cap(
         by = {"last_touch": [desk.credit(desk.channel("reef", reef), 1_000_000)]}
         earnings_settle(sales=[desk.sale("O-0", lines=[desk.line(1, price=1_000)], credits=by)])
 
-    def settle(number: int) -> Any:
+    def settle(number: int, seconds: float) -> Any:
         with all_rows(), connection.cursor() as cursor:
             done = earnings_settle(sales=[desk.sale(f"O-{number}", lines=[desk.line(number + 1)], credits=by)])
-            cursor.execute("SELECT pg_sleep(0.5)")
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
             return done
 
     def earned(*orders: str) -> int:
@@ -182,9 +182,9 @@ def test_two_orders_at_once_share_what_is_left_of_a_months_cap(
 
     with monkeypatch.context() as without:
         without.setattr(meters, "LOCK", "")
-        together(partial(settle, 1), partial(settle, 2))
+        together(partial(settle, 1, 2), partial(settle, 2, 2))  # long enough for the slower one to read meanwhile
     assert earned("O-0", "O-1", "O-2") == 2_100, "without the lock the race is real: both find the same room"
     with all_rows():
         Meter.objects.filter(kind="cap").update(amount=1_100)
-    together(*[partial(settle, number) for number in range(3, 7)])
+    together(*[partial(settle, number, 0.1) for number in range(3, 7)])
     assert earned("O-3", "O-4", "O-5", "O-6") == 400
