@@ -1,5 +1,6 @@
 """What every test stands on: a migrated database as role app, no network, a clean cache."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -61,6 +62,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if place.startswith(prefix):
                 item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the libraries from now on: looking through them again took half the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
