@@ -3,6 +3,7 @@
 So under `--cov` nothing is traced but the tests of those rooms; they must reach every branch by themselves.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -29,6 +30,8 @@ def switch(config: pytest.Config, *, on: bool) -> bool:
     before = bool(control and control.started)
     if control and before != on:
         (control.resume if on else control.pause)()
+        if not on:
+            sys.settrace(None)  # coverage's tracer stays installed after it was stopped, and is called for every line
     return before
 
 
