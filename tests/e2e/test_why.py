@@ -1,6 +1,7 @@
 """The panel that explains an amount, in a real browser: its address, its keys, its focus, on desktop and phone."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
@@ -50,7 +51,6 @@ def test_the_drawer_has_an_address_steps_by_keys_and_gives_focus_back(
         page_of(browser, live_portal, session=session, language=language, theme=theme) as page,
     ):
         page.goto("/creator/")
-        home = page.url
         opens(page, first)
         expect(page.locator("#lines tr.selected")).to_contain_text("W-3")
         page.keyboard.press("j")
@@ -63,7 +63,7 @@ def test_the_drawer_has_an_address_steps_by_keys_and_gives_focus_back(
         assert findings(page) == []
         page.keyboard.press("Escape")
         expect(page.locator("dialog#drawer")).not_to_be_visible()
-        assert page.url == home
+        assert urlsplit(page.url).path == "/creator/"
         assert page.locator(f"[hx-get*='/lines/{second}/']").evaluate("b => b === document.activeElement")
         page.goto(f"/creator/lines/{second}/")
         expect(page.locator("main")).to_contain_text("W-2")
@@ -88,7 +88,9 @@ def test_the_drawer_opens_from_a_statement_and_steps_to_its_next_line(live_porta
         assert findings(page) == []
         page.keyboard.press("Escape")
         expect(drawer).not_to_be_visible()
-        assert page.url.endswith(f"/creator/statements/{month}/?currency=CNY")
+        back = urlsplit(page.url)
+        assert back.path == f"/creator/statements/{month}/"
+        assert "currency=CNY" in back.query
 
 
 def opens(page: Page, line: int) -> None:

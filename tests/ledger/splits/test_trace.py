@@ -3,14 +3,13 @@
 import itertools
 import json
 import re
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.splits.parse import parse_rule
-from ledger.splits.rounding import apportioned, fraction, rounded
+from ledger.splits.rounding import apportioned
 from ledger.splits.sale import Advance, SaleResult, sale_lines
 from tests.ledger.splits.desk import ALICE_REST, PLATFORM_30, Desk, rule, settle, split
 
@@ -366,19 +365,6 @@ def test_every_event_tells_plain_data() -> None:
         assert plain(dict(result.trace))
         assert result.trace["format"] == "split-trace/1"
     assert len({result.trace["event"] for result in told}) == 11
-
-
-@pytest.mark.parametrize(
-    ("n", "d", "got", "why"),
-    [(6, 3, 2, "exact"), (7, 3, 2, "down"), (8, 3, 3, "up"), (5, 2, 3, "half_up"), (7, 3, 4, "history")],
-)
-def test_a_rounding_says_which_way_it_fell(n: int, d: int, got: int, why: str) -> None:
-    told = rounded(n, d, got)
-    assert (told["why"], told["floor"], told["amount"], Fraction(told["exact"])) == (why, n // d, got, Fraction(n, d))
-
-
-def test_fractions_are_in_lowest_terms_with_their_denominator() -> None:
-    assert (fraction(10, 4), fraction(6, 3), fraction(0, 7)) == ("5/2", "2/1", "0/1")
 
 
 def test_the_reference_page_shows_a_rule_that_is_accepted_and_a_trace_that_is_real() -> None:
