@@ -13,30 +13,21 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+from django.conf import settings
+from django.db import connections
 
-import django  # noqa: E402 - the settings are named first
-
-django.setup()
-
-from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
-
-from accounts.scope import all_rows  # noqa: E402
-from analytics.services import NewTouch, touchpoints_record  # noqa: E402
-from bench.settlement import OPENED, SCALE, durable, import_orders, order_of, touches_of  # noqa: E402
-from courses.services import orders_record  # noqa: E402
-from events.services import relay  # noqa: E402
-from portal.demo.progress import Progress  # noqa: E402
-from portal.ground import programs  # noqa: E402
-from portal.large.cases import draw_cases  # noqa: E402
-from portal.large.world import World, make_world  # noqa: E402
-from tests import databases  # noqa: E402
+from accounts.scope import all_rows
+from analytics.services import NewTouch, touchpoints_record
+from bench.settlement import OPENED, SCALE, durable, import_orders, order_of, touches_of
+from courses.services import orders_record
+from events.services import relay
+from portal.demo.progress import Progress
+from portal.ground import programs
+from portal.large.cases import draw_cases
+from portal.large.world import World, make_world
+from tests import databases
 
 ORDERS = int(os.environ.get("ORDERS", "2000"))
 RATE = int(os.environ.get("RATE", "100"))

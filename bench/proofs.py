@@ -8,28 +8,18 @@ peak memory. Another number of postings: `POSTINGS=100000`.
 import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+from django.db import connections
 
-import django  # noqa: E402 - the settings are named first
-
-django.setup()
-
-from django.db import connections  # noqa: E402
-
-from accounts.scope import all_rows  # noqa: E402
-from ledger.selectors import proofs  # noqa: E402
-from ledger.selectors.body import HASH_SQL  # noqa: E402
-from ledger.services import books_verify, seal_take, snapshot_take  # noqa: E402
-from tests import databases  # noqa: E402
-from tests.ledger import stage  # noqa: E402
+from accounts.scope import all_rows
+from ledger.selectors import proofs
+from ledger.selectors.body import HASH_SQL
+from ledger.services import books_verify, seal_take, snapshot_take
+from tests import databases
+from tests.ledger import stage
 
 POSTINGS = int(os.environ.get("POSTINGS", "1000000"))
 PER_ORDER = 29

@@ -1,6 +1,6 @@
 """Accuracy and cost of the recommender's engine on real course data, one JSON line per model.
 
-    PORTAL_SHARED_DATA=../shared OMP_NUM_THREADS=1 python bench/recommender.py [p1 p3 serve] [--stage valid]
+    PORTAL_SHARED_DATA=../shared OMP_NUM_THREADS=1 python -m bench.recommender [p1 p3 serve] [--stage valid]
 
 Reads the folders ``data/recommender/mooccubex5`` (protocol P1: leave-one-out) and ``data/recommender/coco_recent``
 (protocol P3: one instant for everybody). Settings were chosen on valid; `--stage test` reports them once. Seconds are
@@ -21,8 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from recommender.engine.artefact import write_artefact
 from recommender.engine.config import settings_from

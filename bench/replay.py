@@ -11,23 +11,14 @@ import resource
 import sys
 import time
 from datetime import UTC, date, datetime
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-
-import django  # noqa: E402 - the settings are named first
-
-django.setup()
-
-from accounts.scope import all_rows  # noqa: E402
-from analytics.services import Evidence  # noqa: E402
-from partners.services.whatif import Change, compute, history_of, live, plan_of  # noqa: E402
-from portal.demo.progress import Progress  # noqa: E402
-from portal.large.build import build  # noqa: E402
-from portal.management.commands.seed_large import scale_of  # noqa: E402
-from tests import databases  # noqa: E402
+from accounts.scope import all_rows
+from analytics.services import Evidence
+from partners.services.whatif import Change, compute, history_of, live, plan_of
+from portal.demo.progress import Progress
+from portal.large.build import build
+from portal.management.commands.seed_large import scale_of
+from tests import databases
 
 LINES = int(os.environ.get("LINES", "1000000"))
 LAST = datetime(2026, 6, 30, 15, tzinfo=UTC)

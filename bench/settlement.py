@@ -20,25 +20,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+from django.db import connection, connections
 
-import django  # noqa: E402 - the settings are named first
-
-django.setup()
-
-from django.db import connection, connections  # noqa: E402
-
-from accounts.scope import all_rows  # noqa: E402
-from analytics.services import NewTouch, NewVisitor, touchpoints_record, visitors_record  # noqa: E402
-from courses.services import PaidLine, PaidOrder, orders_record  # noqa: E402
-from events.services import relay  # noqa: E402
-from ledger.selectors import proofs  # noqa: E402
-from portal.demo.progress import Progress  # noqa: E402
-from portal.large.cases import Case, draw_cases  # noqa: E402
-from portal.large.world import Scale, World, make_world  # noqa: E402
-from tests import databases  # noqa: E402
+from accounts.scope import all_rows
+from analytics.services import NewTouch, NewVisitor, touchpoints_record, visitors_record
+from courses.services import PaidLine, PaidOrder, orders_record
+from events.services import relay
+from ledger.selectors import proofs
+from portal.demo.progress import Progress
+from portal.large.cases import Case, draw_cases
+from portal.large.world import Scale, World, make_world
+from tests import databases
 
 ORDERS = int(os.environ.get("ORDERS", "100000"))
 PROCESSES = int(os.environ.get("PROCESSES", "2"))

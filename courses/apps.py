@@ -14,6 +14,6 @@ class CoursesConfig(AppConfig):
         """Register the system checks, and what must be in order before a month is closed."""
         from courses import checks  # noqa: F401
         from courses.selectors import (
-            closing,  # noqa: F401
-            proofs,  # noqa: F401
+            closing,  # noqa: F401 - what a month must have in order registers itself
+            proofs,  # noqa: F401 - they register themselves
         )
