@@ -125,9 +125,13 @@ class PayingModel(models.TextChoices):
 
 
 class DecisionReason(models.TextChoices):
-    """Why a party earned what it earned from one order line, also when that is nothing."""
+    """Why a party earned what it earned from one order line, also when that is nothing.
+
+    HELD is EARNED that was not free yet when it was decided; from `matures_at` on it is read as EARNED.
+    """
 
     EARNED = "earned", _("Earned")
+    HELD = "held", _("Earned, held for now")
     SELF_PURCHASE = "self_purchase", _("Own purchase")
     WINDOW_CLOSED = "window_closed", _("Came outside the look-back window")
     LOST_TO_COUPON = "lost_to_coupon", _("The coupon of another partner took precedence")
@@ -138,12 +142,14 @@ class DecisionReason(models.TextChoices):
     CAP_REACHED = "cap_reached", _("The agreement's cap was reached")
     NO_CREDIT = "no_credit", _("The paying model gave no credit")
     NO_SHARE = "no_share", _("The agreement gives channels no share")
+    DUPLICATE = "duplicate", _("The learner had the course already")
     DISCOUNT_BORNE = "discount_borne", _("A discount that you bear took it up")
     VOIDED = "voided", _("The order was voided")
     REFUNDED = "refunded", _("Refunded")
     REFUND_REVERSED = "refund_reversed", _("The refund was taken back")
     DISPUTED = "disputed", _("Disputed")
     DISPUTE_WON = "dispute_won", _("The dispute was won")
+    DISPUTE_LOST = "dispute_lost", _("The dispute was lost")
     CORRECTED = "corrected", _("Corrected")
     CLAIMED = "claimed", _("Your claim was accepted")
 
@@ -154,6 +160,7 @@ EFFECTS = (
     DecisionReason.REFUND_REVERSED,
     DecisionReason.DISPUTED,
     DecisionReason.DISPUTE_WON,
+    DecisionReason.DISPUTE_LOST,
     DecisionReason.CORRECTED,
 )
 """Reasons of decisions that follow a sale's own: each moves what the sale gave, and points at the entry that did."""
@@ -205,6 +212,7 @@ class ClaimReason(models.TextChoices):
     LOST_TO_COUPON = "lost_to_coupon", _("Another partner's coupon took precedence")
     LOST_TO_LINK = "lost_to_link", _("Another partner's link took precedence")
     OTHER_PARTNER = "other_partner", _("Another partner brought the order")
+    DUPLICATE = "duplicate", _("The learner had the course already")
     NO_CREDIT = "no_credit", _("The paying model gave no credit")
     CAP_REACHED = "cap_reached", _("The agreement's cap was reached")
     NOTHING_LEFT = "nothing_left", _("Nothing was left to share")

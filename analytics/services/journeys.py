@@ -66,12 +66,16 @@ def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:
 
 
 def links_in(order: OrderFacts, journey: Sequence[JourneyTouch], window_days: int) -> dict[str, Any]:
-    """The last link in the window, and owners who came by before it opened and not since."""
+    """The last link in the window, and when each owner was last touched, also before it opened."""
     opens = order.placed_at - timedelta(days=window_days)
     linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
-    late = {touch.owner_id for touch in journey if touch.owner_id and touch.occurred_at < opens}
     return {
         "link_owner_id": linked[-1].owner_id if linked else None,
         "link_at": linked[-1].occurred_at if linked else None,
-        "outside_window_ids": sorted(owner for owner in late - {touch.owner_id for touch in linked} if owner),
+        "touched": {touch.owner_id: touch.occurred_at for touch in journey if touch.owner_id},
     }
+
+
+def duplicates_in(order: OrderFacts) -> frozenset[str]:
+    """Ids of the lines whose course the learner had already, as the floor below takes them."""
+    return frozenset(str(line.line_id) for line in order.lines if line.duplicate)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from analytics.choices import RunState
 from analytics.models import ReportRun
-from analytics.services.journeys import channel_credits, credits_under, journeys_of, links_in
+from analytics.services.journeys import channel_credits, credits_under, duplicates_in, journeys_of, links_in
 from courses.models import Order
 from courses.selectors import order_facts
 from partners.choices import PayingModel
@@ -49,6 +49,7 @@ class Evidence:
                 credits={model: channel_credits(parts)},
                 coupon_owner_id=order.coupon_owner_id,
                 coupon_channel_id=order.coupon_channel_id,
+                duplicate_lines=duplicates_in(order),
                 **links_in(order, journey, window_days),
             )
         return found

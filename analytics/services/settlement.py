@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -11,13 +12,13 @@ from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, ReportRun, Visitor
 from analytics.selectors import JourneyTouch
 from analytics.services.conversions import OrderConversion, OrderCredit, conversions_keep
-from analytics.services.journeys import CreditKey, channel_credits, credits_under, journeys_of, links_in
+from analytics.services.journeys import CreditKey, channel_credits, credits_under, duplicates_in, journeys_of, links_in
 from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
 from partners.selectors import Terms, paying_terms
-from partners.services import SaleFacts, SaleLine, earnings_settle
+from partners.services import SaleFacts, SaleLine, earnings_never_booked, earnings_settle
 
 
 @dataclass(frozen=True)
@@ -34,36 +35,30 @@ class SignUp:
 def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     """Settle paid orders: conversion, credits, earnings and the ledger's entry, each order once.
 
-    Orders that are settled already are passed over, so the call may be repeated; so are orders that were voided before
-    their turn came, because nobody would take such a booking back. Returns the orders settled now.
+    Orders that are settled already are passed over, so the call may be repeated. Orders that were voided before their
+    turn came are not booked, because nobody would take such a booking back; everyone concerned is told so. Returns the
+    orders settled now.
     """
     # Two relays may hold the same order: the row lock makes the second one find the first one's conversion.
     paid = Order.objects.select_for_update().filter(pk__among=order_ids, state=OrderState.PAID)
     locked = list(paid.order_by("pk").values_list("pk", flat=True))
+    if others := set(order_ids) - set(locked):
+        _tell_voided(others)
     settled = set(Conversion.objects.filter(order__pk__among=locked).values_list("order_id", flat=True))
     facts = order_facts(ids=[pk for pk in locked if pk not in settled])
     if not facts:
         return []
-    terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
-    journeys = journeys_of(facts)
-    effects = _removal_effects(facts, terms)
-    sales, conversions, rows = [], [], []
-    for order in facts:
-        journey = journeys[order.order_id]
-        visitor_id = journey[-1].visitor_id if journey else None
-        by_model = {
-            model: credits_under(journey, order.placed_at, model, window, effects)
-            for model, window in _models(order, terms).items()
-        }
-        conversions.append(_conversion(order, visitor_id))
-        rows += [
-            OrderCredit(order.order_id, model, channel, owner, ppm)
-            for model, parts in by_model.items()
+    told = _told(facts)
+    conversions_keep(
+        conversions=[_conversion(row.order, row.visitor_id) for row in told],
+        credited=[
+            OrderCredit(row.order.order_id, model, channel, owner, ppm)
+            for row in told
+            for model, parts in row.by_model.items()
             for (channel, owner), ppm in parts.items()
-        ]
-        sales.append(_sale(order, journey, by_model, terms))
-    conversions_keep(conversions=conversions, credited=rows)
-    earnings_settle(sales=sales)
+        ],
+    )
+    earnings_settle(sales=[row.sale for row in told])
     return [order.order_id for order in facts]
 
 
@@ -90,6 +85,42 @@ def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
         batch_size=5_000,
         ignore_conflicts=True,
     )
+
+
+class _Told(NamedTuple):
+    """An order with its journey's credits by model, and the sale as the floor below takes it."""
+
+    order: OrderFacts
+    visitor_id: int | None
+    by_model: Mapping[str, Mapping[CreditKey, int]]
+    sale: SaleFacts
+
+
+def _told(facts: Sequence[OrderFacts]) -> list[_Told]:
+    """Compute what each channel is credited for some orders."""
+    terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
+    journeys = journeys_of(facts)
+    effects = _removal_effects(facts, terms)
+    found = []
+    for order in facts:
+        journey = journeys[order.order_id]
+        by_model = {
+            model: credits_under(journey, order.placed_at, model, window, effects)
+            for model, window in _models(order, terms).items()
+        }
+        visitor_id = journey[-1].visitor_id if journey else None
+        found.append(_Told(order, visitor_id, by_model, _sale(order, journey, by_model, terms)))
+    return found
+
+
+def _tell_voided(order_ids: Iterable[int]) -> None:
+    """Leave a decision for everyone concerned by orders that were voided before they were settled."""
+    voided = Order.objects.select_for_update(of=("self",)).filter(
+        pk__in=order_ids, state=OrderState.VOIDED, paid_at__isnull=False, conversion=None
+    )
+    ids = list(voided.order_by("pk").values_list("pk", flat=True))
+    if ids:
+        earnings_never_booked(sales=[row.sale for row in _told(order_facts(ids=ids))])
 
 
 def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> dict[str, int]:
@@ -159,6 +190,7 @@ def _sale(
         credits={model: channel_credits(parts) for model, parts in by_model.items()},
         coupon_owner_id=order.coupon_owner_id,
         coupon_channel_id=order.coupon_channel_id,
+        duplicate_lines=duplicates_in(order),
         **links_in(order, journey, max(windows)),
     )
 

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from accounts.scope import all_rows
 from courses.choices import OrderState
-from courses.models import CartItem, CourseCreator, Enrolment, Order, OrderLine
+from courses.models import CartItem, CourseCreator, Enrolment, LineReturn, Order, OrderLine
 from courses.selectors.catalogue import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """A line for settlement. Amounts in minor units of the order's currency; `creator_ids` are parties."""
+    """A line for settlement. Amounts in minor units of the order's currency; `creator_ids` are parties.
+
+    `duplicate`: the buyer had paid for the course before and kept it.
+    """
 
     line_id: int
     course_id: int
@@ -27,6 +31,7 @@ class LineFacts:
     discount_minor: int
     tax_minor: int
     payable_minor: int
+    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class OrderFacts:
 
 _LINE = (
     *("order_id", "pk", "course_id", "course__title", "course__title_zh"),
-    *("list_minor", "discount_minor", "tax_minor", "payable_minor"),
+    *("list_minor", "discount_minor", "tax_minor", "payable_minor", "duplicate"),
 )
 _ORDER = (
     *("pk", "code", "buyer_id", "visitor_key", "placed_at", "paid_at", "currency", "total_minor", "tax_inclusive"),
@@ -104,8 +109,8 @@ def _order_of(code: str, visible_to: User) -> Order | None:
 
 def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
     """Return these orders for settlement, by id, in three queries however many they are."""
-    bought = OrderLine.objects.filter(order__pk__among=ids).order_by("order_id", "position").values_list(*_LINE)
-    rows = list(bought)
+    bought = OrderLine.objects.filter(order__pk__among=ids).annotate(duplicate=Exists(_kept_before()))
+    rows = list(bought.order_by("order_id", "position").values_list(*_LINE))
     courses = {row[2] for row in rows}
     creators: dict[int, list[int]] = {}
     for course_id, party_id in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
@@ -118,6 +123,16 @@ def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
     orders = Order.objects.filter(pk__among=ids).order_by("pk").values_list(*_ORDER)
     # The row holds all fields but the last, which mypy cannot count.
     return [OrderFacts(*row, lines=tuple(lines.get(row[0], ()))) for row in orders]  # type: ignore[misc]
+
+
+def _kept_before() -> QuerySet[OrderLine]:
+    """Paid lines of the same learner and course that were ordered before and of which something is left."""
+    at, order = OuterRef("order__placed_at"), OuterRef("order_id")
+    earlier = Q(order__placed_at__lt=at) | Q(order__placed_at=at, order_id__lt=order)
+    back = LineReturn.objects.filter(line=OuterRef("pk")).order_by().values("line").annotate(sum=Sum("amount_minor"))
+    kept = Q(payable_minor=0) | Q(payable_minor__gt=Coalesce(Subquery(back.values("sum")), 0))
+    same = OrderLine.objects.filter(order__buyer=OuterRef("order__buyer"), course=OuterRef("course"))
+    return same.filter(earlier, kept, order__state=OrderState.PAID)
 
 
 def purchases_between(*, since: datetime, until: datetime) -> QuerySet[OrderLine]:

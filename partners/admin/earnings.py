@@ -4,15 +4,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from accounts.admin.base import ReadingDesk, clerk
@@ -30,10 +31,37 @@ postings_explained_at("admin:partners_posting_why")
 TONES = {str(reason): "" for reason in DecisionReason} | {
     str(DecisionReason.EARNED): "success",
     str(DecisionReason.CLAIMED): "success",
+    str(DecisionReason.HELD): "info",
+    str(DecisionReason.DUPLICATE): "warning",
     str(DecisionReason.VOIDED): "danger",
     str(DecisionReason.REFUNDED): "danger",
     str(DecisionReason.DISPUTED): "danger",
 }
+
+
+class ReasonFilter(DropdownFilter):
+    """By the reason as it reads now."""
+
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        """Every reason."""
+        return [(str(value), label) for value, label in DecisionReason.choices]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django calls with this name
+        queryset: QuerySet[EarningDecision],
+    ) -> QuerySet[EarningDecision]:
+        """What is held no longer counts as earned."""
+        asked = self.value()
+        if asked not in DecisionReason.values:
+            return queryset
+        free = Q(reason=DecisionReason.HELD, matures_at__lte=timezone.now())
+        if asked == DecisionReason.EARNED:
+            return queryset.filter(Q(reason=asked) | free)
+        return queryset.filter(reason=asked).exclude(free)
 
 
 @admin.register(EarningDecision)
@@ -42,7 +70,7 @@ class EarningDecisionAdmin(ReadingDesk):
 
     list_display = ("display_line", "party", "display_reason", "display_amount", "display_paid", "channel", "placed_at")
     list_filter = (
-        ("reason", ChoicesDropdownFilter),
+        ReasonFilter,
         ("party", RelatedDropdownFilter),
         ("channel", RelatedDropdownFilter),
         "currency",
@@ -57,7 +85,7 @@ class EarningDecisionAdmin(ReadingDesk):
             {
                 "fields": (
                     ("order_code", "item_title", "party"),
-                    ("reason", "display_amount", "display_paid"),
+                    ("display_reason", "display_amount", "display_paid"),
                     ("channel", "credit_ppm"),
                     ("placed_at", "matures_at", "decided_at"),
                     ("display_version", "entry", "display_why"),
@@ -66,7 +94,14 @@ class EarningDecisionAdmin(ReadingDesk):
         ),
         (_("Why this amount"), {"fields": ("display_steps",)}),
     )
-    readonly_fields = ("display_amount", "display_paid", "display_version", "display_why", "display_steps")
+    readonly_fields = (
+        "display_reason",
+        "display_amount",
+        "display_paid",
+        "display_version",
+        "display_why",
+        "display_steps",
+    )
 
     def get_urls(self) -> list[URLPattern]:
         """The panel of a line and of a posting."""
@@ -134,7 +169,8 @@ class EarningDecisionAdmin(ReadingDesk):
     @display(description=_("reason"), label=TONES, ordering="reason")
     def display_reason(self, obj: EarningDecision) -> tuple[str, str]:
         """Why it is what it is."""
-        return obj.reason, str(obj.get_reason_display())
+        reason = obj.reason_at(timezone.now())
+        return str(reason), str(reason.label)
 
     @display(description=_("amount"), ordering="amount_minor")
     def display_amount(self, obj: EarningDecision) -> SafeString:

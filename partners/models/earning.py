@@ -1,5 +1,7 @@
 """What each party considered for an order line earned, and why; also when it earned nothing."""
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -86,6 +88,11 @@ class EarningDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.party} · {self.order_code}"
+
+    def reason_at(self, at: datetime) -> DecisionReason:
+        """The reason as it reads at an instant: what was held is simply earned once it is free."""
+        over = self.reason == DecisionReason.HELD and self.matures_at <= at
+        return DecisionReason.EARNED if over else DecisionReason(self.reason)
 
     @property
     def local_title(self) -> str:

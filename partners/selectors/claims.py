@@ -107,6 +107,7 @@ def _sentences() -> Mapping[ClaimReason, str]:
         ClaimReason.LOST_TO_LINK: _("Another partner's link takes precedence over your coupon."),
         ClaimReason.OTHER_PARTNER: _("By the agreement's paying model the order belongs to another partner."),
         ClaimReason.NO_CREDIT: _("By the agreement's paying model your link gets no credit for this order."),
+        ClaimReason.DUPLICATE: _("The learner had bought the course before and kept it; a course is brought once."),
         ClaimReason.CAP_REACHED: _("The most that the agreement gives you was reached."),
         ClaimReason.NOTHING_LEFT: _("After the agreement's earlier steps nothing was left to share."),
     }

@@ -240,7 +240,7 @@ def line_of(row: "Standing", at: datetime) -> EarningLine:
         amount_minor=row.amount_minor,
         currency=row.currency,
         credit_ppm=row.credit_ppm,
-        reason=DecisionReason(row.reason),
+        reason=row.reason_at(at),
         status=status,
         matures_at=row.matures_at,
         effect_minor=effect,

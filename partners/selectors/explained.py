@@ -213,10 +213,12 @@ def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -
     place = _DECIDED_BY.get(DecisionReason(found.reason))
     if place is not None:
         return frozenset(clause.number for clause in wording.clauses if clause.path == place)
+    held = found.reason_at(timezone.now()) == DecisionReason.HELD
+    holds = [clause.number for clause in wording.clauses if clause.path == "hold_days" and held]
     paid = [row for row in rows if row.side in {"you", "partner"} and row.clause and row.code == "share"]
     by_credit = any(row.side == "partner" for row in paid) or found.credit_ppm
     model = [clause.number for clause in wording.clauses if clause.path == "paying_model" and by_credit]
-    return frozenset([*(row.clause for row in paid), *model])
+    return frozenset([*(row.clause for row in paid), *model, *holds])
 
 
 def _coupon(found: "Standing", sight: Sight) -> str:

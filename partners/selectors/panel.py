@@ -15,6 +15,7 @@ from partners.choices import DecisionReason
 from partners.selectors.explained import Explained
 from partners.selectors.panel_came import came_panel
 from partners.selectors.panel_words import (
+    held_words,
     how_words,
     is_chinese,
     joined,
@@ -83,6 +84,7 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         "points": _points(found),
         "reason": reason_in_sentence(line.reason),
         "because": joined("", zero_words(found)) if zero else "",
+        "held": held_words(found),
         "status": "no_earning" if zero else line.status,
         "status_reason": reason_in_sentence(line.reason) if zero else "",
         "status_date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(

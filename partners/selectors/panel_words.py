@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from babel.lists import format_list
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -38,9 +40,27 @@ def zero_words(found: Explained) -> str:
         "cap_reached": _("You had reached your cap before this order."),
         "no_credit": _("The learner had come by you, but the model “%(model)s” gives all credit to other touches.")
         % {"model": model},
+        "duplicate": _("The learner had bought the course before and kept it; a learner is brought to a course once."),
         "no_share": _("The agreement gives nothing to those who bring learners."),
         "discount_borne": _("A discount that you bear took up your share."),
+        "voided": _("The order was voided before it was booked, so nobody earned by it."),
     }.get(str(found.line.reason), "")
+
+
+def held_words(found: Explained) -> str:
+    """Why what was earned is not free yet; empty where nothing is held."""
+    line, days = found.line, found.version.hold_days if found.version else 0
+    if line.reason != DecisionReason.HELD or not line.net_minor:
+        return ""
+    day = date_format(timezone.localtime(line.matures_at), "DATE_FORMAT")
+    told = ngettext(
+        "It is yours and is held until %(day)s: the agreement keeps every share for %(days)d day after the order, in "
+        "case the learner gives the course back.",
+        "It is yours and is held until %(day)s: the agreement keeps every share for %(days)d days after the order, in "
+        "case the learner gives the course back.",
+        days,
+    )
+    return told % {"day": day, "days": days}
 
 
 def row_label(row: Row) -> str:

@@ -33,6 +33,7 @@ _NOT_THEIRS = (
     DecisionReason.WINDOW_CLOSED,
     DecisionReason.NO_CREDIT,
     DecisionReason.NO_SHARE,
+    DecisionReason.DUPLICATE,
     DecisionReason.NOT_A_MEMBER,
     DecisionReason.NOT_IN_FORCE,
 )

@@ -79,7 +79,7 @@ from partners.services.memberships import (
     party_apply,
 )
 from partners.services.reserves import reserves_release
-from partners.services.settlement import earnings_settle
+from partners.services.settlement import earnings_never_booked, earnings_settle
 from partners.services.statements import statements_issue, statements_issue_due
 from partners.services.terms import DraftTerms
 from partners.services.versions import version_accept, version_decline, version_propose, version_put_in_force
@@ -149,6 +149,7 @@ __all__ = [
     "coupons_create",
     "coupons_redeem",
     "earnings_event",
+    "earnings_never_booked",
     "earnings_settle",
     "earnings_void",
     "gathering_of",

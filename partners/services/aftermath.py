@@ -21,7 +21,9 @@ REASONS = {
     "dispute_won": DecisionReason.DISPUTE_WON,
     "correct_rule": DecisionReason.CORRECTED,
 }
-"""What a party is told of an event. A lost dispute and a released reserve change nobody's earning."""
+"""What a party is told of an event that moves its earning. A released reserve moves nobody's."""
+
+_DISPUTE = (DecisionReason.DISPUTED, DecisionReason.DISPUTE_WON, DecisionReason.DISPUTE_LOST)
 
 
 def earnings_event(
@@ -79,7 +81,26 @@ def earnings_events(*, drafts: Sequence[OrderEventDraft], skip: bool = False) ->
     ]
     if moved:
         _decide(moved)
+    over = [
+        draft
+        for draft, row in zip(drafts, booked, strict=True)
+        if row.created and draft.event["type"] == "dispute_lost"
+    ]
+    if over:
+        _tell_lost(over)
     return booked
+
+
+def _tell_lost(drafts: Sequence[OrderEventDraft]) -> None:
+    """Tell everybody whom a dispute charged that it is lost: nothing moves, but it stays so."""
+    at = {draft.key.source_id: draft.occurred_at for draft in drafts}
+    rows = EarningDecision.objects.filter(order_code__in=at, source_kind="order_line", reason__in=_DISPUTE)
+    last = {(row.order_code, row.source_id, row.party_id): row for row in rows.order_by("pk")}
+    EarningDecision.objects.bulk_create(
+        _effect(row, row.party_id, 0, None, DecisionReason.DISPUTE_LOST, at[row.order_code])
+        for row in last.values()
+        if row.reason == DecisionReason.DISPUTED
+    )
 
 
 def _decide(moved: Sequence[tuple[OrderEventDraft, BookedEvent]]) -> None:

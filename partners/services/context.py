@@ -107,7 +107,7 @@ def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:
         for parts in sale.credits.values():
             yield from (credit.owner_id for credit in parts if credit.owner_id is not None)
         yield from (pk for pk in (sale.link_owner_id, sale.coupon_owner_id) if pk is not None)
-        yield from sale.outside_window_ids
+        yield from sale.touched
         for line in sale.lines:
             yield from line.item_party_ids
 

@@ -1,6 +1,6 @@
 """What a caller tells of a sale to be settled: plain data, no rows of upper floors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,7 +39,9 @@ class SaleFacts:
     """One paid order, as it was placed.
 
     `credits`: per paying model the journey's credits, summing to 1,000,000 each. `link_*`: the last tracking link in
-    the window, `coupon_*`: the coupon that was redeemed. `outside_window_ids`: owners whose touches came too early.
+    the longest window, `coupon_*`: the coupon that was redeemed. `touched`: when each owner that the learner came by,
+    in any window or before, was last touched.
+    `duplicate_lines`: ids of lines whose item the learner had bought before and kept.
     `discount_bearer`: an account of the books, or `pool`.
     """
 
@@ -57,7 +59,8 @@ class SaleFacts:
     coupon_owner_id: int | None = None
     coupon_channel_id: int | None = None
     coupon_at: datetime | None = None
-    outside_window_ids: Sequence[int] = ()
+    touched: Mapping[int, datetime] = field(default_factory=dict)
+    duplicate_lines: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

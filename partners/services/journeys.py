@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from ledger.money import PPM
@@ -84,51 +85,59 @@ def journey_of(
     model: str,
     precedence: str,
     self_purchase: str,
+    window_days: int,
     own: Collection[int],
     members: Collection[int],
+    duplicate: bool = False,
 ) -> Journey:
     """Resolve a sale's journey under one version's clauses. `own` are the buyer's parties, `members` approved parties.
 
     A partner's coupon that takes precedence gives its owner all credit; otherwise the paying model's credits stand and
-    the coupon earns nothing. A coupon whose owner may not earn does not compete.
+    the coupon earns nothing. A coupon whose owner may not earn does not compete. Of a `duplicate` (the learner had the
+    item already) nobody is the bringer. Everybody else whom the learner came by is lost, with the reason.
     """
+    opens = sale.placed_at - timedelta(days=window_days)
+    link = sale.link_owner_id if sale.link_at is None or sale.link_at >= opens else None
     refused = frozenset(own) if self_purchase == SelfPurchase.REFUSE else frozenset()
     parts = sale.credits.get(model, ())
     coupon = sale.coupon_owner_id
     rival = coupon is not None and coupon not in refused and coupon in members
-    if rival and _coupon_first(sale, precedence):
+    first = rival and _coupon_first(sale, link, precedence)
+    if first:
         journey = Journey([ChannelCredit(channel_id=sale.coupon_channel_id, owner_id=coupon, ppm=PPM)], COUPON, refused)
-        others = {credit.owner_id for credit in parts} | {sale.link_owner_id}
-        for owner in others - {None, coupon}:
-            journey.lost[owner] = DecisionReason.LOST_TO_COUPON  # type: ignore[index]
     else:
         journey = Journey(parts, LINK if parts else "", refused)
         if coupon is not None:
             journey.lost[coupon] = DecisionReason.LOST_TO_LINK
-        if sale.link_owner_id is not None:
-            journey.lost.setdefault(sale.link_owner_id, DecisionReason.NO_CREDIT)
-    for owner in sale.outside_window_ids:
+    lost = DecisionReason.LOST_TO_COUPON if first else DecisionReason.NO_CREDIT
+    inside = {owner for owner, at in sale.touched.items() if at >= opens}
+    for owner in {credit.owner_id for credit in parts} | {link} | inside:
+        if owner is not None:
+            journey.lost.setdefault(owner, lost)
+    for owner in sale.touched:
         journey.lost.setdefault(owner, DecisionReason.WINDOW_CLOSED)
-    _bar(journey, members)
+    _bar(journey, members, duplicate=duplicate)
     return journey
 
 
-def _coupon_first(sale: SaleFacts, precedence: str) -> bool:
-    if sale.link_owner_id is None or precedence == Precedence.COUPON:
+def _coupon_first(sale: SaleFacts, link: int | None, precedence: str) -> bool:
+    if link is None or precedence == Precedence.COUPON:
         return True
     if precedence == Precedence.LINK:
         return False
     return sale.link_at is None or (sale.coupon_at or sale.placed_at) >= sale.link_at
 
 
-def _bar(journey: Journey, members: Collection[int]) -> None:
-    """Sort out owners who may not earn: own purchases first, then parties that are no active members."""
+def _bar(journey: Journey, members: Collection[int], *, duplicate: bool) -> None:
+    """Sort out owners who may not earn: own purchases, then parties that are no active members, then duplicates."""
     credited = {credit.owner_id for credit in journey.credits if credit.owner_id is not None}
     for owner in credited | journey.lost.keys():
         if owner in journey.refused:
             reason = DecisionReason.SELF_PURCHASE
         elif owner not in members:
             reason = DecisionReason.NOT_A_MEMBER
+        elif duplicate:
+            reason = DecisionReason.DUPLICATE
         else:
             continue
         if owner in credited:

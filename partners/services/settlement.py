@@ -1,11 +1,12 @@
 """Settling paid orders: each line under its version, one entry an order, one decision for every party considered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ledger.choices import EntryKind
@@ -83,6 +84,32 @@ def earnings_settle(*, sales: Sequence[SaleFacts]) -> list[Settled]:
     return [Settled(sale.order_code, known[sale.order_code], sale.order_code in fresh) for sale in sales]
 
 
+@transaction.atomic
+def earnings_never_booked(*, sales: Sequence[SaleFacts]) -> None:
+    """Tell everyone whom orders concerned that were voided before they were booked; each order once.
+
+    They are decided as if they were settled, for nothing, with the reason `voided`. Call it where all rows are visible.
+    """
+    known = _settled_before([sale.order_code for sale in sales])
+    fresh = [sale for sale in sales if sale.order_code not in known]
+    if not fresh:
+        return
+    context = context_of(fresh)
+    decisions_keep(
+        lines=[
+            (
+                _line_decided(sale.facts, line, None),
+                [
+                    PartyDecided(party, line.journey.through(party), DecisionReason.VOIDED.value, 0, 0, None)
+                    for party in _considered(sale.facts, line, ())
+                ],
+            )
+            for sale in (_underway(facts, context) for facts in fresh)
+            for line in sale.lines
+        ]
+    )
+
+
 def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
     """Orders that were settled: by their entry, or (nothing moved) by their decisions."""
     booked = booked_sources(kind=EntryKind.SALE, source_kind=SOURCE, source_ids=codes, visible_to=None)
@@ -99,7 +126,7 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
     own = context.buyers_parties(sale)
     terms = [context.terms_of(sale, line) for line in sale.lines]
     lines = [
-        _LineUnderway(facts, row, _journey(sale, row, own, context))
+        _LineUnderway(facts, row, _journey(sale, facts.line_id, row, own, context))
         for facts, row in zip(sale.lines, terms, strict=True)
     ]
     draft = SaleDraft(
@@ -138,7 +165,7 @@ def _metered(sale: _SaleUnderway, needs: Mapping[int, Needs], context: Context) 
     return MeteredSale(sale.facts.placed_at, event, lines)
 
 
-def _journey(sale: SaleFacts, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
+def _journey(sale: SaleFacts, line_id: str, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
     version = terms.version
     if version is None:
         return Journey([], "", frozenset())
@@ -147,8 +174,10 @@ def _journey(sale: SaleFacts, terms: LineTerms, own: frozenset[int], context: Co
         model=version.paying_model,
         precedence=version.precedence,
         self_purchase=version.self_purchase,
+        window_days=version.window_days,
         own=own,
         members=context.members,
+        duplicate=line_id in sale.duplicate_lines,
     )
 
 
@@ -243,8 +272,14 @@ def _line_decided(sale: SaleFacts, line: _LineUnderway, entry: int | None) -> Li
         item_title=facts.item_title[:200],
         item_title_zh=facts.item_title_zh[:200],
         placed_at=sale.placed_at,
-        matures_at=sale.placed_at + timedelta(days=version.hold_days if version else 0),
+        matures_at=_matures(sale, line),
     )
+
+
+def _matures(sale: SaleFacts, line: _LineUnderway) -> datetime:
+    """When the shares of a line are free."""
+    version = line.terms.version
+    return sale.placed_at + timedelta(days=version.hold_days if version else 0)
 
 
 def _decisions(
@@ -260,21 +295,26 @@ def _decisions(
         borne = borne or ".discounts[" in clause
     journey = line.journey
     owned = journey.owned()
-    considered = dict.fromkeys(
-        [*line.terms.party_ids, *owned, *journey.barred, *journey.lost, *sums, *_unagreed(sale, line)]
-    )
+    held = _matures(sale, line) > timezone.now()
     through = journey.through()
     return [
         PartyDecided(
             party_id=party,
             channel_id=journey.through(party) if party in owned or party in journey.barred else through,
-            reason=_reason(party, line, sums, owned, capped, borne=borne).value,
+            reason=_reason(party, line, sums, owned, capped, borne=borne, held=held).value,
             amount_minor=sums.get(party, 0),
             capped_minor=capped.get(party, 0),
             credit_ppm=owned.get(party),
         )
-        for party in considered
+        for party in _considered(sale, line, sums)
     ]
+
+
+def _considered(sale: SaleFacts, line: _LineUnderway, paid: Iterable[int]) -> dict[int, None]:
+    """Everyone who is told about a line; `paid` are parties that it moved something of."""
+    journey = line.journey
+    told = [*line.terms.party_ids, *journey.owned(), *journey.barred, *journey.lost, *paid]
+    return dict.fromkeys([*told, *_unagreed(sale, line)])
 
 
 def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
@@ -282,7 +322,7 @@ def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
     if line.terms.version is not None:
         return []
     owners = [credit.owner_id for parts in sale.credits.values() for credit in parts]
-    named = [*line.facts.item_party_ids, *owners, sale.link_owner_id, sale.coupon_owner_id, *sale.outside_window_ids]
+    named = [*line.facts.item_party_ids, *owners, sale.link_owner_id, sale.coupon_owner_id, *sale.touched]
     return [pk for pk in named if pk is not None]
 
 
@@ -294,10 +334,11 @@ def _reason(
     capped: Mapping[int, int],
     *,
     borne: bool,
+    held: bool,
 ) -> DecisionReason:
     journey = line.journey
     if sums.get(party, 0) > 0:
-        return DecisionReason.EARNED
+        return DecisionReason.HELD if held else DecisionReason.EARNED
     if party in sums and borne:
         return DecisionReason.DISCOUNT_BORNE
     if line.terms.version is None:

@@ -23,6 +23,7 @@ from events.services import relay_all
 from ledger.models import BookedOrder, OrderEvent
 from ledger.selectors import OrderKey, proofs
 from partners.models import EarningDecision
+from partners.selectors.earnings import line_of, standing
 from partners.services import earnings_event
 from tests.factories.courses import course
 from tests.factories.orders import lines_of, paid
@@ -91,9 +92,12 @@ def test_everything_that_happens_ends_in_the_books_and_they_agree_with_the_order
     assert (row.refunded_minor, row.disputed) == (order.returned_minor, False) == (1_501, False)
     assert books()["platform:dispute_fees"] == -100
     assert {reason for reason, _amount in earned(order)} == {
-        "earned", "refunded", "refund_reversed", "disputed", "dispute_won",
+        "earned", "refunded", "refund_reversed", "disputed", "dispute_won", "dispute_lost",
     }  # fmt: skip
     assert second.payable_minor == 30_000
+    lines = standing(EarningDecision.objects.filter(order_code=order.code))
+    assert {line_of(row, LATER).status for row in lines} == {"pending"}
+    assert {line_of(row, LATER).effect_reason for row in lines} == {"dispute_lost"}
 
 
 def test_an_earlier_event_is_booked_before_a_later_one_whose_news_came_first() -> None:
@@ -122,7 +126,7 @@ def test_nothing_is_booked_of_an_order_that_was_voided_before_its_turn() -> None
     refund(order, 4_000)
     orders_void(codes=[order.code], reason="mistake", at=LATER)
     assert relay_all().parked == 0
-    assert (booked(order), books(), earned(order)) == ([], {}, [])
+    assert (booked(order), books(), earned(order)) == ([], {}, [("voided", 0)])
 
 
 def test_an_event_that_the_books_refuse_is_parked_with_the_reason_and_holds_up_no_other() -> None:

@@ -14,7 +14,7 @@ from analytics.models import Conversion, Credit, Touchpoint, Visitor
 from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
 from analytics.services.visits import NewTouch
 from courses.models import Course, Order
-from courses.services import orders_void
+from courses.services import NewRefund, order_refund, orders_void
 from ledger.models import JournalEntry
 from partners.models import EarningDecision
 from tests.factories import evidence
@@ -40,6 +40,14 @@ def credits_of(order: Order) -> dict[str, dict[str, int]]:
     for row in Credit.objects.filter(conversion__order=order).select_related("channel"):
         found.setdefault(row.model, {})[row.channel.code if row.channel else "unattributed"] = row.ppm
     return found
+
+
+def told(order: Order) -> dict[str, tuple[str, int]]:
+    """What partners were told of an order, without the maker."""
+    rows = EarningDecision.objects.filter(order_code=order.code).select_related("party")
+    return {
+        row.party.code: (str(row.reason), row.amount_minor) for row in rows if not row.party.code.startswith("alice")
+    }
 
 
 def test_touches_of_the_window_share_the_order_by_the_agreements_model() -> None:
@@ -120,9 +128,42 @@ def test_settling_again_changes_nothing() -> None:
 def test_an_order_voided_before_its_turn_is_never_booked() -> None:
     order = evidence.order(selling(), at=NOON)
     orders_void(codes=[order.code], at=NOON, actor_id=None, reason="second thoughts")
-    assert orders_settle(order_ids=[order.pk]) == []
+    for _time in range(2):
+        assert orders_settle(order_ids=[order.pk]) == []
     assert not JournalEntry.objects.exists()
-    assert not EarningDecision.objects.exists()
+    assert [(row.reason, row.amount_minor) for row in EarningDecision.objects.all()] == [("voided", 0)]
+
+
+def test_everyone_whom_the_learner_came_by_is_told_what_became_of_it() -> None:
+    """Also a partner whose link was followed in the window and who is neither the last nor credited."""
+    reef, pier, cove = (desk.party(code) for code in ("reef", "pier", "cove"))
+    key = evidence.visitor(NOON)
+    for days, owner in ((40, cove), (5, reef), (1, pier)):
+        mine = evidence.channel(owner.code, owner_id=owner.pk)
+        evidence.touches(key, (mine, NOON - timedelta(days=days)), owner_id=owner.pk)
+    order = evidence.order(selling("last_touch"), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert told(order) == {
+        "pier": ("earned", 1_990), "reef": ("no_credit", 0), "cove": ("window_closed", 0),
+    }  # fmt: skip
+
+
+def test_a_sale_told_a_second_time_under_another_number_is_a_duplicate_for_who_brought_the_learner() -> None:
+    reef, buyer = desk.party("reef"), learner()
+    channel = evidence.channel("reef", owner_id=reef.pk)
+    key = evidence.visitor(NOON, buyer)
+    evidence.touches(key, (channel, NOON - timedelta(days=1)), owner_id=reef.pk)
+    made = selling("last_touch")
+    first = evidence.order(made, at=NOON, buyer=buyer, key=key)
+    again = evidence.order(made, at=NOON, buyer=buyer, key=key)
+    other = evidence.order(selling("last_touch"), at=NOON, buyer=buyer, key=key)
+    orders_settle(order_ids=[first.pk, again.pk, other.pk])
+    assert [told(order)["reef"][0] for order in (first, again, other)] == ["earned", "duplicate", "earned"]
+    order_refund(order_id=first.pk, refund=NewRefund(amount_minor=first.total_minor, reason="twice"), at=NOON)
+    order_refund(order_id=again.pk, refund=NewRefund(amount_minor=again.total_minor, reason="twice"), at=NOON)
+    late = evidence.order(made, at=NOON + timedelta(hours=1), buyer=buyer, key=key)
+    orders_settle(order_ids=[late.pk])
+    assert told(late)["reef"][0] == "earned"
 
 
 def test_the_owner_of_a_channel_is_paid_and_one_who_came_too_early_is_told_so() -> None:

@@ -120,7 +120,9 @@ def build(cast: Cast) -> World:
         "slug": "cove",
         "lesson": lessons_of(dune)[1].pk,
         "taught": "dune",
-        "line": EarningDecision.objects.get(party=cast.carol_party, order_code="CANARYSALE", reason="earned").pk,
+        "line": EarningDecision.objects.get(
+            party=cast.carol_party, order_code="CANARYSALE", reason__in=["earned", "held"]
+        ).pk,
         "link": "canarylink",
         "coupon": "CANARY5",
         "order": "CANARYOWN1",

@@ -239,7 +239,9 @@ def test_every_line_of_nothing_says_why_in_both_languages(stage: Stage) -> None:
     line = EarningDecision.objects.get(party=stage.reef)
     found = earning_explained(decision_id=line.pk, visible_to=None)
     assert found is not None
-    for reason in set(DecisionReason) - set(EFFECTS) - {DecisionReason.EARNED, DecisionReason.CLAIMED}:
+    for reason in (
+        set(DecisionReason) - set(EFFECTS) - {DecisionReason.EARNED, DecisionReason.HELD, DecisionReason.CLAIMED}
+    ):
         object.__setattr__(found.line, "reason", reason)
         with translation.override("en"):
             english = zero_words(found)
@@ -257,7 +259,7 @@ def test_a_zero_cites_the_clause_that_decided(stage: Stage) -> None:
                 {"pier": 1_000_000},
                 coupon_owner_id=stage.reef.pk,
                 link_owner_id=stage.pier.pk,
-                outside_window_ids=[stage.bob.pk],
+                touched={stage.bob.pk: desk.PLACED - timedelta(days=31)},
             )
         ]
     )
@@ -329,3 +331,18 @@ def test_staff_reach_the_panel_from_every_posting_and_every_decision(year: Stage
     told = client.get(f"/admin/partners/earningdecision/posting/{house.pk}/why/").content.decode()
     assert "As Alice sees it, with every side by name." in told
     assert cast.client_of(cast.carol).get(f"/admin/partners/earningdecision/posting/{house.pk}/why/").status_code == 302
+
+
+def test_what_is_held_says_until_when_and_cites_the_clause(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}, placed_at=now)])
+    line = EarningDecision.objects.get(party=stage.alice)
+    found = earning_explained(decision_id=line.pk, visible_to=None)
+    assert found is not None
+    panel = panel_of(found, Ways())
+    assert "held until" in panel["held"]
+    assert "5.1" in [clause["number"] for clause in panel["clauses"] if clause["decides"]]
+    with translation.override("zh-hans"):
+        assert "释放日为" in panel_of(found, Ways())["held"]
+    inside = render_to_string("partners/_why.html", panel)
+    assert "held until" in inside

@@ -145,8 +145,10 @@ def weigh(*, stored: StoredClaim, evidence: ClaimEvidence, party: Party, channel
                 model=version.paying_model,
                 precedence=version.precedence,
                 self_purchase=version.self_purchase,
+                window_days=version.window_days,
                 own=own,
                 members=people.members,
+                duplicate=line.line_id in sale.duplicate_lines,
             )
             owner = version.agreement.owner_id
             lines[line.line_id] = journey.line_fields(owner_id=owner, codes=people.codes, kinds=people.kinds)
@@ -200,6 +202,7 @@ def _alone(facts: SaleFacts, party: int, channel_id: int | None, pair: Pair) -> 
         credits={pair[0]: [ChannelCredit(channel_id=channel_id, owner_id=party, ppm=PPM)]},
         link_owner_id=party,
         link_at=facts.placed_at,
+        duplicate_lines=facts.duplicate_lines,
     )
 
 

@@ -14,6 +14,7 @@ _LOST = {
     DecisionReason.NOT_A_MEMBER: ClaimReason.NOT_A_MEMBER,
     DecisionReason.SELF_PURCHASE: ClaimReason.SELF_PURCHASE,
     DecisionReason.NO_CREDIT: ClaimReason.NO_CREDIT,
+    DecisionReason.DUPLICATE: ClaimReason.DUPLICATE,
 }
 
 

@@ -62,8 +62,10 @@ def _line(
         model=clauses.paying_model,
         precedence=clauses.precedence,
         self_purchase=clauses.self_purchase,
+        window_days=clauses.window_days,
         own=people.own.get(sale.buyer_id or 0, frozenset()),
         members=people.members,
+        duplicate=line["id"] in sale.duplicate_lines,
     )
     kept = {key: value for key, value in line.items() if key not in LINE_FIELDS}
     return kept | journey.line_fields(owner_id=owner_id, codes=people.codes, kinds=people.kinds)
@@ -80,6 +82,7 @@ class People:
             self.own[user] = self.own.get(user, frozenset()) | {party}
         parties = {pk for own in self.own.values() for pk in own}
         parties |= {pk for sale in sales for pk in (sale.link_owner_id, sale.coupon_owner_id) if pk is not None}
+        parties |= {pk for sale in sales for pk in sale.touched}
         parties |= {credit.owner_id for credit in given if credit.owner_id is not None}
         self.codes = dict(Party.objects.filter(pk__in=parties).values_list("pk", "code"))
         approved = Membership.objects.filter(party__in=parties, state=MembershipState.APPROVED)

@@ -1,4 +1,7 @@
-"""Claims and adjustments of the demo: one in each state, made by the product's own verbs, two persons acting."""
+"""Claims and adjustments of the demo: one in each state, made by the product's own verbs, two persons acting.
+
+Also a sale that was told twice.
+"""
 
 from datetime import datetime, timedelta
 
@@ -9,6 +12,7 @@ from accounts.scope import all_rows
 from analytics.services import NewTouch, NewVisitor, touchpoints_record, visitors_record
 from courses.choices import OrderState
 from courses.models import Order
+from courses.services import PaidLine, PaidOrder, orders_record
 from events.services import relay_all
 from partners.choices import ClaimBasis, ClaimReason
 from partners.models import Claim, EarningDecision, TrackingLink
@@ -67,6 +71,7 @@ def make_claims(cast: Cast, *, at: datetime) -> None:
         claim_withdraw(claim_id=filed[5].pk, by=desk.partner, at=desk.ago(1))
         desk.refuse(filed[6], "Look at the receipt again; the code has ten signs.", days=1)
         claims_remind(at=at)
+        _told_twice(at)
     relay_all()
     with all_rows():
         _adjustments(cast, at)
@@ -153,9 +158,38 @@ def _order_of_other(party: Party, at: datetime) -> Order | None:
     """The latest order that another partner was credited for."""
     others = Party.objects.exclude(kind="creator").exclude(pk=party.pk)
     span = at - timedelta(days=120), at - OLDEST
-    rows = EarningDecision.objects.filter(reason="earned", placed_at__range=span, party__in=others)
+    rows = EarningDecision.objects.filter(reason__in=["earned", "held"], placed_at__range=span, party__in=others)
     codes = rows.order_by("-placed_at").values_list("order_code", flat=True)
     return Order.objects.filter(code__in=list(codes[:20]), state=OrderState.PAID).order_by("-placed_at").first()
+
+
+def _told_twice(at: datetime) -> None:
+    """The latest sale that a partner brought, typed in again an hour later under another number."""
+    span = at - OLDEST, at - timedelta(days=1)
+    brought = EarningDecision.objects.filter(
+        placed_at__range=span, amount_minor__gt=0, credit_ppm__gt=0, party__in=Party.objects.exclude(kind="creator")
+    )
+    codes = brought.order_by("-placed_at").values_list("order_code", flat=True)[:20]
+    orders = Order.objects.filter(code__in=list(codes), state=OrderState.PAID, coupon=None, returned_minor=0)
+    order = orders.order_by("-placed_at").first()
+    if order is not None:
+        again = order.placed_at + timedelta(hours=1)
+        orders_record(
+            orders=[
+                PaidOrder(
+                    provider="desk",
+                    external_id=f"desk-{order.code}",
+                    currency=order.currency,
+                    lines=[
+                        PaidLine(course_id=line.course_id, list_minor=line.list_minor) for line in order.lines.all()
+                    ],
+                    placed_at=again,
+                    paid_at=again,
+                    buyer_id=order.buyer_id,
+                    visitor_key=order.visitor_key,
+                )
+            ]
+        )
 
 
 def _adjustments(cast: Cast, at: datetime) -> None:
