@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from accounts.models import Party
 from accounts.services import seat_give
@@ -16,7 +15,7 @@ from partners.choices import MembershipState
 from partners.errors import SettlementError
 from partners.models import Channel, EarningDecision, Membership
 from partners.selectors import paying_terms
-from partners.services import earnings_never_booked, earnings_settle, earnings_void, membership_decide
+from partners.services import earnings_settle, earnings_void, membership_decide
 from tests.cast import Cast
 from tests.partners import desk
 from tests.partners.desk import PLACED, START
@@ -372,46 +371,3 @@ def test_a_partner_without_an_account_in_this_currency_gets_one(stage: Stage) ->
 def test_who_bears_a_discount_is_told_though_nothing_else_names_it(stage: Stage) -> None:
     earnings_settle(sales=[stage.sale(lines=[desk.line(1, "none", discount_minor=500)], discount_bearer="party:pier")])
     assert decisions() == {"pier": ("discount_borne", -500)}
-
-
-def test_who_brought_a_learner_to_a_course_that_was_had_already_is_told_so(stage: Stage) -> None:
-    """The makers earn as ever, because it was paid; the part of those who bring learners stays in what remains."""
-    sale = stage.sale(
-        journey={"reef": 600_000, "search": 400_000},
-        lines=[desk.line(1), desk.line(2)],
-        touched={stage.pier.pk: PLACED - timedelta(days=3)},
-        duplicate_lines=["L2"],
-    )
-    earnings_settle(sales=[sale])
-    rows = EarningDecision.objects.select_related("party")
-    found = {(row.source_id, row.party.code): (row.reason, row.amount_minor) for row in rows}
-    assert (found["L1", "reef"], found["L1", "pier"]) == (("earned", 600), ("no_credit", 0))
-    assert (found["L2", "reef"], found["L2", "pier"]) == (("duplicate", 0), ("duplicate", 0))
-    assert found["L2", "alice"][1] > found["L1", "alice"][1] > 0
-    assert sum(books().values()) == 0
-
-
-def test_a_share_that_is_not_free_yet_is_held_and_then_reads_as_earned(stage: Stage) -> None:
-    now = timezone.now()
-    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}, placed_at=now), stage.sale("O-2")])
-    assert decisions("O-1") == {"alice": ("held", 5_040), "bob": ("held", 1_260), "reef": ("held", 1_000)}
-    assert decisions("O-2")["alice"][0] == "earned"
-    held = EarningDecision.objects.get(order_code="O-1", party=stage.alice)
-    assert held.matures_at == now + timedelta(days=7)
-    assert held.reason_at(now) == "held"
-    assert held.reason_at(held.matures_at) == "earned"
-
-
-def test_an_order_voided_before_it_was_booked_tells_everyone_concerned_once(stage: Stage) -> None:
-    sale = stage.sale(
-        journey={"reef": 1_000_000}, touched={stage.pier.pk: PLACED - timedelta(days=40), stage.reef.pk: PLACED}
-    )
-    for _time in range(2):
-        earnings_never_booked(sales=[sale])
-    rows = EarningDecision.objects.select_related("party").order_by("party__code")
-    assert [(row.party.code, row.reason, row.amount_minor, row.entry_id) for row in rows] == [
-        (code, "voided", 0, None) for code in ("alice", "bob", "pier", "reef")
-    ]
-    (settled,) = earnings_settle(sales=[sale])
-    assert not settled.created
-    assert books() == {}
