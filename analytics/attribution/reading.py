@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.paths import LARGEST, Floats, Offsets, PathTable
+from analytics.attribution.records import broken_column, last_place
 from analytics.attribution.tokens import BLANK_PATH, FINE, Bytes, encode
 
 PATH, CONVERSIONS, VALUE, NULLS = "path", "total_conversions", "total_conversion_value", "total_null"
@@ -163,21 +164,32 @@ def _csv_fast(raw: bytes) -> _Columns | None:
 
 
 def csv_records(file: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield (row, fields) of CSV text; blank lines are counted but are no records."""
+    """Yield (row, fields) of CSV text, the head first; blank lines are counted but are no records.
+
+    PathFileError on a malformed record, and on one with more or fewer fields than the head.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PathFileError(file, "is not UTF-8 text", row=raw.count(b"\n", 0, error.start) + 1) from None
+        row, column = last_place(raw[: error.start].decode("utf-8-sig"))
+        raise PathFileError(file, "is not UTF-8 text", row=row, column=column) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    names: list[str] = []
     row = 1
     while True:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise PathFileError(file, f"malformed CSV: {error}", row=row) from None
+            column = broken_column(text, row=row, names=names)
+            raise PathFileError(file, f"malformed CSV: {error}", row=row, column=column) from None
         if fields is None:
             return
         if fields:
+            names = names or [name.strip() for name in fields]
+            if len(fields) != len(names):
+                column = names[min(len(fields), len(names) - 1)]
+                problem = f"{len(fields)} fields where the header has {len(names)}"
+                raise PathFileError(file, problem, row=row, column=column)
             yield row, fields
         row = reader.line_num + 1
 
@@ -192,8 +204,6 @@ def _csv_careful(file: Path, raw: bytes) -> _Columns:
     paths: list[bytes] = []
     numbers: dict[str, list[float]] = {name: [] for name, _ in wanted if name != PATH}
     for row, fields in records:
-        if len(fields) != len(names):
-            raise PathFileError(file, f"{len(fields)} fields where the header has {len(names)}", row=row)
         rows.append(row)
         for name, place in wanted:
             if name == PATH:

@@ -6,14 +6,17 @@ from pathlib import Path
 from django.core.management.base import CommandError
 
 
-def check_target(out: Path) -> None:
-    """Refuse, before any work, a place where no file can be written."""
+def check_target(out: Path, *, source: Path | None = None) -> None:
+    """Refuse, before any work, a place where no file can be written, and the file that is read."""
     try:
         is_folder = out.is_dir()
+        is_source = source is not None and out.exists() and source.exists() and out.samefile(source)
     except OSError as error:  # a name that no file can have
         raise _unwritable(out, error) from None
     if is_folder:
         raise CommandError(f"{out}: is a folder; name a file")
+    if is_source:
+        raise CommandError(f"{out}: is the file that is read; name another one")
     if not out.parent.is_dir():
         raise CommandError(f"{out}: the folder {out.parent} does not exist")
 

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         if not (order_text.isascii() and order_text.isdigit() and int(order_text) >= 1):
             raise CommandError(f"--order must be a whole number of at least 1, not '{order_text}'")
         order = int(order_text)
-        check_target(out)
+        check_target(out, source=file)
         seconds: dict[str, float] = {}
         with self._timed("compile", seconds):
             compile_models(models, order=order)

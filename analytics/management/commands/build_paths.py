@@ -27,7 +27,7 @@ class Command(BaseCommand):
         days: str = options["lookback_days"]
         if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 36_500):
             raise CommandError(f"--lookback-days must be a whole number from 1 to 36500, not '{days}'")
-        check_target(options["out"])
+        check_target(options["out"], source=options["file"])
         try:
             content = _built(options["file"], timedelta(days=int(days)), options["collapse"], options["out"].name)
         except AttributionError as error:

@@ -1,5 +1,6 @@
 """Golden cases through the real ledger: every event is booked, every constraint speaks, then all is rolled back."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,13 @@ from django.utils import timezone
 from accounts.choices import PartyKind
 from accounts.scope import all_rows
 from accounts.services import NewParty, parties_create
-from ledger.errors import EventRejectedError, IdempotencyConflictError, SaleRefusedError, UnknownOrderError
+from ledger.errors import (
+    EventRejectedError,
+    IdempotencyConflictError,
+    LedgerError,
+    SaleRefusedError,
+    UnknownOrderError,
+)
 from ledger.selectors.orders import OrderKey
 from ledger.selectors.rules import BookRule, book_rule
 from ledger.services.orders import order_event_book
@@ -76,7 +83,7 @@ class _Stage:
         for i, event in enumerate(self.events):
             try:
                 results.append(self._apply(i, event))
-            except SplitsError as error:
+            except (SplitsError, LedgerError) as error:
                 raise PreviewError(f"case {self.case_id}, event {i}{kind_of(event)}: {error}") from error
         return {"results": results, "balances_after": amounts(self._moved(since=0))}
 
@@ -89,7 +96,7 @@ class _Stage:
             return {"rejected": "idempotency_conflict"}
         if kind not in HANDLERS:
             raise reader.fail("unknown_event", "type", found=shown(kind))
-        source = OrderKey(SOURCE, f"{self.token}:{event_id or number}"[:64])
+        source = OrderKey(SOURCE, f"{self.token}:{_brief(event_id or str(number))}")
         try:
             with transaction.atomic():
                 self._book(kind, reader, source, again=event_id in self.seen)
@@ -144,7 +151,7 @@ class _Stage:
 
     def _order(self, name: str) -> str:
         """Return an order's id in the books."""
-        return f"{self.token}:order:{name}"[:64]
+        return f"{self.token}:order:{_brief(name)}"
 
     def _rule(self, raw: object, at: int) -> BookRule:
         try:
@@ -192,6 +199,11 @@ class _Stage:
             return account
         code, *rest = account.removeprefix("party:").split(":", 1)
         return ":".join(["party", self.back[code], *rest])
+
+
+def _brief(name: str) -> str:
+    """Return a name that the books' keys have room for: itself, or a hash of it."""
+    return name if len(name) <= 40 else hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _advance(event: Reader, source: OrderKey) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ledger.money import BP
 from ledger.splits.accounts import CHANNEL, GROUP_PREFIX, PROCESSOR_FEES, can_be_paid, is_group_name, is_known
 from ledger.splits.problems import Problem, RuleError, SplitsError
-from ledger.splits.reading import Reader, shown
+from ledger.splits.reading import MAX_HOLD_DAYS, Reader, shown
 from ledger.splits.rule import (
     Fixed,
     Group,
@@ -26,7 +26,6 @@ from ledger.splits.rule import (
 
 T = TypeVar("T")
 
-MAX_HOLD_DAYS = 36_500
 MAX_GROUPS = 50
 MAX_PARTIES = 1000
 """Of one split, its groups looked into."""

@@ -20,15 +20,20 @@ class PreviewError(ValueError):
 
 
 def parse_document(text: str) -> object:
-    """Parse a file's JSON. PreviewError where it is broken, names a field twice, or holds NaN or Infinity."""
+    """Parse a file's JSON.
+
+    PreviewError where it is broken, names a field twice, or holds NaN, Infinity, or a text that no database can keep.
+    """
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise PreviewError(f"broken JSON in line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise PreviewError("broken JSON: nested too deeply") from error
-    except ValueError as error:
-        raise PreviewError(str(error)) from error
+    except PreviewError:
+        raise
+    except ValueError as error:  # Python's guard against numbers whose conversion would take minutes
+        raise PreviewError("broken JSON: a number has too many digits") from error
 
 
 def preview(document: object) -> dict[str, Any]:
@@ -99,8 +104,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise PreviewError(f"broken JSON: one object has the field {key!r} twice")
+        if any(isinstance(text, str) and not _keepable(text) for text in (key, *_entries(value))):
+            raise PreviewError(f"the field {key!r} holds a zero character or half of a surrogate pair")
         found[key] = value
     return found
+
+
+def _entries(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else (value,)
+
+
+def _keepable(text: str) -> bool:
+    """JSON's escapes can spell what is no text in UTF-8, and a zero, which PostgreSQL's texts cannot hold."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _refuse_constant(name: str) -> None:

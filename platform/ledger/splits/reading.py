@@ -1,7 +1,7 @@
 """Typed reading of plain data (parsed JSON): every value is checked, every complaint knows its place."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.money import EXPONENTS
@@ -9,6 +9,8 @@ from ledger.splits.accounts import is_known, is_party_id
 from ledger.splits.problems import EventError, Problem, Scalar
 
 _ABSENT: Any = object()
+
+MAX_HOLD_DAYS = 36_500
 
 
 def shown(value: object) -> str:
@@ -118,10 +120,14 @@ class Reader:
 
 
 def instant_from(value: object) -> datetime | None:
-    """Return the instant that an ISO 8601 text (or an aware datetime) names, or None if it names none."""
+    """Return the instant that an ISO 8601 text (or an aware datetime) names, or None if it names none.
+
+    A text so near the calendar's ends that it has no UTC time, or no room for the longest hold, names none either.
+    """
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
-        except ValueError:
+            value.astimezone(UTC) + timedelta(days=MAX_HOLD_DAYS)
+        except (ValueError, OverflowError):
             return None
     return value if isinstance(value, datetime) and value.utcoffset() is not None else None

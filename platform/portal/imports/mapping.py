@@ -136,7 +136,7 @@ class _Reader:
             curator_name_zh=self._text("agreements.curator_name_zh"),
             effective_from=self._start("agreements.effective_from"),
             hold_days=self._whole("agreements.hold_days", most=36_500),
-            window_days=self._whole("agreements.window_days", most=365),
+            window_days=self._whole("agreements.window_days", least=1, most=365),
             paying_model=self._choice("agreements.paying_model", PayingModel.values),
             course_language=self._text("courses.language", most=10),
             topic=(
@@ -198,10 +198,10 @@ class _Reader:
             raise self.refuse(key, "write it as a list of tables, [[...]].")
         return value
 
-    def _whole(self, key: str, *, most: int) -> int:
+    def _whole(self, key: str, *, least: int = 0, most: int) -> int:
         value = self._get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self.refuse(key, f"{value!r} is not a whole number from 0 to {most}.")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise self.refuse(key, f"{value!r} is not a whole number from {least} to {most}.")
         return value
 
     def _columns(self, table: str, keys: tuple[str, ...]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
+from analytics.attribution.records import broken_column, last_place
 from ledger.money import MoneyError, minor_from_decimal
 from portal.imports.errors import RefusedImportError, shown
 
@@ -129,24 +130,30 @@ def find(folder: Path, name: str) -> Path:
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """The data rows of a file that must have `columns`. Blank lines are no rows; a row of another width is refused."""
-    reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
+    text = _decode(path)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    head: list[str] = []
+    before = 0
     try:
-        head = next((record for record in reader if any(cell.strip() for cell in record)), None)
-        if head is None:
-            raise RefusedImportError("the file is empty; its first line names the columns.", file=path.name)
-        _check_head(path, head, columns)
-        before = reader.line_num
         for record in reader:
             number, before = before + 1, reader.line_num  # a quoted field may hold several lines
             if not any(cell.strip() for cell in record):
+                continue
+            if not head:
+                head = _checked_head(path, record, columns)
                 continue
             if len(record) != len(head):
                 raise _wrong_width(path, number, head, record)
             yield Row(path.name, number, dict(zip(head, record, strict=True)))
     except csv.Error as error:
         raise RefusedImportError(
-            f"this line is not well-formed CSV ({error}); check its quotes.", file=path.name, row=reader.line_num
+            f"this row is not well-formed CSV ({error}); check its quotes.",
+            file=path.name,
+            row=before + 1,
+            column=broken_column(text, row=before + 1, names=head) or "",
         ) from error
+    if not head:
+        raise RefusedImportError("the file is empty; its first line names the columns.", file=path.name)
 
 
 def _decode(path: Path) -> str:
@@ -156,15 +163,18 @@ def _decode(path: Path) -> str:
     except (OSError, EOFError, zlib.error) as error:
         raise RefusedImportError(f"the file cannot be read ({error}).", file=path.name) from error
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise RefusedImportError("this line is not UTF-8; save the file as UTF-8.", file=path.name, row=line) from error
+        raise _damaged(path, raw[: error.start].decode("utf-8-sig"), "is not UTF-8; save the file as UTF-8") from error
     if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise RefusedImportError("this line holds a zero byte; the file is damaged.", file=path.name, row=line)
+        raise _damaged(path, text[: text.index("\0")], "holds a zero byte; the file is damaged")
     return text
 
 
-def _check_head(path: Path, head: Sequence[str], columns: Sequence[str]) -> None:
+def _damaged(path: Path, readable: str, problem: str) -> RefusedImportError:
+    line, column = last_place(readable)
+    return RefusedImportError(f"this line {problem}.", file=path.name, row=line, column=column or "")
+
+
+def _checked_head(path: Path, head: list[str], columns: Sequence[str]) -> list[str]:
     for column in columns:
         if column not in head:
             raise RefusedImportError(
@@ -173,6 +183,7 @@ def _check_head(path: Path, head: Sequence[str], columns: Sequence[str]) -> None
     if len(set(head)) != len(head):
         twice = next(name for name in head if list(head).count(name) > 1)
         raise RefusedImportError("the column stands there twice.", file=path.name, row=1, column=twice)
+    return head
 
 
 def _wrong_width(path: Path, number: int, head: Sequence[str], record: Sequence[str]) -> RefusedImportError:

@@ -124,7 +124,7 @@ def test_touches_are_read_from_any_order_of_columns(tmp_path: Path) -> None:
         ("", "row 1: column customer_id is missing"),
         (HEADER.replace("channel", "source"), "row 1: column channel is missing"),
         (HEADER.replace("conversion_value", "time"), "row 1: column time appears 2 times"),
-        (HEADER + "u,2025-03-01,a,0\n", "row 2: 4 fields where the header has 5"),
+        (HEADER + "u,2025-03-01,a,0\n", "row 2, column conversion_value: 4 fields where the header has 5"),
         (HEADER + " ,2025-03-01,a,0,\n", "row 2, column customer_id: is empty"),
         (HEADER + "\nu,2025-03-01,,0,\n", "row 3, column channel: is empty"),
         (HEADER + "u,2025-03-01,a > b,0,\n", "row 2, column channel: 'a > b' contains the separator of paths"),

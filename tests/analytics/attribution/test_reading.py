@@ -121,11 +121,11 @@ def test_thousands_of_channels_find_room(tmp_path: Path) -> None:
         (HEADER + "a,1e999,1,1\n", "row 2, column total_conversions: '1e999' is not a finite number"),
         (HEADER + "a,1,-1e16,1\n", "row 2, column total_conversion_value: '-1e16' is too large"),
         (HEADER + "a,,1,1\n", "row 2, column total_conversions: is empty"),
-        (HEADER + "a,1,1\n", "row 2: 3 fields where the header has 4"),
-        (HEADER + "a,1,1,1\n\nb,1,1,1,1\n", "row 4: 5 fields where the header has 4"),
-        (HEADER + 'a,1,1,1\n"b,1,1,1\n', "row 3: malformed CSV: unexpected end of data"),
-        (HEADER + '"a"x,1,1,1\n', "row 2: malformed CSV: ',' expected after '\"'"),
-        ((HEADER + "a,1,1,1\n").encode() + b"\xff,1,1,1\n", "row 3: is not UTF-8 text"),
+        (HEADER + "a,1,1\n", "row 2, column total_null: 3 fields where the header has 4"),
+        (HEADER + "a,1,1,1\n\nb,1,1,1,1\n", "row 4, column total_null: 5 fields where the header has 4"),
+        (HEADER + 'a,1,1,1\n"b,1,1,1\n', "row 3, column path: malformed CSV: unexpected end of data"),
+        (HEADER + '"a"x,1,1,1\n', "row 2, column path: malformed CSV: ',' expected after '\"'"),
+        ((HEADER + "a,1,1,1\n").encode() + b"\xff,1,1,1\n", "row 3, column path: is not UTF-8 text"),
     ],
 )
 def test_bad_text_gets_one_line_with_row_and_column(tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -131,6 +131,12 @@ def test_a_place_that_cannot_be_written_is_refused_first(table: Path, tmp_path: 
     assert message in refused("attribute", table, "--models", "linear", "--out", tmp_path / out)
 
 
+def test_the_file_that_is_read_is_not_written_over(table: Path) -> None:
+    message = refused("attribute", table, "--models", "linear", "--out", table)
+    assert message == f"{table}: is the file that is read; name another one"
+    assert table.read_text() == TABLE
+
+
 @pytest.mark.parametrize(
     ("out", "reason"),
     [

@@ -117,7 +117,9 @@ def test_what_is_wrong_is_named_by_case_event_and_field(bad: Any, message: str) 
         ('{"a": 1, "a": 2}', "broken JSON: one object has the field 'a' twice"),
         ('{"a": NaN}', "broken JSON: NaN is not a number"),
         ("[" * 100_000, "broken JSON: nested too deeply"),
-        ("1" * 5000, "Exceeds the limit"),
+        ("1" * 5000, "broken JSON: a number has too many digits"),
+        ('{"a": "\\u0000"}', "the field 'a' holds a zero character"),
+        ('{"a": ["x", "\\ud800"]}', "the field 'a' holds a zero character or half of a surrogate pair"),
     ],
 )
 def test_broken_json_is_said_to_be_so(text: str, message: str) -> None:

@@ -19,7 +19,17 @@ BAD_FILES: dict[str, tuple[str, Callable[[str], str], str]] = {
     "a quote that never ends": (
         "courses_course.csv",
         replaced("Data pipelines", '"Data pipelines'),
-        r"courses_course\.csv, row \d+: this line is not well-formed CSV",
+        r"courses_course\.csv, row 2, column name: this row is not well-formed CSV",
+    ),
+    "a quote within a quote": (
+        "courses_course.csv",
+        replaced("Rust", '"Rust" '),
+        r"courses_course\.csv, row 3, column name: this row is not well-formed CSV",
+    ),
+    "a row that is too long": (
+        "courses_payment.csv",
+        replaced(",503,7200", ",503,7200,8"),
+        r"courses_payment\.csv, row 2, column paid_amount: the row has 7 fields where 6 are expected",
     ),
     "a negative price": (
         "courses_course.csv",
@@ -74,7 +84,7 @@ BAD_FILES: dict[str, tuple[str, Callable[[str], str], str]] = {
     "a zero byte": (
         "courses_course.csv",
         replaced("Data pipelines", "Data\0pipelines"),
-        r"courses_course\.csv, row 2: this line holds a zero byte",
+        r"courses_course\.csv, row 2, column name: this line holds a zero byte",
     ),
     "an amount beyond all bounds": (
         "courses_payment.csv",
@@ -141,6 +151,10 @@ BAD_MAPPINGS: dict[str, tuple[Callable[[str], str], str]] = {
     "a network that two files share": (
         replaced('file = "courses_marketing_facebook.csv"', 'file = "courses_marketing_google.csv"'),
         r"courses_marketing_google\.csv, row 1, column start_date: the column is missing",
+    ),
+    "a look-back of nothing": (
+        replaced("window_days = 30", "window_days = 0"),
+        r"paid_courses\.toml, column agreements\.window_days: 0 is not a whole number from 1 to 365",
     ),
     "a key that is missing": (
         replaced("hold_days = 0", ""),
