@@ -5,47 +5,81 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 
 from accounts.scope import all_rows
+from ledger.models import BookedOrder
 from ledger.services.rehearsal import _Stage
 from ledger.splits.reading import Reader
 from tests.examples import examples
 from tests.ledger.splits.desk import raw_rule, split
+from tests.ledger.splits.histories import History, histories
 from tests.ledger.splits.model import Model
-from tests.ledger.splits.test_histories import histories
-from tests.ledger.stage import violations
+from tests.ledger.stage import NOTHING_BUT_ALICE, day, happen, parties, sell, violations
 
 pytestmark = pytest.mark.usefixtures("everything")
 
 UNNAMED = {"I18-actor"}
 """A rehearsal has no person at the desk."""
 
+SEEDS, EACH = 32, 100
+
+
+def booked(case: History) -> None:
+    """Book a history; every event must post, or be refused, as the second engine says."""
+    versions, events = case
+    model = Model(versions)
+    expected = [model.apply(event) for event in events]
+    stage = _Stage("history", Reader(json.loads(json.dumps({"rules": versions, "events": events}))))
+    told = stage.run()
+    for number, (result, wanted) in enumerate(zip(told["results"], expected, strict=True)):
+        if isinstance(wanted, str):
+            assert result == {"rejected": wanted}, f"event {number}"
+        else:
+            assert posted(result["postings"]) == wanted, f"event {number}"
+    assert posted(told["balances_after"]) == {key: amount for key, amount in model.balance.items() if amount}
+
+
+def posted(rows: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    return {(row["account"], row["currency"]): row["amount"] for row in rows}
+
+
+def broken() -> dict[str, list[tuple[str, str]]]:
+    return {code: rows for code, rows in violations().items() if code not in UNNAMED}
+
+
+def must_be_sound(case: History) -> None:
+    """Book a history and ask every proof, then roll all of it back."""
+    with transaction.atomic():
+        booked(case)
+        assert broken() == {}
+        transaction.set_rollback(True)
+
 
 @settings(max_examples=examples(24))
 @given(histories())
-def test_every_history_is_booked_as_the_second_engine_says(
-    case: tuple[list[dict[str, Any]], list[dict[str, Any]]],
-) -> None:
-    versions, events = case
-    model = Model(versions)
-    expected: list[Any] = []
-    for event in events:
-        if event["type"] == "sale" and event["order"] in model.orders:
-            expected.append("duplicate_order")
-        else:
-            expected.append(model.apply(event))
-    with transaction.atomic(), all_rows():
-        stage = _Stage("history", Reader(json.loads(json.dumps({"rules": versions, "events": events}))))
-        told = stage.run()["results"]
-        found = {code: rows for code, rows in violations().items() if code not in UNNAMED}
-        transaction.set_rollback(True)
-    for result, wanted in zip(told, expected, strict=True):
-        if isinstance(wanted, str):
-            assert result == {"rejected": wanted}
-        else:
-            assert {(p["account"], p["currency"]): p["amount"] for p in result["postings"]} == wanted
-    assert found == {}
+def test_every_history_is_booked_as_the_second_engine_says(case: History) -> None:
+    must_be_sound(case)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(SEEDS))
+def test_the_hundred_histories_of_a_seed_are_booked_into_one_ledger_and_all_of_it_is_proved(number: int) -> None:
+    cases: list[History] = []
+
+    @seed(number)
+    @settings(max_examples=EACH, database=None)
+    @given(histories())
+    def every_one_agrees(case: History) -> None:
+        with transaction.atomic():
+            booked(case)
+        cases.append(case)
+
+    every_one_agrees()
+    if broken():
+        for case in cases:
+            must_be_sound(case)
+    assert broken() == {}
 
 
 def test_a_second_sale_of_an_order_is_told_so_even_where_its_day_has_no_rule() -> None:
@@ -56,3 +90,20 @@ def test_a_second_sale_of_an_order_is_told_so_even_where_its_day_has_no_rule() -
         told = _Stage("twice", Reader({"rules": [rule], "events": events})).run()["results"]
         transaction.set_rollback(True)
     assert told[1] == {"rejected": "duplicate_order"}
+
+
+def test_an_order_that_was_paid_but_settled_at_nothing_can_be_refunded() -> None:
+    """Found by histories: the order was opened as unpaid, so that its refund was more than had been paid."""
+    parties(["alice"])
+    sell("dust", 1, rule=NOTHING_BUT_ALICE, processor_fee=0, settlement={"currency": "USD", "amount": 0})
+    happen("dust", "refund", day(1), amount=1)
+    assert BookedOrder.objects.values_list("paid_minor", "refunded_minor").get() == (1, 1)
+    assert broken() == {}
+
+
+def test_a_payout_of_nothing_said_again_pays_nothing_though_there_is_something_by_then() -> None:
+    rule = raw_rule(split(alice=1))
+    payout = {"type": "payout_run", "party": "alice", "currency": "USD", "at": "2026-03-01T00:00:00Z", "event_id": "P",
+              "minimum": 0, "increment": 1, "withholding_bp": 0}  # fmt: skip
+    sale = {"type": "sale", "order": "o1", "placed_at": "2026-02-02T00:00:00Z", "list_price": 100, "currency": "USD"}
+    must_be_sound(([rule], [payout, sale, payout]))

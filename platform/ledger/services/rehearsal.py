@@ -75,6 +75,7 @@ class _Stage:
         )
         self.back = {code: name for name, code in self.names.items()}
         self.seen: dict[str, str] = {}
+        self.idle: set[str] = set()
         self.sold: set[str] = set()
         self.last = 0
 
@@ -96,6 +97,8 @@ class _Stage:
             return {"rejected": "idempotency_conflict"}
         if kind not in HANDLERS:
             raise reader.fail("unknown_event", "type", found=shown(kind))
+        if event_id in self.idle:  # a payout of nothing leaves nothing in the books by which they would know it again
+            return {"postings": []}
         source = OrderKey(SOURCE, f"{self.token}:{_brief(event_id or str(number))}")
         try:
             with transaction.atomic():
@@ -104,9 +107,11 @@ class _Stage:
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         except (EventRejectedError, RejectedError, IdempotencyConflictError, UnknownOrderError) as error:
             return {"rejected": error.code}
+        moved = amounts(self._moved(since=self.last))
         if event_id:
             self.seen[event_id] = body
-        return {"postings": amounts(self._moved(since=self.last))}
+            self.idle |= set() if moved else {event_id}
+        return {"postings": moved}
 
     def _book(self, kind: str, event: Reader, source: OrderKey, *, again: bool) -> None:
         if kind == "sale":

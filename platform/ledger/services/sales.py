@@ -197,7 +197,7 @@ def _record_unmoved(draft: SaleDraft, result: SaleResult) -> None:
             "placed_at": draft.placed_at,
             "currency": result.sale.currency,
             "settled_currency": result.sale.settled_currency,
-            "paid_minor": 0,
+            "paid_minor": sum(line.payable for line in result.sale.lines),
             "settled_minor": 0,
         },
     )

@@ -1,47 +1,20 @@
 """A second engine, written only to disagree with the first: the semantics as they read, one unit at a time.
 
-Exact fractions and plain dictionaries, no code shared with the product. Single-line orders.
+Exact fractions and plain dictionaries, no code shared with the product. Sales stand in `model_sales.py`.
 """
 
+import json
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-Row = dict[str, Any]
-HALF = Fraction(1, 2)
+from tests.ledger.splits.model_sales import Row, deal, half_up, part, priced, shared_out
+
+Moves = list[tuple[str, str, int]]
 
 
 class Refused(Exception):
     """A rejected event."""
-
-
-def half_up(value: Fraction) -> int:
-    return (value + HALF).__floor__()
-
-
-def deal(total: int, weights: list[int], already: list[int] | None = None) -> list[int]:
-    """Deal units one at a time to whoever is furthest behind the exact quota."""
-    had = already or [0] * len(weights)
-    now = [0] * len(weights)
-    for _ in range(total):
-        behind = [
-            (Fraction((total + sum(had)) * w, sum(weights)) - had[i] - now[i], -i) for i, w in enumerate(weights) if w
-        ]
-        now[-max(behind)[1]] += 1
-    return now
-
-
-def part(amount: int, bp: int) -> int:
-    return half_up(Fraction(amount * bp, 10_000))
-
-
-def scale(amount: int, meter: int, tiers: list[Row]) -> Fraction:
-    """Lay an amount on a scale, unit by unit."""
-    total = Fraction(0)
-    for unit in range(meter, meter + amount):
-        tier = next(t for t in tiers if t["upto"] is None or unit < t["upto"])
-        total += Fraction(tier["bp"], 10_000)
-    return total
 
 
 class Model:
@@ -52,12 +25,18 @@ class Model:
         self.balance: dict[tuple[str, str], int] = {}
         self.orders: dict[str, Row] = {}
         self.rate: dict[tuple[str, str], int] = {}
+        self.seen: dict[str, str] = {}
 
     def apply(self, event: Row) -> dict[tuple[str, str], int] | str:
+        name, body = event.get("event_id"), json.dumps(event, sort_keys=True)
+        if name in self.seen:
+            return {} if self.seen[name] == body else "idempotency_conflict"
         try:
-            moved = getattr(self, event["type"])(event)
+            moved: Moves = getattr(self, event["type"])(event)
         except Refused as refused:
             return str(refused)
+        if name:
+            self.seen[name] = body
         net: dict[tuple[str, str], int] = {}
         for account, currency, amount in moved:
             net[account, currency] = net.get((account, currency), 0) + amount
@@ -66,186 +45,144 @@ class Model:
             self.balance[key] = self.balance.get(key, 0) + amount
         return net
 
-    def sale(self, e: Row) -> list[tuple[str, str, int]]:
-        at = datetime.fromisoformat(e["placed_at"])
-        known = [r for r in self.rules if datetime.fromisoformat(r["effective_from"]) <= at]
-        if not known:
-            raise Refused("no_rule")
-        rule = max(known, key=lambda r: datetime.fromisoformat(r["effective_from"]))
+    def sale(self, e: Row) -> Moves:
+        if e["order"] in self.orders:
+            raise Refused("duplicate_order")
+        at, lines = datetime.fromisoformat(e["placed_at"]), priced(e)
+        rules = [self._in_force(at, line["raw"].get("rule")) for line in lines]
         currency = e.get("settlement", e)["currency"]
         opened = {p: -self.balance.get((f"{p}:advance", currency), 0) for (p, c) in self.rate if c == currency}
-        order = self._settled(e, rule, currency, opened, {p: self.rate[p, currency] for p in opened})
-        self.orders[e["order"]] = {
-            **order,
-            "event": e,
-            "at": at,
-            "opened": opened,
-            "history": [],
-            "dispute": None,
-            "released": False,
-        }
-        return list(order["moved"])
-
-    def _settled(self, e: Row, rule: Row, currency: str, opened: dict[str, int], rates: dict[str, int]) -> Row:
-        off = e.get("discounts", [])
-        named = [d for d in off if d["borne_by"] != "pool"]
-        net = e["list_price"] - sum(d["amount"] for d in off)
-        tax = e.get("tax", {"mode": "none"})
-        t = 0
-        if tax["mode"] == "exclusive":
-            t = half_up(Fraction(net * tax["rate_bp"], 10_000))
-        elif tax["mode"] == "inclusive":
-            t = half_up(Fraction(net * tax["rate_bp"], 10_000 + tax["rate_bp"]))
-        paid = net + t if tax["mode"] == "exclusive" else net
-        settled, rate = paid, Fraction(1)
-        if "settlement" in e:
-            settled = e["settlement"]["amount"]
-            rate = Fraction(settled, paid)
-        t, borne = half_up(t * rate), [half_up(d["amount"] * rate) for d in named]
-        fee = e.get("processor_fee", 0)
-        lines = [("tax:payable", t)] if t else []
-        lines += self._steps(e, rule, settled - t + sum(borne), fee)
-        moved = [("processor:clearing", currency, fee - settled), ("platform:processor_fees", currency, -fee)]
-        moved += [(d["borne_by"], currency, -x) for d, x in zip(named, borne, strict=True)]
-        credited: dict[str, int] = {}
-        left = dict(opened)
-        for account, amount in lines:
-            back = 0
-            if left.get(account, 0) > 0:
-                back = min(left[account], part(amount, rates[account]))
-                left[account] -= back
-                moved.append((f"{account}:advance", currency, back))
-            moved.append((account, currency, amount - back))
-            credited[account] = credited.get(account, 0) + amount - back
-        return {
-            "rule": rule, "currency": currency, "paid": paid, "settled": settled, "lines": lines, "moved": moved,
-            "named": [d["borne_by"] for d in named], "borne": borne, "credits": credited, "rates": rates,
+        order = {
+            "event": e, "at": at, "currency": currency, "history": [], "dispute": None, "opened": opened,
+            "rates": {p: self.rate[p, currency] for p in opened}, "released": set(),
         }  # fmt: skip
+        self.orders[e["order"]] = {**order, **self._shared(order, lines, rules, opened)}
+        return self._whole(self.orders[e["order"]])
 
-    def _steps(self, e: Row, rule: Row, base: int, fee: int) -> list[tuple[str, int]]:
-        steps = rule.get("steps") or next(
-            v["steps"] for v in rule["variants"] if all(e.get(k) == x for k, x in v["when"].items())
-        )
-        left, lines = base, []
-        owners = e.get("channels", [{"party": e["channel"], "ppm": 1_000_000}] if "channel" in e else [])
-        room = {limit["party"]: limit["left"] for limit in e.get("limits", [])}
-        for step in steps[:-1]:
-            account = step.get("account", "platform:processor_fees")
-            if step["take"] == "fixed":
-                wanted = step["amount"]
-            elif step["take"] == "percent":
-                wanted = part(base if step.get("of") == "base" else left, step["bp"])
-            elif step["take"] == "processor_fee":
-                wanted = fee
-            elif step["mode"] == "marginal":
-                wanted = half_up(scale(left, e["meter_before"], step["tiers"]))
-            else:
-                tier = next(t for t in step["tiers"] if t["upto"] is None or e["meter_before"] < t["upto"])
-                wanted = part(left, tier["bp"])
-            taken = [(account, min(wanted, left))]
-            if account == "channel":
-                taken = self._brought(owners, min(wanted, left), room)
-            lines += taken
-            left -= sum(amount for _, amount in taken)
-        for account, amount in self._shared(rule, steps[-1]["parties"], left):
-            kept = part(amount, rule.get("reserve_bp", 0)) if account.startswith("party:") else 0
-            lines += [(account, amount - kept), (f"{account}:reserve", kept)]
-        barred = {f"party:{name}{end}" for name in e.get("refused", []) for end in ("", ":reserve")}
-        lines = [("platform:revenue" if account in barred else account, amount) for account, amount in lines]
-        return [(account, amount) for account, amount in lines if amount]
+    def _in_force(self, at: datetime, name: str | None) -> Row:
+        known = [r for r in self.rules if datetime.fromisoformat(r["effective_from"]) <= at and name in (None, r["id"])]
+        if not known:
+            raise Refused("no_rule")
+        return max(known, key=lambda r: (datetime.fromisoformat(r["effective_from"]), r["version"]))
 
-    def _brought(self, owners: list[Row], amount: int, room: dict[str, int]) -> list[tuple[str, int]]:
-        """What each owned channel takes of a step; the rest was never taken. `room` shrinks by it."""
-        if not owners:
-            return []
-        ppm = [owner["ppm"] for owner in owners]
-        taken = []
-        for owner, due in zip(owners, deal(amount, [*ppm, 1_000_000 - sum(ppm)]), strict=False):
-            if owner["party"]:
-                got = min(due, room.get(owner["party"], due))
-                if owner["party"] in room:
-                    room[owner["party"]] -= got
-                taken.append((f"party:{owner['party']}", got))
-        return taken
-
-    def _shared(self, rule: Row, members: list[Row], amount: int) -> list[tuple[str, int]]:
-        found: list[tuple[str, int]] = []
-        for member, got in zip(members, deal(amount, [m["weight"] for m in members]), strict=True):
-            kind, _, name = member["account"].partition(":")
-            found += self._shared(rule, rule["groups"][name], got) if kind == "group" else [(member["account"], got)]
-        return found
-
-    def _so_far(self, order: Row, history: list[Row]) -> tuple[int, int, list[int], list[int]]:
-        live = [h for h in history if h["live"]]
-        return (
-            sum(h["r"] for h in live),
-            sum(h["o"] for h in live),
-            [sum(h["lines"][i] for h in live) for i in range(len(order["lines"]))],
-            [sum(h["given"][i] for h in live) for i in range(len(order["borne"]))],
-        )
-
-    def _charged(self, order: Row, account: str, *, released: bool) -> str:
-        policy, owner = order["rule"].get("refund_policy", {}), str(order["rule"]["owner"])
-        if account == "platform:revenue" and policy.get("platform_revenue") == "owner":
-            return owner
-        if account == "platform:processor_fees" and policy.get("processor_fee") == "owner":
-            return owner
-        return account.removesuffix(":reserve") if released else account
-
-    def _moves(self, order: Row, h: Row) -> list[tuple[str, str, int]]:
-        c = order["currency"]
-        charged = [self._charged(order, account, released=h["released"]) for account, _ in order["lines"]]
-        moved = [(account, c, -x) for account, x in zip(charged, h["lines"], strict=True)]
-        moved += [(bearer, c, x) for bearer, x in zip(order["named"], h["given"], strict=True)]
-        moved += [("processor:clearing", c, h["s"] + h["fee"]), ("platform:fx", c, h["o"] - h["s"])]
-        return [*moved, ("platform:dispute_fees", c, -h["fee"])]
-
-    def _take_back(
-        self, order: Row, r: int, s: int | None, *, fee: int = 0, excess: int = 0, dispute: bool = False
-    ) -> Row:
-        done, o_done, lines_done, given_done = self._so_far(order, order["history"])
-        paid, borne = order["paid"], sum(order["borne"])
-
-        def due(whole: int, taken: int) -> int:
-            if done + r == paid and (r or (not paid and not dispute)):
-                return whole - taken
-            step = half_up(Fraction(whole * (done + r), paid)) - half_up(Fraction(whole * done, paid)) if r else 0
-            return min(whole - taken, step)
-
-        o, d = due(order["settled"], o_done), due(borne, sum(given_done))
-        h = {
-            "r": r, "o": o, "given": deal(d, order["borne"], given_done), "live": True, "dispute": dispute, "fee": fee,
-            "lines": deal(o + d, [amount for _, amount in order["lines"]], lines_done),
-            "s": o + excess if s is None else s, "released": order["released"],
-        }  # fmt: skip
-        order["history"].append(h)
-        return h
+    def _shared(self, order: Row, lines: list[Row], rules: list[Row], opened: dict[str, int]) -> Row:
+        """Share every line out under its rule; of an open advance, each share of its party pays back some."""
+        c, left, found = order["currency"], dict(opened), []
+        for line, rule in zip(lines, rules, strict=True):
+            shares = shared_out(line, rule, order["event"])
+            moved = [("processor:clearing", c, line["fee"] - line["settled"])]
+            moved += [("platform:processor_fees", c, -line["fee"])]
+            moved += [(bearer, c, -x) for bearer, x in zip(line["named"], line["borne"], strict=True)]
+            credited: dict[str, int] = {}
+            for account, amount in shares:
+                back = 0
+                if left.get(account, 0) > 0:
+                    back = min(left[account], part(amount, order["rates"][account]))
+                    left[account] -= back
+                    moved.append((f"{account}:advance", c, back))
+                moved.append((account, c, amount - back))
+                credited[account] = credited.get(account, 0) + amount - back
+            found.append({**line, "rule": rule, "shares": shares, "credits": credited, "moved": moved})
+        return {"lines": found, "opened": opened}
 
     def _order(self, e: Row) -> Row:
         if e["order"] not in self.orders:
             raise Refused("unknown_order")
         return self.orders[e["order"]]
 
-    def refund(self, e: Row) -> list[tuple[str, str, int]]:
+    def _meant(self, order: Row, e: Row) -> list[int]:
+        """The lines that an event is about: the one it names, or all."""
+        meant = [i for i, line in enumerate(order["lines"]) if e.get("line", "") in ("", line["id"])]
+        if not meant:
+            raise Refused("unknown_line")
+        return meant
+
+    def _so_far(self, order: Row, i: int) -> Row:
+        """What was taken back of a line by everything that still counts."""
+        line, live = order["lines"][i], [h["parts"][i] for h in order["history"] if h["live"] and i in h["parts"]]
+        return {
+            "r": sum(p["r"] for p in live),
+            "o": sum(p["o"] for p in live),
+            "shares": [sum(p["shares"][k] for p in live) for k in range(len(line["shares"]))],
+            "given": [sum(p["given"][k] for p in live) for k in range(len(line["borne"]))],
+            "void": any(p["void"] for p in live),
+        }
+
+    def _left(self, order: Row, i: int) -> int:
+        return int(order["lines"][i]["paid"] - self._so_far(order, i)["r"])
+
+    def _take_back(self, order: Row, amounts: dict[int, int], **more: Any) -> Row:
+        """Take back so much of each line; `s` left the processor, or what the lines come to and `excess`."""
+        voids = more.pop("voids", ())
+        parts = {i: self._of_line(order, i, r, void=i in voids) for i, r in amounts.items()}
+        o = sum(p["o"] for p in parts.values())
+        s, excess = more.pop("s", None), more.pop("excess", 0)
+        told = {"fee": 0, "dispute": False, **more}
+        h = {**told, "parts": parts, "live": True, "o": o, "s": o + excess if s is None else s}
+        order["history"].append(h)
+        return h
+
+    def _of_line(self, order: Row, i: int, r: int, *, void: bool) -> Row:
+        line, done = order["lines"][i], self._so_far(order, i)
+
+        def due(whole: int, taken: int) -> int:
+            if void or (r and done["r"] + r == line["paid"]):
+                return whole - taken
+            if not r:
+                return 0
+            ends = [half_up(Fraction(whole * upto, line["paid"])) for upto in (done["r"] + r, done["r"])]
+            return min(whole - taken, ends[0] - ends[1])
+
+        o, d = due(line["settled"], done["o"]), due(sum(line["borne"]), sum(done["given"]))
+        return {
+            "r": r, "o": o, "given": deal(d, line["borne"], done["given"]), "void": void,
+            "shares": deal(o + d, [x for _, x in line["shares"]], done["shares"]), "released": i in order["released"],
+        }  # fmt: skip
+
+    def _moves(self, order: Row, h: Row) -> Moves:
+        c, moved = order["currency"], []
+        for i, p in h["parts"].items():
+            line = order["lines"][i]
+            for (account, _), x in zip(line["shares"], p["shares"], strict=True):
+                moved.append((self._charged(line["rule"], account, released=p["released"]), c, -x))
+            moved += [(bearer, c, x) for bearer, x in zip(line["named"], p["given"], strict=True)]
+        moved += [("processor:clearing", c, h["s"] + h["fee"]), ("platform:fx", c, h["o"] - h["s"])]
+        return [*moved, ("platform:dispute_fees", c, -h["fee"])]
+
+    def _charged(self, rule: Row, account: str, *, released: bool) -> str:
+        policy, owner = rule.get("refund_policy", {}), str(rule["owner"])
+        if account == "platform:revenue" and policy.get("platform_revenue") == "owner":
+            return owner
+        if account == "platform:processor_fees" and policy.get("processor_fee") == "owner":
+            return owner
+        return account.removesuffix(":reserve") if released else account
+
+    def _dealt(self, order: Row, meant: list[int], amount: int) -> dict[int, int]:
+        paid = [order["lines"][i]["paid"] for i in meant]
+        return dict(zip(meant, deal(amount, paid, [self._so_far(order, i)["r"] for i in meant]), strict=True))
+
+    def refund(self, e: Row) -> Moves:
         order = self._order(e)
+        meant = self._meant(order, e)
         if order["dispute"]:
             raise Refused("dispute_open")
-        left = order["paid"] - self._so_far(order, order["history"])[0]
-        if not 0 < e["amount"] <= left:
+        if not 0 < e["amount"] <= sum(self._left(order, i) for i in meant):
             raise Refused("exceeds_refundable")
-        return self._moves(order, self._take_back(order, e["amount"], e.get("settlement_amount")))
+        amounts = self._dealt(order, meant, e["amount"])
+        return self._moves(order, self._take_back(order, amounts, s=e.get("settlement_amount")))
 
-    def void(self, e: Row) -> list[tuple[str, str, int]]:
+    def void(self, e: Row) -> Moves:
         order = self._order(e)
+        meant = self._meant(order, e)
         if order["dispute"]:
             raise Refused("dispute_open")
-        left = order["paid"] - self._so_far(order, order["history"])[0]
-        voided = any(h["live"] and not h["dispute"] for h in order["history"])
-        if not left and (order["paid"] or voided):
+        lines = order["lines"]
+        voids = [i for i in meant if self._left(order, i) or not (lines[i]["paid"] or self._so_far(order, i)["void"])]
+        if not voids:
             raise Refused("exceeds_refundable")
-        return self._moves(order, self._take_back(order, left, None))
+        return self._moves(order, self._take_back(order, {i: self._left(order, i) for i in meant}, voids=voids))
 
-    def refund_reversal(self, e: Row) -> list[tuple[str, str, int]]:
+    def refund_reversal(self, e: Row) -> Moves:
         order = self._order(e)
         refunds = [h for h in order["history"] if not h["dispute"]]
         if e["refund_index"] >= len(refunds):
@@ -256,18 +193,20 @@ class Model:
         h["live"] = False
         return [(account, c, -x) for account, c, x in self._moves(order, h)]
 
-    def dispute_opened(self, e: Row) -> list[tuple[str, str, int]]:
+    def dispute_opened(self, e: Row) -> Moves:
         order = self._order(e)
+        meant = self._meant(order, e)
         if order["dispute"]:
             raise Refused("dispute_open")
-        left = order["paid"] - self._so_far(order, order["history"])[0]
-        excess = max(0, e["amount"] - left)
-        order["dispute"] = self._take_back(
-            order, min(e["amount"], left), e.get("settlement_amount"), fee=e["fee"], excess=excess, dispute=True
-        )
+        amount = min(e["amount"], sum(self._left(order, i) for i in meant))
+        excess, lines = e["amount"] - amount, [order["lines"][i] for i in meant]
+        if excess and "settlement" in order["event"] and "settlement_amount" not in e:
+            excess = half_up(Fraction(excess * sum(x["settled"] for x in lines), sum(x["paid"] for x in lines)))
+        more = {"s": e.get("settlement_amount"), "fee": e["fee"], "excess": excess, "dispute": True}
+        order["dispute"] = self._take_back(order, self._dealt(order, meant, amount), **more)
         return self._moves(order, order["dispute"])
 
-    def dispute_won(self, e: Row) -> list[tuple[str, str, int]]:
+    def dispute_won(self, e: Row) -> Moves:
         order = self._order(e)
         h = order["dispute"]
         if not h:
@@ -277,55 +216,57 @@ class Model:
         moved = [(account, c, -x) for account, c, x in self._moves(order, h)]
         return [*moved, ("processor:clearing", c, kept), ("platform:dispute_fees", c, -kept)]
 
-    def dispute_lost(self, e: Row) -> list[tuple[str, str, int]]:
+    def dispute_lost(self, e: Row) -> Moves:
         order = self._order(e)
         if not order["dispute"]:
             raise Refused("no_open_dispute")
         order["dispute"] = None
         return []
 
-    def advance(self, e: Row) -> list[tuple[str, str, int]]:
+    def advance(self, e: Row) -> Moves:
         party = f"party:{e['party']}"
         self.rate[party, e["currency"]] = e["recoup_bp"]
         return [("bank:operating", e["currency"], e["amount"]), (f"{party}:advance", e["currency"], -e["amount"])]
 
-    def release_reserve(self, e: Row) -> list[tuple[str, str, int]]:
+    def release_reserve(self, e: Row) -> Moves:
         order = self._order(e)
-        if order["released"]:
+        due = [i for i in self._meant(order, e) if i not in order["released"]]
+        if not due:
             raise Refused("already_released")
-        order["released"] = True
-        back = self._so_far(order, order["history"])[2]
-        moved = []
-        for (account, amount), x in zip(order["lines"], back, strict=True):
-            if account.endswith(":reserve"):
-                moved += [(account, order["currency"], x - amount)]
-                moved += [(account.removesuffix(":reserve"), order["currency"], amount - x)]
+        moved, c = [], order["currency"]
+        for i in due:
+            order["released"].add(i)
+            back = self._so_far(order, i)["shares"]
+            for (account, amount), x in zip(order["lines"][i]["shares"], back, strict=True):
+                if account.endswith(":reserve"):
+                    moved += [(account, c, x - amount), (account.removesuffix(":reserve"), c, amount - x)]
         return moved
 
-    def period_close(self, e: Row) -> list[tuple[str, str, int]]:
+    def period_close(self, e: Row) -> Moves:
         party, earned = f"party:{e['party']}", 0
         start, end = datetime.fromisoformat(e["from"]), datetime.fromisoformat(e["to"])
         for order in self.orders.values():
             if order["currency"] == e["currency"] and start <= order["at"] < end:
-                back = self._so_far(order, order["history"])[2]
-                for (account, amount), x in zip(order["lines"], back, strict=True):
-                    earned += amount - x if account in (party, f"{party}:reserve") else 0
+                for i, line in enumerate(order["lines"]):
+                    for (account, amount), x in zip(line["shares"], self._so_far(order, i)["shares"], strict=True):
+                        earned += amount - x if account in (party, f"{party}:reserve") else 0
         up = max(0, e["guarantee"] - earned)
         return [("platform:guarantees", e["currency"], -up), (party, e["currency"], up)]
 
-    def pool(self, e: Row) -> list[tuple[str, str, int]]:
+    def pool(self, e: Row) -> Moves:
         weights = [w["weight"] for w in e["weights"]]
         shared = part(e["amount"], e["creator_bp"]) if sum(weights) else 0
         moved = [(w["account"], e["currency"], x) for w, x in zip(e["weights"], deal(shared, weights), strict=True)]
         moved.append(("platform:revenue", e["currency"], e["amount"] - shared))
         return [*moved, ("subscription:deferred", e["currency"], -e["amount"])]
 
-    def payout_run(self, e: Row) -> list[tuple[str, str, int]]:
+    def payout_run(self, e: Row) -> Moves:
         party, at, c = f"party:{e['party']}", datetime.fromisoformat(e["at"]), e["currency"]
         available = self.balance.get((party, c), 0)
         for order in self.orders.values():
-            if order["currency"] == c and order["at"] + timedelta(days=order["rule"].get("hold_days", 0)) > at:
-                available -= order["credits"].get(party, 0)
+            for line in order["lines"]:
+                if order["currency"] == c and order["at"] + timedelta(days=line["rule"].get("hold_days", 0)) > at:
+                    available -= line["credits"].get(party, 0)
         if available <= 0 or available < e["minimum"]:
             return []
         pay = available - available % e["increment"]
@@ -341,35 +282,49 @@ class Model:
             ("payouts:in_transit", to, amount),
         ]
 
-    def correct_rule(self, e: Row) -> list[tuple[str, str, int]]:
-        [order_id] = e["orders"]
-        order = self._order({"order": order_id})
-        c = order["currency"]
-        limits = {}
+    def correct_rule(self, e: Row) -> Moves:
+        moved: Moves = []
+        corrected = {}
+        for order_id, order in [(name, self._order({"order": name})) for name in e["orders"]]:
+            new = self._corrected(order, e, moved)
+            corrected[order_id] = new
+            moved += [(a, c, -x) for a, c, x in self._whole(order)] + self._whole(new)
+        self.orders |= corrected
+        return moved
+
+    def _corrected(self, order: Row, e: Row, moved: Moves) -> Row:
+        """The order as it would stand under another rule, with what it may recoup of advances now."""
+        meant, opened = self._meant(order, e), {}
         for party, then in order["opened"].items():
-            mine = sum(x for account, _, x in order["moved"] if account == f"{party}:advance")
-            limits[party] = min(then, max(0, mine - self.balance.get((f"{party}:advance", c), 0)))
-        new = {
-            **order,
-            **self._settled(order["event"], e["rule"], c, limits, order["rates"]),
-            "opened": limits,
-            "history": [],
-        }
+            account = f"{party}:advance"
+            mine = sum(x for line in order["lines"] for a, _, x in line["moved"] if a == account)
+            pending = sum(x for a, c, x in moved if (a, c) == (account, order["currency"]))
+            now = self.balance.get((account, order["currency"]), 0) + pending
+            opened[party] = min(then, max(0, mine - now))
+        rules = [e["rule"] if i in meant else line["rule"] for i, line in enumerate(order["lines"])]
+        new = {**order, **self._shared(order, order["lines"], rules, opened), "history": []}
+        new["released"] = set(order["released"])
         for h in order["history"]:
-            again = dict(h)
-            if h["live"]:
-                done = self._so_far(new, new["history"])[2]
-                again["lines"] = deal(h["o"] + sum(h["given"]), [amount for _, amount in new["lines"]], done)
-            else:
-                again["lines"] = [0] * len(new["lines"])
+            again = {**h, "parts": {i: self._again(new, i, p, live=h["live"]) for i, p in h["parts"].items()}}
             new["history"].append(again)
             if h is order["dispute"]:
                 new["dispute"] = again
-        self.orders[order_id] = new
-        return [(a, c, -x) for a, c, x in self._whole(order)] + self._whole(new)
+        return new
 
-    def _whole(self, order: Row) -> list[tuple[str, str, int]]:
-        moved = list(order["moved"])
+    def _again(self, new: Row, i: int, p: Row, *, live: bool) -> Row:
+        weights = [x for _, x in new["lines"][i]["shares"]]
+        if not live:
+            return {**p, "shares": [0] * len(weights)}
+        return {**p, "shares": deal(p["o"] + sum(p["given"]), weights, self._so_far(new, i)["shares"])}
+
+    def _whole(self, order: Row) -> Moves:
+        """What an order came to so far; a released reserve counts as its party's payable."""
+        found: Moves = []
+        for i, line in enumerate(order["lines"]):
+            end = ":reserve" if i in order["released"] else ""
+            found += [(account.removesuffix(end), c, x) for account, c, x in line["moved"]]
         for h in order["history"]:
-            moved += self._moves(order, h) if h["live"] else []
-        return [(a.removesuffix(":reserve") if order["released"] else a, c, x) for a, c, x in moved]
+            if h["live"]:
+                parts = {i: {**p, "released": i in order["released"]} for i, p in h["parts"].items()}
+                found += self._moves(order, {**h, "parts": parts})
+        return found
