@@ -9,3 +9,7 @@ class LedgerConfig(AppConfig):
 
     name = "ledger"
     verbose_name = _("Ledger")
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from ledger import checks  # noqa: F401

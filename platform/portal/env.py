@@ -124,7 +124,8 @@ TABLE: tuple[Variable, ...] = (
         name="PORTAL_TIME_ZONE",
         kind="text",
         default="Asia/Shanghai",
-        meaning="By it days, months, statements and reports are cut. Instants are stored in UTC.",
+        meaning="By it days, months, statements and reports are cut. Instants are stored in UTC. Once there are "
+        "entries, only to a zone that gives each of them the same day.",
     ),
     Variable(
         name="PORTAL_CURRENCY", kind="text", default="CNY", meaning="ISO 4217 code of the platform's own currency."

@@ -104,6 +104,7 @@ FAULTS: list[tuple[str, list[str], str]] = [
         [payouts("carried_in_minor = 5, carried_out_minor = carried_out_minor + 5 - carried_in_minor", "number = 2")],
         "carries in 5, left over was",
     ),
+    ("I9-days", [entries("booked_on = booked_on + 1", REFUND)], "stands on 2026-03-04, by the calendar of"),
     ("I10", [payouts("cut_off = '2026-03-02'")], "postings on hold at its cut-off"),
     (
         "I10",

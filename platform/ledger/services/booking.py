@@ -97,7 +97,7 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
 
     What occurred in a month that is closed by now is booked today.
     """
-    drafts = [row.draft for row in prepared]
+    drafts, now = [row.draft for row in prepared], timezone.now()
     columns = [
         texts(draft.kind for draft in drafts),
         texts(draft.source_kind for draft in drafts),
@@ -126,8 +126,8 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
             RETURNING kind, source_kind, source_id, id, booked_on
             """,  # noqa: S608 - a constant is put in
             {
-                "now": timezone.now(),
-                "today": timezone.localdate(),
+                "now": now,
+                "today": timezone.localdate(now),
                 "zone": timezone.get_default_timezone_name(),
                 **{f"c{i}": column for i, column in enumerate(columns)},
             },

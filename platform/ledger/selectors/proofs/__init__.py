@@ -3,7 +3,7 @@
 Upper floors add their own with `register`, because what they state is about their tables.
 """
 
-from ledger.selectors.proofs import chain, entries, news, orders, parties, payouts
+from ledger.selectors.proofs import chain, days, entries, news, orders, parties, payouts
 from ledger.selectors.proofs.registry import Proof, proofs, register
 
-__all__ = ["Proof", "chain", "entries", "news", "orders", "parties", "payouts", "proofs", "register"]
+__all__ = ["Proof", "chain", "days", "entries", "news", "orders", "parties", "payouts", "proofs", "register"]

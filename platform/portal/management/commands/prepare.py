@@ -1,4 +1,5 @@
 import hashlib
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,8 @@ from django.core.management.base import BaseCommand
 
 class Command(BaseCommand):
     help = (
-        "Make ready to serve: compile catalogues, collect static files where they changed, migrate.\n\n"
+        "Make ready to serve: compile catalogues, collect static files where they changed, migrate, check that the "
+        "settings fit the books.\n\n"
         "Example: manage.py prepare"
     )
     requires_system_checks: list[str] = []
@@ -21,6 +23,7 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, verbosity=0)
             stamp.write_text(now, encoding="ascii")
         call_command("migrate", verbosity=0, interactive=False)
+        call_command("check", tags=["database"], databases=["owner"], stdout=StringIO())
 
 
 def _static_files() -> str:
