@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import connection
 
 from accounts.choices import BatchState
-from analytics.models import Touchpoint
+from accounts.columns import numbers, texts
+from accounts.statements import Statement, execute
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,25 @@ class JourneyTouch:
     occurred_at: datetime
 
 
+_BEFORE = Statement(
+    "touches_before",
+    """
+    SELECT t.id, t.visitor_id, v.key, v.user_id, t.channel_id, t.owner_id, t.occurred_at
+    FROM analytics_visitor v
+    JOIN analytics_touchpoint t ON t.visitor_id = v.id
+    LEFT JOIN accounts_importbatch b ON b.id = t.import_batch_id
+    WHERE (v.user_id = ANY (%s::bigint[]) OR v.key = ANY (%s::uuid[]))
+        AND t.occurred_at BETWEEN %s AND %s AND b.state IS DISTINCT FROM %s
+    ORDER BY t.occurred_at, t.id
+    """,
+)
+
+
 def touches_before(
     *, user_ids: Collection[int], visitor_keys: Collection[UUID], since: datetime, until: datetime
 ) -> list[JourneyTouch]:
     """Touches of these people and browsers in [since, until], oldest first; withdrawn imports count nowhere."""
-    rows = (
-        Touchpoint.objects.filter(
-            Q(visitor__user_id__in=user_ids) | Q(visitor__key__in=visitor_keys),
-            occurred_at__range=(since, until),
-        )
-        .exclude(import_batch__state=BatchState.REVERSED)
-        .order_by("occurred_at", "pk")
-        .values_list("pk", "visitor_id", "visitor__key", "visitor__user_id", "channel_id", "owner_id", "occurred_at")
-    )
-    return [JourneyTouch(*row) for row in rows]
+    with connection.cursor() as cursor:
+        keys = texts(str(key) for key in visitor_keys)
+        execute(cursor, (_BEFORE, [numbers(user_ids), keys, since, until, BatchState.REVERSED.value]))
+        return [JourneyTouch(*row) for row in cursor.fetchall()]

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
+from accounts.statements import Statement, execute
 from analytics.choices import ConversionKind
 
 
@@ -33,36 +34,46 @@ class OrderCredit(NamedTuple):
     ppm: int
 
 
+_KEEP = Statement(
+    "conversions_keep",
+    """
+    WITH kept AS (
+        INSERT INTO analytics_conversion (kind, order_id, user_id, visitor_id, occurred_at, value_minor,
+            currency, import_batch_id, settled_at)
+        SELECT %s::text, c.*, %s::timestamptz FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[],
+            %s::bigint[], %s::text[], %s::bigint[]) AS c
+        RETURNING id, order_id
+    )
+    INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm)
+    SELECT kept.id, c.model, c.channel_id, c.owner_id, c.ppm
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY
+        AS c (order_id, model, channel_id, owner_id, ppm, position)
+    JOIN kept ON kept.order_id = c.order_id
+    ORDER BY c.position
+    """,
+)
+
+
 def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequence[OrderCredit]) -> None:
-    """Store the conversions of some orders, each of which has none yet, and all their credits, in two statements."""
+    """Store the conversions of some orders, each of which has none yet, and all their credits, in one statement."""
     order, user, visitor, occurred, value, currency, batch = zip(*conversions, strict=True)
     credit_order, model, channel, owner, ppm = zip(*credited, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO analytics_conversion (kind, order_id, user_id, visitor_id, occurred_at, value_minor, currency,
-                import_batch_id, settled_at)
-            SELECT %s, c.*, %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[],
-                %s::text[], %s::bigint[]) AS c
-            """,
-            [
-                ConversionKind.ORDER.value,
-                timezone.now(),
-                *(numbers(column) for column in (order, user, visitor)),
-                instants(occurred),
-                numbers(value),
-                texts(currency),
-                numbers(batch),
-            ],
-        )
-        cursor.execute(
-            """
-            INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm)
-            SELECT v.id, c.model, c.channel_id, c.owner_id, c.ppm
-            FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY
-                AS c (order_id, model, channel_id, owner_id, ppm, position)
-            JOIN analytics_conversion v ON v.order_id = c.order_id
-            ORDER BY c.position
-            """,
-            [numbers(credit_order), texts(model), *(numbers(column) for column in (channel, owner, ppm))],
+        execute(
+            cursor,
+            (
+                _KEEP,
+                [
+                    ConversionKind.ORDER.value,
+                    timezone.now(),
+                    *(numbers(column) for column in (order, user, visitor)),
+                    instants(occurred),
+                    numbers(value),
+                    texts(currency),
+                    numbers(batch),
+                    numbers(credit_order),
+                    texts(model),
+                    *(numbers(column) for column in (channel, owner, ppm)),
+                ],
+            ),
         )

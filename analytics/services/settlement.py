@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
+from accounts.columns import numbers
+from accounts.savepoints import atomic_within
+from accounts.statements import Statement, execute
 from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, ReportRun, Visitor
 from analytics.selectors import JourneyTouch
@@ -17,7 +20,7 @@ from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
-from partners.selectors import Terms, paying_terms
+from partners.selectors import Terms, Versions, paying_terms, valid_versions
 from partners.services import SaleFacts, SaleLine, earnings_never_booked, earnings_settle
 
 
@@ -31,7 +34,7 @@ class SignUp:
     import_batch_id: int | None = None
 
 
-@transaction.atomic
+@atomic_within
 def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     """Settle paid orders: conversion, credits, earnings and the ledger's entry, each order once.
 
@@ -39,16 +42,13 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     turn came are not booked, because nobody would take such a booking back; everyone concerned is told so. Returns the
     orders settled now.
     """
-    # Two relays may hold the same order: the row lock makes the second one find the first one's conversion.
-    paid = Order.objects.select_for_update().filter(pk__among=order_ids, state=OrderState.PAID)
-    locked = list(paid.order_by("pk").values_list("pk", flat=True))
-    if others := set(order_ids) - set(locked):
-        _tell_voided(others)
-    settled = set(Conversion.objects.filter(order__pk__among=locked).values_list("order_id", flat=True))
-    facts = order_facts(ids=[pk for pk in locked if pk not in settled])
+    unsettled, gone = _lock(order_ids)
+    if gone:
+        _tell_voided(gone)
+    facts = order_facts(ids=unsettled)
     if not facts:
         return []
-    told = _told(facts)
+    told, versions = _told(facts)
     conversions_keep(
         conversions=[_conversion(row.order, row.visitor_id) for row in told],
         credited=[
@@ -58,8 +58,33 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
             for (channel, owner), ppm in parts.items()
         ],
     )
-    earnings_settle(sales=[row.sale for row in told])
+    earnings_settle(sales=[row.sale for row in told], versions=versions)
     return [order.order_id for order in facts]
+
+
+_LOCK = Statement(
+    "orders_lock", "SELECT id FROM courses_order WHERE id = ANY (%s::bigint[]) AND state = %s ORDER BY id FOR UPDATE"
+)
+_LOCKED = Statement(
+    "orders_locked",
+    """
+    SELECT o.id, EXISTS (SELECT FROM analytics_conversion c WHERE c.order_id = o.id)
+    FROM courses_order o WHERE o.id = ANY (%s::bigint[]) AND o.state = %s ORDER BY o.id
+    """,
+)
+
+
+def _lock(order_ids: Sequence[int]) -> tuple[list[int], set[int]]:
+    """Lock those of the orders that are paid; tell which of them nobody has settled yet, and which are not paid.
+
+    Two relays may hold the same order: the second waits for the lock, and then, by a statement that begins after it,
+    sees the first one's conversion.
+    """
+    asked = [numbers(order_ids), OrderState.PAID.value]
+    with connection.cursor() as cursor:
+        execute(cursor, (_LOCK, asked), (_LOCKED, asked))
+        rows = cursor.fetchall()
+    return [pk for pk, settled in rows if not settled], set(order_ids) - {pk for pk, _settled in rows}
 
 
 @transaction.atomic
@@ -96,9 +121,13 @@ class _Told(NamedTuple):
     sale: SaleFacts
 
 
-def _told(facts: Sequence[OrderFacts]) -> list[_Told]:
-    """Compute what each channel is credited for some orders."""
-    terms = paying_terms(items=[(line.course_id, order.placed_at) for order in facts for line in order.lines])
+def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
+    """Compute what each channel is credited for some orders, under the versions that hold, which are held."""
+    versions = valid_versions(
+        items={("course", str(line.course_id)) for order in facts for line in order.lines}, hold=True
+    )
+    items = [(line.course_id, order.placed_at) for order in facts for line in order.lines]
+    terms = paying_terms(items=items, versions=versions)
     journeys = journeys_of(facts)
     effects = _removal_effects(facts, terms)
     found = []
@@ -110,7 +139,7 @@ def _told(facts: Sequence[OrderFacts]) -> list[_Told]:
         }
         visitor_id = journey[-1].visitor_id if journey else None
         found.append(_Told(order, visitor_id, by_model, _sale(order, journey, by_model, terms)))
-    return found
+    return found, versions
 
 
 def _tell_voided(order_ids: Iterable[int]) -> None:
@@ -120,7 +149,8 @@ def _tell_voided(order_ids: Iterable[int]) -> None:
     )
     ids = list(voided.order_by("pk").values_list("pk", flat=True))
     if ids:
-        earnings_never_booked(sales=[row.sale for row in _told(order_facts(ids=ids))])
+        told, _versions = _told(order_facts(ids=ids))
+        earnings_never_booked(sales=[row.sale for row in told])
 
 
 def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> dict[str, int]:

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import Prefetch, Q, QuerySet
 
+from accounts.columns import numbers
 from accounts.models import User
 from accounts.scope import all_rows
+from accounts.statements import Statement, execute
 from courses.choices import OrderState
-from courses.models import CartItem, CourseCreator, Enrolment, LineReturn, Order, OrderLine
+from courses.models import CartItem, Enrolment, Order, OrderLine
 from courses.selectors.catalogue import Reader
 
 
@@ -56,16 +60,35 @@ class OrderFacts:
     lines: tuple[LineFacts, ...]
 
 
-_LINE = (
-    *("order_id", "pk", "course_id", "course__title", "course__title_zh"),
-    *("list_minor", "discount_minor", "tax_minor", "payable_minor", "duplicate"),
+_FACTS = Statement(
+    "order_facts",
+    """
+    SELECT o.id, o.code, o.buyer_id, o.visitor_key, o.placed_at, o.paid_at, o.currency, o.total_minor, o.tax_inclusive,
+        o.processor_fee_minor, o.discount_minor, o.discount_bearer, c.owner_id, c.channel_id, o.import_batch_id,
+        l.id, l.course_id, k.title, k.title_zh,
+        ARRAY(SELECT m.party_id FROM courses_coursecreator m WHERE m.course_id = k.id ORDER BY m.party_id),
+        l.list_minor, l.discount_minor, l.tax_minor, l.payable_minor, EXISTS (
+            SELECT FROM courses_order e JOIN courses_orderline s ON s.order_id = e.id
+            WHERE e.buyer_id = o.buyer_id AND s.course_id = l.course_id AND e.state = 'paid'
+                AND (e.placed_at, e.id) < (o.placed_at, o.id)
+                AND (s.payable_minor = 0 OR s.payable_minor > (
+                    SELECT coalesce(sum(r.amount_minor), 0) FROM courses_linereturn r WHERE r.line_id = s.id
+                ))
+        )
+    FROM courses_order o
+    LEFT JOIN partners_coupon c ON c.id = o.coupon_id
+    LEFT JOIN courses_orderline l ON l.order_id = o.id
+    LEFT JOIN courses_course k ON k.id = l.course_id
+    WHERE o.id = ANY (%s::bigint[])
+    ORDER BY o.id, l.position
+    """,
 )
-_ORDER = (
-    *("pk", "code", "buyer_id", "visitor_key", "placed_at", "paid_at", "currency", "total_minor", "tax_inclusive"),
-    *("processor_fee_minor", "discount_minor", "discount_bearer", "coupon__owner_id", "coupon__channel_id"),
-    "import_batch_id",
-)
-"""Columns in the order of the fields of LineFacts (without its makers) and OrderFacts (without its lines)."""
+"""Columns in the order of the fields of OrderFacts (without its lines), then of LineFacts.
+
+The last: whether the learner has a paid line of the same course that was ordered before and of which something is left.
+"""
+
+_OF_ORDER = 15
 
 
 def cart_items(*, user: Reader, visitor_key: UUID | None) -> QuerySet[CartItem]:
@@ -108,31 +131,17 @@ def _order_of(code: str, visible_to: User) -> Order | None:
 
 
 def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
-    """Return these orders for settlement, by id, in three queries however many they are."""
-    bought = OrderLine.objects.filter(order__pk__among=ids).annotate(duplicate=Exists(_kept_before()))
-    rows = list(bought.order_by("order_id", "position").values_list(*_LINE))
-    courses = {row[2] for row in rows}
-    creators: dict[int, list[int]] = {}
-    for course_id, party_id in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
-        creators.setdefault(course_id, []).append(party_id)
-    makers = {course_id: tuple(parties) for course_id, parties in creators.items()}
-    lines: dict[int, list[LineFacts]] = {}
-    for order_id, line_id, course_id, title, title_zh, *amounts in rows:
-        told = LineFacts(line_id, course_id, title, title_zh, makers.get(course_id, ()), *amounts)
-        lines.setdefault(order_id, []).append(told)
-    orders = Order.objects.filter(pk__among=ids).order_by("pk").values_list(*_ORDER)
-    # The row holds all fields but the last, which mypy cannot count.
-    return [OrderFacts(*row, lines=tuple(lines.get(row[0], ()))) for row in orders]  # type: ignore[misc]
-
-
-def _kept_before() -> QuerySet[OrderLine]:
-    """Paid lines of the same learner and course that were ordered before and of which something is left."""
-    at, order = OuterRef("order__placed_at"), OuterRef("order_id")
-    earlier = Q(order__placed_at__lt=at) | Q(order__placed_at=at, order_id__lt=order)
-    back = LineReturn.objects.filter(line=OuterRef("pk")).order_by().values("line").annotate(sum=Sum("amount_minor"))
-    kept = Q(payable_minor=0) | Q(payable_minor__gt=Coalesce(Subquery(back.values("sum")), 0))
-    same = OrderLine.objects.filter(order__buyer=OuterRef("order__buyer"), course=OuterRef("course"))
-    return same.filter(earlier, kept, order__state=OrderState.PAID)
+    """Return these orders for settlement, by id, in one query however many they are."""
+    with connection.cursor() as cursor:
+        execute(cursor, (_FACTS, [numbers(ids)]))
+        rows = cursor.fetchall()
+    found = []
+    for order, of_order in groupby(rows, key=itemgetter(slice(_OF_ORDER))):
+        told = [line[_OF_ORDER:] for line in of_order]
+        # A row holds all fields, which mypy cannot count.
+        lines = tuple(LineFacts(*line[:4], tuple(line[4]), *line[5:]) for line in told if line[0])  # type: ignore[call-arg]
+        found.append(OrderFacts(*order, lines=lines))  # type: ignore[misc]
+    return found
 
 
 def purchases_between(*, since: datetime, until: datetime) -> QuerySet[OrderLine]:

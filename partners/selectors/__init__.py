@@ -51,7 +51,7 @@ from partners.selectors.replays import (
     replay_parties,
     replay_releases,
 )
-from partners.selectors.terms import Terms, in_force_at, paying_terms, versions_by_scope
+from partners.selectors.terms import Terms, Versions, in_force_at, paying_terms, valid_versions
 from partners.selectors.versions import (
     Consent,
     open_leaves,
@@ -85,6 +85,7 @@ __all__ = [
     "Slice",
     "Step",
     "Terms",
+    "Versions",
     "Waterfall",
     "adjustment_effect",
     "agreements_of",
@@ -120,9 +121,9 @@ __all__ = [
     "replay_releases",
     "rule_changes",
     "terms_as_known",
+    "valid_versions",
     "version_before",
     "version_changes",
     "version_clauses",
     "version_consents",
-    "versions_by_scope",
 ]

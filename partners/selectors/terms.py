@@ -1,14 +1,18 @@
 """Which version of an agreement holds for what, when."""
 
-from collections import defaultdict
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
+from accounts.columns import texts
 from accounts.models import Party
 from accounts.scope import all_rows
-from ledger.selectors import book_rule
+from accounts.statements import Statement, execute
+from ledger.selectors import BookRule, book_rule
 from ledger.splits.accounts import CHANNEL, REVENUE
 from ledger.splits.rule import Rule, final_parties, rule_accounts
 from partners.choices import VersionKind, VersionState
@@ -40,37 +44,101 @@ class Terms:
     precedence: str
 
 
+Item = tuple[str, str]
+"""What an agreement covers: the kind, and its id as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidVersion:
+    """A standard version that holds or held, as settlement reads it: start inclusive, end exclusive or open."""
+
+    pk: int
+    agreement_id: int
+    owner_id: int
+    starts: datetime
+    ends: datetime | None
+    paying_model: str
+    window_days: int
+    hold_days: int
+    precedence: str
+    self_purchase: str
+    meter: str
+    book: BookRule
+    caps: Sequence[Mapping[str, Any]]
+
+    @property
+    def rule(self) -> Mapping[str, Any]:
+        """The rule's body as it is stored."""
+        return self.book.body
+
+
+Versions = Mapping[Item, Sequence[ValidVersion]]
+"""Every valid version of what was asked for; a key without any is there too."""
+
+
 def paying_terms(
-    *, items: Iterable[tuple[Any, datetime]], scope_kind: str = "course"
+    *, items: Iterable[tuple[Any, datetime]], scope_kind: str = "course", versions: Versions | None = None
 ) -> dict[tuple[Any, datetime], Terms]:
     """For (covered id, instant) pairs the paying terms in force then; pairs without an agreement are left out.
 
-    One query. Call it where all rows are visible.
+    One query, or none with the `versions` of all these items at hand. Call it where all rows are visible.
     """
     pairs = list(dict.fromkeys(items))
-    versions = versions_by_scope(scope_kind=scope_kind, scope_ids={str(item) for item, _ in pairs})
+    if versions is None:
+        versions = valid_versions(items={(scope_kind, str(item)) for item, _ in pairs})
     found = {}
     for item, at in pairs:
-        version = in_force_at(versions.get(str(item), ()), at)
+        version = valid_at(versions[scope_kind, str(item)], at)
         if version is not None:
             found[item, at] = Terms(version.pk, version.paying_model, version.window_days, version.precedence)
     return found
 
 
-def versions_by_scope(*, scope_kind: str, scope_ids: Collection[str]) -> dict[str, list[AgreementVersion]]:
-    """Every standard version that ever held, with its agreement, by covered id; one query."""
-    rows = AgreementVersion.objects.filter(
-        agreement__scope_kind=scope_kind,
-        agreement__scope_id__in=scope_ids,
-        kind=VersionKind.STANDARD,
-        state__in=VALID,
-    ).select_related("agreement")
-    # The texts that were signed are long, and no settlement reads them.
-    rows = rows.defer("text", "text_zh")
-    found: dict[str, list[AgreementVersion]] = defaultdict(list)
-    for row in rows:
-        found[row.agreement.scope_id].append(row)
+_HOLD = Statement(
+    "agreements_hold",
+    """
+    SELECT id FROM partners_agreement
+    WHERE (scope_kind, scope_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY id FOR KEY SHARE
+    """,
+)
+_VALID = Statement(
+    "valid_versions",
+    """
+    SELECT a.scope_kind, a.scope_id, v.id, a.id, a.owner_id, lower(v.effective), upper(v.effective), v.paying_model,
+        v.window_days, v.hold_days, v.precedence, v.self_purchase, v.meter, v.rule, v.caps
+    FROM partners_agreement a JOIN partners_agreementversion v ON v.agreement_id = a.id
+    WHERE (a.scope_kind, a.scope_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+        AND v.kind = %s AND v.state = ANY (%s)
+    ORDER BY v.id
+    """,
+)
+
+
+def valid_versions(*, items: Collection[Item], hold: bool = False) -> Versions:
+    """Every standard version that ever held, by what it covers; one round trip.
+
+    With `hold`, `version_put_in_force` waits until the caller's transaction has ended; other readers are not held up.
+    """
+    kinds, ids = ([], []) if not items else zip(*sorted(items), strict=True)
+    covered = [texts(kinds), texts(ids)]
+    with connection.cursor() as cursor:
+        valid = (_VALID, [*covered, VersionKind.STANDARD.value, [state.value for state in VALID]])
+        # Two statements: the second must see what the first had to wait for.
+        execute(cursor, *([(_HOLD, covered)] if hold else []), valid)
+        found: dict[Item, list[ValidVersion]] = {item: [] for item in items}
+        for kind, scope_id, *row, rule, caps in cursor.fetchall():
+            # The row holds all fields but the last two, which mypy cannot count.
+            version = ValidVersion(*row, book_rule(body=rule), json.loads(caps))  # type: ignore[call-arg]
+            found[kind, scope_id].append(version)
     return found
+
+
+def valid_at(versions: Iterable[ValidVersion], at: datetime) -> ValidVersion | None:
+    """The version whose range holds the instant. Ranges never overlap."""
+    for version in versions:
+        if version.starts <= at and (version.ends is None or at < version.ends):
+            return version
+    return None
 
 
 def in_force_at(versions: Sequence[AgreementVersion], at: datetime) -> AgreementVersion | None:
@@ -83,20 +151,24 @@ def in_force_at(versions: Sequence[AgreementVersion], at: datetime) -> Agreement
 
 
 def rule_party_codes(rule: Mapping[str, Any]) -> list[str]:
-    """Codes of the parties that a stored rule names, in the order of its clauses, and of its owner, each once.
+    """Codes of the parties that a stored rule names; see `party_codes`."""
+    return party_codes(book_rule(body=rule).rule)
+
+
+def party_codes(rule: Rule) -> list[str]:
+    """Codes of the parties that a rule names, in the order of its clauses, and of its owner, each once.
 
     Also those of weight zero: who is named accepts, as the database demands.
     """
-    parsed = book_rule(body=rule).rule
     accounts = [
         account
-        for variant in parsed.variants
+        for variant in rule.variants
         for account in (
             *(take.account for take in variant.takes),
             *(party.account for party in final_parties(variant.split.parties)),
         )
     ]
-    return list(dict.fromkeys(a.split(":")[1] for a in (*accounts, parsed.owner) if a.startswith("party:")))
+    return list(dict.fromkeys(a.split(":")[1] for a in (*accounts, rule.owner) if a.startswith("party:")))
 
 
 def pays_channels(rule: Rule) -> bool:

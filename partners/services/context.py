@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from accounts.models import Party, Seat
+from accounts.columns import numbers, texts
+from accounts.statements import Statement, execute
 from ledger.selectors import BookRule, book_rule
 from ledger.splits.rule import ProcessorFee
 from partners.choices import MembershipState
-from partners.models import AgreementVersion, Channel, Membership
-from partners.selectors.terms import HOUSE_RULE, in_force_at, rule_party_codes, versions_by_scope
+from partners.selectors.terms import HOUSE_RULE, ValidVersion, Versions, party_codes, valid_at, valid_versions
 from partners.services.facts import SaleFacts, SaleLine
 
 
@@ -18,7 +18,7 @@ from partners.services.facts import SaleFacts, SaleLine
 class LineTerms:
     """What one line is settled under. `version` None: no agreement was in force."""
 
-    version: AgreementVersion | None
+    version: ValidVersion | None
     rule: BookRule
     party_ids: tuple[int, ...]
     pays_channels: bool
@@ -28,7 +28,7 @@ class LineTerms:
 class Context:
     """The rows behind a batch of sales."""
 
-    versions: Mapping[tuple[str, str], Sequence[AgreementVersion]]
+    versions: Versions
     codes: Mapping[int, str]
     ids: Mapping[str, int]
     own: Mapping[int, frozenset[int]]
@@ -38,18 +38,17 @@ class Context:
 
     def terms_of(self, sale: SaleFacts, line: SaleLine) -> LineTerms:
         """The version in force for a line at the instant of its order, with its rule read."""
-        version = in_force_at(self.versions.get((line.item_kind, line.item_id), ()), sale.placed_at)
+        version = valid_at(self.versions[line.item_kind, line.item_id], sale.placed_at)
         key = version.pk if version else None
         found = self._terms.get(key)
         if found is None:
-            raw = version.rule if version else HOUSE_RULE
-            rule = book_rule(body=raw)
+            rule = version.book if version else book_rule(body=HOUSE_RULE)
             pays = any(
                 not isinstance(take, ProcessorFee) and take.account == "channel"
                 for variant in rule.rule.variants
                 for take in variant.takes
             )
-            parties = tuple(self.ids[code] for code in rule_party_codes(raw)) if version else ()
+            parties = tuple(self.ids[code] for code in party_codes(rule.rule)) if version else ()
             found = self._terms[key] = LineTerms(version, rule, parties, pays)
         return found
 
@@ -58,47 +57,68 @@ class Context:
         return self.own.get(sale.buyer_id, frozenset()) if sale.buyer_id is not None else frozenset()
 
 
-def context_of(sales: Sequence[SaleFacts]) -> Context:
-    """Lock the agreements against a change of their ranges, then read versions, parties, seats, members, channels."""
-    items: dict[str, set[str]] = {}
-    for sale in sales:
-        for line in sale.lines:
-            items.setdefault(line.item_kind, set()).add(line.item_id)
-    _hold_agreements(items)
-    versions = {
-        (kind, scope_id): rows
-        for kind, ids in items.items()
-        for scope_id, rows in versions_by_scope(scope_kind=kind, scope_ids=ids).items()
-    }
-    named = {code for rows in versions.values() for row in rows for code in rule_party_codes(row.rule)}
+def context_of(sales: Sequence[SaleFacts], *, versions: Versions | None) -> Context:
+    """Hold the agreements against a change of their ranges, then read versions, parties, seats, members, channels.
+
+    `versions` were held before in this transaction.
+    """
+    held: Versions = versions or {}
+    missing = {(line.item_kind, line.item_id) for sale in sales for line in sale.lines} - held.keys()
+    if missing:
+        held = {**held, **valid_versions(items=missing, hold=True)}
+    named = {code for rows in held.values() for row in rows for code in party_codes(row.book.rule)}
     named |= {sale.discount_bearer.split(":")[1] for sale in sales if sale.discount_bearer.startswith("party:")}
-    codes = _party_codes(named, set(_party_ids(sales)))
-    own: dict[int, set[int]] = {}
-    buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}
-    for user, party in Seat.objects.filter(user__pk__among=buyers).values_list("user_id", "party_id"):
-        own.setdefault(user, set()).add(party)
-    members = Membership.objects.filter(party__pk__among=codes, state=MembershipState.APPROVED)
-    channels = {c.channel_id for sale in sales for row in sale.credits.values() for c in row if c.channel_id}
-    channels |= {sale.coupon_channel_id for sale in sales if sale.coupon_channel_id}
+    parties = _parties(named, set(_party_ids(sales)))
+    own, kinds = _seats_and_channels(sales)
     return Context(
-        versions=versions,
-        codes=codes,
-        ids={code: pk for pk, code in codes.items()},
-        own={user: frozenset(parties) for user, parties in own.items()},
-        members=frozenset(members.values_list("party_id", flat=True)),
-        kinds=dict(Channel.objects.filter(pk__in=channels).values_list("pk", "kind")),
+        versions=held,
+        codes={pk: code for pk, code, _member in parties},
+        ids={code: pk for pk, code, _member in parties},
+        own=own,
+        members=frozenset(pk for pk, _code, member in parties if member),
+        kinds=kinds,
     )
 
 
-def _hold_agreements(items: Mapping[str, set[str]]) -> None:
-    """Keep `version_put_in_force` waiting until this batch is committed; other batches are not held up."""
+_PARTIES = Statement(
+    "parties_of_sales",
+    """
+    SELECT p.id, p.code,
+        EXISTS (SELECT FROM partners_membership m WHERE m.party_id = p.id AND m.state = %s)
+    FROM accounts_party p WHERE p.code = ANY (%s::text[]) OR p.id = ANY (%s::bigint[])
+    """,
+)
+_SEATS_AND_CHANNELS = Statement(
+    "seats_and_channels",
+    """
+    SELECT user_id, party_id, NULL FROM accounts_seat WHERE user_id = ANY (%s::bigint[])
+    UNION ALL SELECT id, NULL, kind FROM partners_channel WHERE id = ANY (%s::bigint[])
+    """,
+)
+
+
+def _parties(codes: set[str], ids: set[int]) -> list[tuple[int, str, bool]]:
+    """Parties by code or id, and whether each is an approved member."""
     with connection.cursor() as cursor:
-        for kind, ids in items.items():
-            cursor.execute(
-                "SELECT id FROM partners_agreement WHERE scope_kind = %s AND scope_id = ANY (%s) ORDER BY id"
-                " FOR KEY SHARE",
-                [kind, sorted(ids)],
-            )
+        execute(cursor, (_PARTIES, [MembershipState.APPROVED.value, texts(codes), numbers(ids)]))
+        return [(pk, code, member) for pk, code, member in cursor.fetchall()]
+
+
+def _seats_and_channels(sales: Sequence[SaleFacts]) -> tuple[dict[int, frozenset[int]], dict[int, str]]:
+    """The parties in which each buyer has a seat, and the kind of each channel that the facts name."""
+    channels = {c.channel_id for sale in sales for row in sale.credits.values() for c in row if c.channel_id}
+    channels |= {sale.coupon_channel_id for sale in sales if sale.coupon_channel_id}
+    buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}
+    seats: dict[int, set[int]] = {}
+    kinds: dict[int, str] = {}
+    with connection.cursor() as cursor:
+        execute(cursor, (_SEATS_AND_CHANNELS, [numbers(buyers), numbers(channels)]))
+        for pk, party, kind in cursor.fetchall():
+            if kind is None:
+                seats.setdefault(pk, set()).add(party)
+            else:
+                kinds[pk] = kind
+    return {user: frozenset(parties) for user, parties in seats.items()}, kinds
 
 
 def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:
@@ -110,8 +130,3 @@ def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:
         yield from sale.touched
         for line in sale.lines:
             yield from line.item_party_ids
-
-
-def _party_codes(codes: set[str], ids: set[int]) -> dict[int, str]:
-    rows = Party.objects.filter(code__among=codes) | Party.objects.filter(pk__among=ids)
-    return dict(rows.values_list("pk", "code"))

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
+from accounts.statements import Statement, execute
 
 
 class LineDecided(NamedTuple):
@@ -41,6 +42,31 @@ class PartyDecided(NamedTuple):
     credit_ppm: int | None
 
 
+_KEEP = Statement(
+    "decisions_keep",
+    """
+    INSERT INTO partners_earningdecision (source_kind, source_id, version_id, entry_id, currency, list_minor,
+        discount_minor, tax_minor, paid_minor, order_code, item_kind, item_id, item_title, item_title_zh,
+        placed_at, matures_at, party_id, channel_id, reason, amount_minor, capped_minor, credit_ppm, decided_at)
+    SELECT 'order_line', l.source_id, l.version_id, l.entry_id, l.currency, l.list_minor, l.discount_minor,
+        l.tax_minor, l.paid_minor, l.order_code, l.item_kind, l.item_id, l.item_title, l.item_title_zh,
+        l.placed_at, l.matures_at, d.party_id, d.channel_id, d.reason, d.amount_minor, d.capped_minor,
+        d.credit_ppm, %s::timestamptz
+    FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
+        WITH ORDINALITY
+        AS d (line, party_id, channel_id, reason, amount_minor, capped_minor, credit_ppm, position)
+    JOIN unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
+        %s::timestamptz[]) WITH ORDINALITY
+        AS l (source_id, version_id, entry_id, currency, list_minor, discount_minor, tax_minor, paid_minor,
+            order_code, item_kind, item_id, item_title, item_title_zh, placed_at, matures_at, line)
+        ON l.line = d.line
+    ORDER BY d.position
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+
 def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]]) -> None:
     """Store what was decided, in the order given and in one statement; what was decided before stays as it is."""
     rows = [(number, *party) for number, (_line, parties) in enumerate(lines, start=1) for party in parties]
@@ -49,37 +75,21 @@ def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]
     line, party, channel, reason, amount, capped, credit = zip(*rows, strict=True)
     common = list(zip(*(told for told, _parties in lines), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO partners_earningdecision (source_kind, source_id, version_id, entry_id, currency, list_minor,
-                discount_minor, tax_minor, paid_minor, order_code, item_kind, item_id, item_title, item_title_zh,
-                placed_at, matures_at, party_id, channel_id, reason, amount_minor, capped_minor, credit_ppm, decided_at)
-            SELECT 'order_line', l.source_id, l.version_id, l.entry_id, l.currency, l.list_minor, l.discount_minor,
-                l.tax_minor, l.paid_minor, l.order_code, l.item_kind, l.item_id, l.item_title, l.item_title_zh,
-                l.placed_at, l.matures_at, d.party_id, d.channel_id, d.reason, d.amount_minor, d.capped_minor,
-                d.credit_ppm, %s
-            FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
-                WITH ORDINALITY
-                AS d (line, party_id, channel_id, reason, amount_minor, capped_minor, credit_ppm, position)
-            JOIN unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-                %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-                %s::timestamptz[]) WITH ORDINALITY
-                AS l (source_id, version_id, entry_id, currency, list_minor, discount_minor, tax_minor, paid_minor,
-                    order_code, item_kind, item_id, item_title, item_title_zh, placed_at, matures_at, line)
-                ON l.line = d.line
-            ORDER BY d.position
-            ON CONFLICT DO NOTHING
-            """,
-            [
-                timezone.now(),
-                *(numbers(column) for column in (line, party, channel)),
-                texts(reason),
-                *(numbers(column) for column in (amount, capped, credit)),
-                texts(common[0]),
-                *(numbers(column) for column in common[1:3]),
-                texts(common[3]),
-                *(numbers(column) for column in common[4:8]),
-                *(texts(column) for column in common[8:13]),
-                *(instants(column) for column in common[13:15]),
-            ],
+        execute(
+            cursor,
+            (
+                _KEEP,
+                [
+                    timezone.now(),
+                    *(numbers(column) for column in (line, party, channel)),
+                    texts(reason),
+                    *(numbers(column) for column in (amount, capped, credit)),
+                    texts(common[0]),
+                    *(numbers(column) for column in common[1:3]),
+                    texts(common[3]),
+                    *(numbers(column) for column in common[4:8]),
+                    *(texts(column) for column in common[8:13]),
+                    *(instants(column) for column in common[13:15]),
+                ],
+            ),
         )

@@ -20,6 +20,7 @@ from ledger.splits.sale import LineResult, NoRuleError, sale_lines
 from partners.choices import CapPeriod, MeterKind, MeterPeriod
 from partners.models import Agreement, AgreementVersion
 from partners.selectors.meters import COUNTED
+from partners.selectors.terms import ValidVersion
 
 LOCK = "FOR UPDATE OF m"
 _ALWAYS = date(1, 1, 1)
@@ -85,7 +86,7 @@ class Needs:
     limits: bool
 
 
-def needs_of(versions: Iterable[AgreementVersion]) -> Needs:
+def needs_of(versions: Iterable[AgreementVersion | ValidVersion]) -> Needs:
     """Which counters some versions of one agreement ask for."""
     rows = list(versions)
     return Needs(

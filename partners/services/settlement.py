@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.columns import texts
+from accounts.savepoints import atomic_within
+from accounts.statements import Statement, execute
 from ledger.choices import EntryKind
 from ledger.errors import SaleRefusedError
 from ledger.selectors import OrderKey, booked_sources
@@ -17,7 +20,7 @@ from ledger.splits.accounts import POOL
 from ledger.splits.sale import Detail
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
-from partners.models import EarningDecision
+from partners.selectors.terms import Versions
 from partners.services.context import Context, LineTerms, context_of
 from partners.services.decisions import LineDecided, PartyDecided, decisions_keep
 from partners.services.facts import SaleFacts, SaleLine, Settled
@@ -56,19 +59,20 @@ class _SaleUnderway:
     draft: SaleDraft
 
 
-@transaction.atomic
-def earnings_settle(*, sales: Sequence[SaleFacts]) -> list[Settled]:
+@atomic_within
+def earnings_settle(*, sales: Sequence[SaleFacts], versions: Versions | None = None) -> list[Settled]:
     """Settle paid orders in a constant number of queries; in the order given. Settled ones are left as they are.
 
     Each line runs under the agreement's version in force when the order was placed. Books one entry an order (none
     where no money moves) and one EarningDecision for every party considered, also for nothing, with the reason.
+    `versions`: what `valid_versions(hold=True)` told the caller, in the same transaction, of what the sales cover.
     SettlementError names an order whose facts contradict one another; all or nothing. Call it where all rows are
     visible.
     """
     known = _settled_before([sale.order_code for sale in sales])
     fresh = {sale.order_code: sale for sale in sales if sale.order_code not in known}
     if fresh:
-        context = context_of(list(fresh.values()))
+        context = context_of(list(fresh.values()), versions=versions)
         underway = [_underway(sale, context) for sale in fresh.values()]
         meters = _lock_meters(underway, context)
         if meters is not None:
@@ -94,7 +98,7 @@ def earnings_never_booked(*, sales: Sequence[SaleFacts]) -> None:
     fresh = [sale for sale in sales if sale.order_code not in known]
     if not fresh:
         return
-    context = context_of(fresh)
+    context = context_of(fresh, versions=None)
     decisions_keep(
         lines=[
             (
@@ -110,14 +114,21 @@ def earnings_never_booked(*, sales: Sequence[SaleFacts]) -> None:
     )
 
 
+_DECIDED = Statement(
+    "orders_decided",
+    "SELECT DISTINCT order_code FROM partners_earningdecision WHERE order_code = ANY (%s::text[])",
+)
+
+
 def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
     """Orders that were settled: by their entry, or (nothing moved) by their decisions."""
     booked = booked_sources(kind=EntryKind.SALE, source_kind=SOURCE, source_ids=codes, visible_to=None)
     known: dict[str, int | None] = dict(booked)
     rest = [code for code in codes if code not in known]
     if rest:
-        decided = EarningDecision.objects.filter(order_code__among=rest).values_list("order_code", flat=True)
-        known |= dict.fromkeys(decided, None)
+        with connection.cursor() as cursor:
+            execute(cursor, (_DECIDED, [texts(rest)]))
+            known |= {code: None for (code,) in cursor.fetchall()}
     return known
 
 
@@ -141,7 +152,7 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
 
 def _lock_meters(underway: Sequence[_SaleUnderway], context: Context) -> Meters | None:
     """Lock the counters of tiers and caps; None where no agreement of the batch has any."""
-    needs = {rows[0].agreement_id: needs_of(rows) for rows in context.versions.values()}
+    needs = {rows[0].agreement_id: needs_of(rows) for rows in context.versions.values() if rows}
     needs = {agreement: need for agreement, need in needs.items() if need.volumes or need.limits}
     if not needs:
         return None
@@ -193,7 +204,7 @@ def split_sale(
             line["discounts"] = [{"amount": facts.discount_minor, "borne_by": sale.discount_bearer or POOL}]
         if facts.tax_minor:
             line["tax"] = {"mode": mode, "amount": facts.tax_minor}
-        owner = row.version.agreement.owner_id if row.version is not None else None
+        owner = row.version.owner_id if row.version is not None else None
         line |= journey.line_fields(owner_id=owner, codes=context.codes, kinds=context.kinds)
         lines.append(line)
     return {"currency": sale.currency, "processor_fee": sale.processor_fee_minor, "lines": lines}

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 import pghistory
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 
+from accounts.scope import all_rows
+from accounts.statements import KNOWN, planned_once
+
 Tracked = TypeVar("Tracked", bound=type[models.Model])
 
 
@@ -55,6 +58,29 @@ def acting(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
         with suppress(DatabaseError):
             if not connection.needs_rollback:
                 _set(using, before)
+
+
+@contextmanager
+def acting_on_all_rows(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
+    """`all_rows()` and `acting(...)` at once, for workers.
+
+    Where no transaction is open, it opens one in which each `Statement` is planned once a connection.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block:
+        with all_rows(using=using), acting(using=using, **context):
+            yield
+        return
+    with transaction.atomic(using=using):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('app.scope', 'all', true), set_config('pghistory.context_metadata', %s, true), "
+                + KNOWN,
+                [json.dumps(context)],
+            )
+            known = cursor.fetchone()[2]
+        with planned_once(known):
+            yield
 
 
 def current(*, using: str = DEFAULT_DB_ALIAS) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from accounts.models import Party
 from accounts.services import party_create
 from events.models import Delivery, OutboxEvent
 from events.services import EventData, Handler, NewEvent, events_record, handles, registry, relay, relay_all, sweep
-from events.services.relay import DIED, RelayResult
+from events.services.relay import DIED, RelayResult, _Taken
 
 pytestmark = pytest.mark.race
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,8 +60,14 @@ def begin_without_lock(handler: Handler, size: int, *, block: bool) -> tuple[lis
     return list(due.order_by("due_at", "id").values_list("pk", flat=True)[:size]), RelayResult()
 
 
-def take_without_lock(ids: list[int]) -> list[Delivery]:
-    return list(Delivery.objects.filter(pk__in=ids, state="due").select_related("event"))
+def take_without_lock(ids: list[int]) -> list[_Taken]:
+    due = Delivery.objects.filter(pk__in=ids, state="due").select_related("event")
+    told = [
+        (row.pk, EventData(id=e.pk, name=e.name, key=e.key, payload=e.payload, occurred_at=e.occurred_at))
+        for row in due
+        for e in [row.event]
+    ]
+    return [_Taken(pk, event) for pk, event in told]
 
 
 def two_relays(calls: list[str], *, block: bool = False) -> tuple[list[RelayResult], bool]:

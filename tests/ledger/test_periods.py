@@ -9,6 +9,7 @@ from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from accounts.scope import all_rows
+from accounts.statements import Statement
 from events.models import Delivery, OutboxEvent
 from ledger.errors import BusyError, PeriodRefusedError
 from ledger.models import ClosedPeriod, JournalEntry, Posting, PreparedPeriod, Verification
@@ -186,7 +187,7 @@ def test_nothing_slips_into_a_month_that_is_being_closed(committed_db: str, monk
         cursor.execute("ALTER TABLE ledger_journalentry DISABLE TRIGGER refuse_change")
         cursor.execute("DELETE FROM ledger_posting WHERE entry_id > 1")
         cursor.execute("DELETE FROM ledger_journalentry WHERE id > 1")
-    monkeypatch.setattr(booking, "SHARE_LOCK", "")
+    monkeypatch.setattr(booking, "SHARE_LOCK", Statement("no_lock", "SELECT 1"))
     done, found = close_while_booking()
     assert done == []
     assert [row for row, _what in found["P15"]] == ["month 2026-03"] * 2

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 
 from accounts.scope import all_rows
+from accounts.statements import Statement
 from ledger.errors import BusyError
 from ledger.models import JournalEntry, Seal
 from ledger.services import booking, books_verify, entries_post, seal_take
@@ -94,7 +95,7 @@ def test_a_seal_never_passes_over_a_booking_that_is_under_way(
         cursor.execute("ALTER TABLE ledger_seal DISABLE TRIGGER refuse_change")
         for table in ("seal", "posting", "journalentry"):
             cursor.execute(f"DELETE FROM ledger_{table}")
-    monkeypatch.setattr(booking, "SHARE_LOCK", "")
+    monkeypatch.setattr(booking, "SHARE_LOCK", Statement("no_lock", "SELECT 1"))
     book_slowly(guarded=False)
     (failed,) = books_verify(only=["I4-seals"]).failed
     assert failed.rows[0][1].startswith(("is not what seal 1 sealed", "covers 1 entries, found 2"))

@@ -59,15 +59,15 @@ BOOKS: tuple[Fault, ...] = (
     Fault(
         "an order is settled without its lock",
         "analytics/services/settlement.py",
-        "paid = Order.objects.select_for_update().filter(",
-        "paid = Order.objects.filter(",
+        "AND state = %s ORDER BY id FOR UPDATE",
+        "AND state = %s ORDER BY id",
         ("tests/analytics/test_races.py",),
     ),
     Fault(
         "an agreement may change under a settlement",
-        "partners/services/context.py",
-        "FOR KEY SHARE",
-        "LIMIT ALL",
+        "partners/selectors/terms.py",
+        "ORDER BY id FOR KEY SHARE",
+        "ORDER BY id",
         ("tests/partners/test_races.py",),
     ),
     Fault(
@@ -80,9 +80,16 @@ BOOKS: tuple[Fault, ...] = (
     Fault(
         "two relays take one delivery",
         "platform/events/services/relay.py",
-        "return list(due.select_for_update(skip_locked=not block).order_by(",
-        "return list(due.order_by(",
+        "ORDER BY d.due_at, d.id FOR UPDATE OF d SKIP LOCKED",
+        "ORDER BY d.due_at, d.id",
         ("tests/events/test_races.py",),
+    ),
+    Fault(
+        "a delivery that a dead process had begun counts no death",
+        "platform/events/services/relay.py",
+        "AND NOT EXISTS (SELECT FROM due WHERE attempts > 0 OR begun_at IS NOT NULL)",
+        "",
+        ("tests/events/test_relay.py",),
     ),
     Fault(
         "a claim is decided without its lock",

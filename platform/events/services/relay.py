@@ -1,21 +1,23 @@
 """Taking due deliveries to their handlers."""
 
 import gc
+import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from accounts.audit import acting
+from accounts.audit import acting_on_all_rows
 from accounts.columns import numbers
-from accounts.scope import all_rows
+from accounts.savepoints import one_savepoint
+from accounts.statements import Statement, execute
 from events.choices import DeliveryState
 from events.errors import UselessRetryError
 from events.models import Delivery
@@ -40,6 +42,42 @@ POLL = 0.05
 REASON_LENGTH = 2000
 
 DIED = gettext_noop("The process that ran the handler died before the handler was done.")
+
+
+_DUE = """
+    SELECT id, attempts, begun_at, due_at FROM events_delivery
+    WHERE handler = %(handler)s AND state = 'due' AND due_at <= %(now)s
+        AND (begun_at IS NULL OR begun_at <= %(left)s)
+    ORDER BY due_at, id LIMIT %(size)s FOR UPDATE
+"""
+"""Due deliveries of a handler that no living relay is at, oldest first, locked."""
+
+_BEGIN = f"""
+    WITH due AS MATERIALIZED ({_DUE} {{skip}}), begun AS (
+        UPDATE events_delivery d SET begun_at = %(now)s FROM due
+        WHERE d.id = due.id AND NOT EXISTS (SELECT FROM due WHERE attempts > 0 OR begun_at IS NOT NULL)
+        RETURNING d.id
+    )
+    SELECT (SELECT count(*) FROM due), ARRAY(SELECT id FROM begun)
+"""  # noqa: S608 - only a constant is put in
+
+
+_TAKE = Statement(
+    "deliveries_take",
+    """
+    SELECT d.id, e.id, e.name, e.key, e.payload, e.occurred_at
+    FROM events_delivery d JOIN events_outboxevent e ON e.id = d.event_id
+    WHERE d.id = ANY (%s::bigint[]) AND d.state = 'due' AND d.begun_at = %s
+    ORDER BY d.due_at, d.id FOR UPDATE OF d SKIP LOCKED
+    """,
+)
+
+_DONE = Statement(
+    "deliveries_done",
+    """
+    UPDATE events_delivery SET state = 'done', done_at = %s, begun_at = NULL, reason = '' WHERE id = ANY (%s::bigint[])
+    """,
+)
 
 
 class HandlerDied(Exception):
@@ -78,15 +116,19 @@ def relay(*, queue: str | None = None, limit: int = 1000, batch: int | None = No
     `batch` overrides the size that handlers ask for.
     """
     result = RelayResult()
-    for handler in handlers(queue=queue):
-        while True:
+    chosen = handlers(queue=queue)
+    due = _due_labels(chosen)
+    for handler in chosen:
+        while handler.label in due:
             size = min(batch or handler.batch, limit - result.tried)
             if size <= 0:
                 return result + RelayResult(more=True)
             step = _relay_batch(handler, size, block=block)
             result += step
+            if step.tried < size:
+                due = _due_labels(chosen)  # again: what was handled may have been news for the next
             if not step.tried:
-                if not (block and _is_due(handler)):
+                if not block:
                     break
                 time.sleep(POLL)
     return result
@@ -107,24 +149,29 @@ def relay_all(*, batch: int | None = 2_000, progress: Callable[[int], None] | No
             return result
 
 
-def _is_due(handler: Handler) -> bool:
-    return Delivery.objects.filter(handler=handler.label, state=DeliveryState.DUE, due_at__lte=timezone.now()).exists()
+def _due_labels(chosen: Collection[Handler]) -> set[str]:
+    """Which of the handlers have something due, whoever may be at it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT label FROM unnest(%s::text[]) AS label WHERE EXISTS ("
+            "SELECT FROM events_delivery WHERE handler = label AND state = 'due' AND due_at <= %s)",
+            [[handler.label for handler in chosen], timezone.now()],
+        )
+        return {label for (label,) in cursor.fetchall()}
 
 
 def _relay_batch(handler: Handler, size: int, *, block: bool) -> RelayResult:
     begun, result = _begin(handler, size, block=block)
     if not begun:
         return result
-    with transaction.atomic(), all_rows(), acting(task="events.relay", handler=handler.label):
-        deliveries = _take(begun)
-        if not deliveries:
+    with acting_on_all_rows(task="events.relay", handler=handler.label):
+        taken = _take(begun)
+        if not taken:
             return result
-        fault = _succeeds(handler, deliveries)
+        fault = _succeeds(handler, taken)
         if fault is None:
-            return result + _mark_done(deliveries)
-        return result + (
-            _mark_failed(deliveries[0], fault) if len(deliveries) == 1 else _each_singly(handler, deliveries)
-        )
+            return result + _mark_done(taken)
+        return result + (_mark_failed(_row(taken[0]), fault) if len(taken) == 1 else _each_singly(handler, taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +185,34 @@ class _Begun:
         return bool(self.ids)
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A delivery that this relay holds locked, and its event."""
+
+    id: int
+    event: EventData
+
+
 def _begin(handler: Handler, size: int, *, block: bool) -> tuple[_Begun, RelayResult]:
     """Say durably which due deliveries are begun now, oldest first; count those that a dead process had begun.
 
+    Others' locked rows are skipped or waited for.
+    """
+    now = timezone.now()
+    asked: dict[str, Any] = {"handler": handler.label, "now": now, "left": now - GRACE, "size": size}
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGIN.format(skip="" if block else "SKIP LOCKED"), asked)
+        found, ids = cursor.fetchone()
+    return _begin_troubled(asked, block=block) if found and not ids else (_Begun(tuple(ids), now), RelayResult())
+
+
+@transaction.atomic
+def _begin_troubled(asked: dict[str, Any], *, block: bool) -> tuple[_Begun, RelayResult]:
+    """Begin where a dead process had begun some, or some failed before.
+
     What failed before is begun alone: if it kills the process, it takes no other delivery's attempt with it.
     """
-    due = _claim(handler, size, block=block)
+    due = list(Delivery.objects.raw(_DUE + ("" if block else "SKIP LOCKED"), asked))
     result = RelayResult()
     for delivery in due:
         if delivery.begun_at is not None:
@@ -155,44 +223,32 @@ def _begin(handler: Handler, size: int, *, block: bool) -> tuple[_Begun, RelayRe
         return _Begun(), result
     chosen = fresh[:1] if fresh[0].attempts else [delivery for delivery in fresh if not delivery.attempts]
     begun = _Begun(tuple(delivery.pk for delivery in chosen), now)
-    with connection.cursor() as cursor:
-        # An array in one text; `IN` with a parameter for each row costs more than the update.
-        cursor.execute(
-            "UPDATE events_delivery SET begun_at = %s WHERE id = ANY (%s::bigint[])", [begun.at, numbers(begun.ids)]
-        )
+    Delivery.objects.filter(pk__among=begun.ids).update(begun_at=now)
     return begun, result
 
 
-def _claim(handler: Handler, size: int, *, block: bool) -> list[Delivery]:
-    """Lock up to `size` due deliveries of the handler that no living relay is at, oldest first.
-
-    Others' locked rows are skipped or waited for.
-    """
-    now = timezone.now()
-    due = Delivery.objects.filter(
-        Q(begun_at=None) | Q(begun_at__lte=now - GRACE), handler=handler.label, state=DeliveryState.DUE, due_at__lte=now
-    )
-    return list(due.select_for_update(skip_locked=not block).order_by("due_at", "id")[:size])
-
-
-def _take(begun: _Begun) -> list[Delivery]:
+def _take(begun: _Begun) -> list[_Taken]:
     """Lock what was begun; what somebody else took or called back meanwhile is left out."""
-    mine = Delivery.objects.filter(pk__among=begun.ids, state=DeliveryState.DUE, begun_at=begun.at)
-    return list(mine.select_related("event").select_for_update(of=("self",), skip_locked=True).order_by("due_at", "id"))
+    with connection.cursor() as cursor:
+        execute(cursor, (_TAKE, [numbers(begun.ids), begun.at]))
+        return [
+            _Taken(pk, EventData(id=event, name=name, key=key, payload=json.loads(payload), occurred_at=at))
+            for pk, event, name, key, payload, at in cursor.fetchall()
+        ]
 
 
-def _succeeds(handler: Handler, deliveries: list[Delivery]) -> Exception | None:
+def _succeeds(handler: Handler, taken: list[_Taken]) -> Exception | None:
     """Run the handler in a savepoint; what it raised, or None."""
     try:
-        with transaction.atomic(), all_rows(), _collector_paused():
-            handler.function([_data(delivery) for delivery in deliveries])
+        with one_savepoint(), _collector_paused():
+            handler.function([delivery.event for delivery in taken])
             with connection.cursor() as cursor:
                 # Deferred checks (an entry's sum) speak inside the savepoint, not at commit for the whole batch.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     except Exception as fault:
         if connection.needs_rollback:  # the connection itself is lost: nothing can be marked, the rows stay due
             raise
-        log.warning("%s failed on %d event(s)", handler.label, len(deliveries), exc_info=fault)
+        log.warning("%s failed on %d event(s)", handler.label, len(taken), exc_info=fault)
         return fault
     return None
 
@@ -209,26 +265,21 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _data(delivery: Delivery) -> EventData:
-    event = delivery.event
-    return EventData(id=event.pk, name=event.name, key=event.key, payload=event.payload, occurred_at=event.occurred_at)
-
-
-def _each_singly(handler: Handler, deliveries: list[Delivery]) -> RelayResult:
+def _each_singly(handler: Handler, taken: list[_Taken]) -> RelayResult:
     result = RelayResult()
-    for delivery in deliveries:
+    for delivery in taken:
         fault = _succeeds(handler, [delivery])
-        result += _mark_done([delivery]) if fault is None else _mark_failed(delivery, fault)
+        result += _mark_done([delivery]) if fault is None else _mark_failed(_row(delivery), fault)
     return result
 
 
-def _mark_done(deliveries: list[Delivery]) -> RelayResult:
+def _row(taken: _Taken) -> Delivery:
+    return Delivery.objects.get(pk=taken.id)
+
+
+def _mark_done(taken: list[_Taken]) -> RelayResult:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE events_delivery SET state = %s, done_at = %s, begun_at = NULL, reason = ''"
-            " WHERE id = ANY (%s::bigint[])",
-            [DeliveryState.DONE.value, timezone.now(), numbers(delivery.pk for delivery in deliveries)],
-        )
+        execute(cursor, (_DONE, [timezone.now(), numbers(delivery.id for delivery in taken)]))
         return RelayResult(done=cursor.rowcount)
 
 

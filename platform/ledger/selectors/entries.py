@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts.columns import texts
 from accounts.models import User
+from accounts.statements import Statement, execute
 from ledger.models import JournalEntry
 from ledger.selectors.visibility import parties_seen
 
@@ -68,6 +69,14 @@ def entries_with_postings(*, entries: Collection[int], visible_to: User | None) 
     return [_entry(row) for row in rows]
 
 
+_BOOKED = Statement(
+    "booked_sources",
+    """
+    SELECT source_id, id FROM ledger_journalentry WHERE kind = %s AND source_kind = %s AND source_id = ANY (%s::text[])
+    """,
+)
+
+
 def booked_sources(
     *, kind: str, source_kind: str, source_ids: Collection[str], visible_to: User | None
 ) -> dict[str, int]:
@@ -75,11 +84,7 @@ def booked_sources(
     if parties_seen(visible_to) is not None:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT source_id, id FROM ledger_journalentry"
-            " WHERE kind = %s AND source_kind = %s AND source_id = ANY (%s::text[])",
-            [kind, source_kind, texts(source_ids)],
-        )
+        execute(cursor, (_BOOKED, [kind, source_kind, texts(source_ids)]))
         return dict(cursor.fetchall())
 
 

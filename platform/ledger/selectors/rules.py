@@ -28,12 +28,13 @@ _read: dict[str, BookRule] = {}
 # By the body as it was written: to read a rule takes twenty times as long as to write it down.
 
 
-def book_rule(*, body: Mapping[str, Any]) -> BookRule:
-    """Read a rule's body and name it by its digest. RuleError where it cannot be applied."""
-    text = json.dumps(body)
+def book_rule(*, body: Mapping[str, Any] | str) -> BookRule:
+    """Read a rule's body, or its JSON, and name it by its digest. RuleError where it cannot be applied."""
+    text = body if isinstance(body, str) else json.dumps(body)
     found = _read.get(text)
     if found is None:
-        found = BookRule(digest_of(body), parse_rule(body), json.loads(text))
+        told = json.loads(text)
+        found = BookRule(digest_of(told), parse_rule(told), told)
         if len(_read) >= MOST_KNOWN:
             _read.clear()
         _read[text] = found

@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Party
+from accounts.statements import Statement, execute
 from ledger.choices import AccountKind
 from ledger.errors import UnknownAccountError
 from ledger.splits.accounts import is_known
@@ -22,6 +23,15 @@ class AccountRow(NamedTuple):
     party_id: int | None
 
 
+_FIND = Statement(
+    "accounts_find",
+    """
+    SELECT a.code, a.currency, a.id, a.party_id
+    FROM unnest(%s::text[], %s::text[]) AS k (code, currency) JOIN ledger_account a USING (code, currency)
+    """,
+)
+
+
 def accounts_open(*, keys: Collection[AccountKey]) -> dict[AccountKey, AccountRow]:
     """Find the accounts by (code, currency) and open those that are missing; UnknownAccountError names a wrong code."""
     found = _find(keys)
@@ -34,13 +44,7 @@ def accounts_open(*, keys: Collection[AccountKey]) -> dict[AccountKey, AccountRo
 
 def _find(keys: Collection[AccountKey]) -> dict[AccountKey, AccountRow]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT a.code, a.currency, a.id, a.party_id
-            FROM unnest(%s::text[], %s::text[]) AS k (code, currency) JOIN ledger_account a USING (code, currency)
-            """,
-            [[code for code, _ in keys], [currency for _, currency in keys]],
-        )
+        execute(cursor, (_FIND, [[code for code, _ in keys], [currency for _, currency in keys]]))
         return {(code, currency): AccountRow(id_, party) for code, currency, id_, party in cursor.fetchall()}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from accounts.statements import Statement, execute
 from ledger.splits.accounts import advance
 from ledger.splits.sale import Advance
 
@@ -22,6 +23,16 @@ class AdvanceBalance:
     recoup_bp: int
 
 
+_LOCKED = Statement(
+    "advances_lock",
+    f"""
+    SELECT a.id, a.code, a.currency, a.recoup_bp FROM ledger_account a
+    JOIN unnest(%s::text[], %s::text[]) AS k (code, currency) USING (code, currency)
+    WHERE a.recoup_bp IS NOT NULL ORDER BY a.id {LOCK}
+    """,  # noqa: S608 - only a constant of this module is put in
+)
+
+
 def advances_lock(*, payables: Collection[Payable]) -> dict[Payable, AdvanceBalance]:
     """Lock the advance accounts that belong to payables and return their balances; those never opened are left out.
 
@@ -30,14 +41,8 @@ def advances_lock(*, payables: Collection[Payable]) -> dict[Payable, AdvanceBala
     if not payables:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT a.id, a.code, a.currency, a.recoup_bp FROM ledger_account a
-            JOIN unnest(%s::text[], %s::text[]) AS k (code, currency) USING (code, currency)
-            WHERE a.recoup_bp IS NOT NULL ORDER BY a.id {LOCK}
-            """,  # noqa: S608 - only a constant of this module is put in
-            [[advance(account) for account, _ in payables], [currency for _, currency in payables]],
-        )
+        columns = [advance(account) for account, _ in payables], [currency for _, currency in payables]
+        execute(cursor, (_LOCKED, columns))
         rows = cursor.fetchall()
         if not rows:
             return {}

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
+from accounts.savepoints import atomic_within
+from accounts.statements import Statement, execute
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
 from ledger.selectors.body import PostingBody, body_hash, canonical
@@ -19,6 +21,36 @@ from ledger.services.stillness import SHARE_LOCK
 _MOST = 2**63 - 1
 
 
+_POSTINGS = Statement(
+    "postings_insert",
+    """
+    INSERT INTO ledger_posting
+        (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at,
+        booked_on)
+    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+        %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::date[])
+    """,
+)
+
+
+_ENTRIES = Statement(
+    "entries_insert",
+    """
+    INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
+        body_hash, actor_id, recorded_at, booked_on)
+    SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
+        actor_id, %(now)s::timestamptz, CASE WHEN c.id IS NULL THEN day ELSE greatest(day, %(today)s::date) END
+    FROM unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
+        %(c5)s::text[], %(c6)s::text[], %(c7)s::text[], %(c8)s::bigint[])
+        AS d (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id)
+    CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s::text)::date AS day) l
+    LEFT JOIN ledger_closedperiod c ON c.month = date_trunc('month', l.day)::date
+    ON CONFLICT (kind, source_kind, source_id) DO NOTHING
+    RETURNING kind, source_kind, source_id, id, booked_on
+    """,
+)
+
+
 class _Prepared(NamedTuple):
     draft: EntryDraft
     bodies: list[PostingBody]
@@ -26,7 +58,7 @@ class _Prepared(NamedTuple):
     hash: str
 
 
-@transaction.atomic
+@atomic_within
 def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
     """Book every draft, or find it booked already; in the order given.
 
@@ -110,28 +142,13 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
         numbers(draft.actor_id for draft in drafts),
     ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            {SHARE_LOCK}
-            INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
-                body_hash, actor_id, recorded_at, booked_on)
-            SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
-                actor_id, %(now)s, CASE WHEN c.id IS NULL THEN day ELSE greatest(day, %(today)s::date) END
-            FROM unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
-                %(c5)s::text[], %(c6)s::text[], %(c7)s::text[], %(c8)s::bigint[])
-                AS d (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id)
-            CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s)::date AS day) l
-            LEFT JOIN ledger_closedperiod c ON c.month = date_trunc('month', l.day)::date
-            ON CONFLICT (kind, source_kind, source_id) DO NOTHING
-            RETURNING kind, source_kind, source_id, id, booked_on
-            """,  # noqa: S608 - a constant is put in
-            {
-                "now": now,
-                "today": timezone.localdate(now),
-                "zone": timezone.get_default_timezone_name(),
-                **{f"c{i}": column for i, column in enumerate(columns)},
-            },
-        )
+        told = {
+            "now": now,
+            "today": timezone.localdate(now),
+            "zone": timezone.get_default_timezone_name(),
+            **{f"c{i}": column for i, column in enumerate(columns)},
+        }
+        execute(cursor, (SHARE_LOCK, []), (_ENTRIES, told))
         return {(kind, source, source_id): (pk, day) for kind, source, source_id, pk, day in cursor.fetchall()}
 
 
@@ -170,19 +187,16 @@ def _insert_postings(
     account, party = zip(*where, strict=True)
     _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO ledger_posting
-                (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at,
-                booked_on)
-            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
-                %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::date[])
-            """,
-            [
-                *(numbers(column) for column in (entry, position, account, party, amount)),
-                *(texts(column) for column in (currency, line, clause)),
-                *(instants(column) for column in (occurred, matures, booked)),
-            ],
+        execute(
+            cursor,
+            (
+                _POSTINGS,
+                [
+                    *(numbers(column) for column in (entry, position, account, party, amount)),
+                    *(texts(column) for column in (currency, line, clause)),
+                    *(instants(column) for column in (occurred, matures, booked)),
+                ],
+            ),
         )
 
 

@@ -1,15 +1,19 @@
 """Booking sales: the split engine's result as one entry each, with all that it was computed from."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection
 
+from accounts.columns import texts
+from accounts.savepoints import atomic_within
+from accounts.statements import Statement, execute
 from ledger.choices import EntryKind
 from ledger.errors import IdempotencyConflictError, SaleRefusedError
-from ledger.models import BookedOrder, JournalEntry, OrderEvent
+from ledger.models import BookedOrder, OrderEvent
 from ledger.selectors.body import digest_of, posting_bodies
 from ledger.selectors.orders import OrderKey
 from ledger.selectors.rules import BookRule
@@ -24,6 +28,21 @@ from ledger.splits.rule import rule_accounts
 from ledger.splits.sale import Advance, NoRuleError, SaleResult, sale_lines
 
 FORMAT = "sale/2"
+
+_KNOWN = Statement(
+    "sales_known",
+    """
+    SELECT e.source_kind, e.source_id, e.id, e.inputs
+    FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS k (source_kind, source_id)
+    JOIN ledger_journalentry e USING (source_kind, source_id) WHERE e.kind = %(sale)s
+    UNION ALL
+    SELECT o.source_kind, o.source_id, NULL, v.body
+    FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS k (source_kind, source_id)
+    JOIN ledger_bookedorder o USING (source_kind, source_id)
+    JOIN ledger_orderevent v ON v.order_id = o.id WHERE v.kind = %(sale)s
+    """,
+)
+"""Sales in the books: by their entries, or (nothing moved) by the event that was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +71,7 @@ class BookedSale:
         return self.result is not None
 
 
-@transaction.atomic
+@atomic_within
 def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
     """Book sales, each order once, in the order given; in a constant number of queries.
 
@@ -60,7 +79,7 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
     facts are wrong or for which no variant is; IdempotencyConflictError: the order is in the books with other facts or
     rules. All or nothing. Call it where all rows are visible.
     """
-    known = _known(drafts)
+    known = _known(drafts) if drafts else {}
     fresh = list({draft.key: draft for draft in drafts if draft.key not in known}.values())
     results = _settle(fresh) if fresh else {}
     if fresh:
@@ -83,19 +102,11 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
 
 def _known(drafts: Sequence[SaleDraft]) -> dict[OrderKey, int | None]:
     """Entries of orders that are in the books; the same facts and rules, or IdempotencyConflictError."""
-    kinds, ids = {draft.key.source_kind for draft in drafts}, [draft.key.source_id for draft in drafts]
-    rows = JournalEntry.objects.filter(kind=EntryKind.SALE, source_kind__in=kinds, source_id__among=ids)
-    stored: dict[OrderKey, tuple[int | None, Mapping[str, Any]]] = {
-        OrderKey(kind, source_id): (pk, {"sale": sale, "rules": rules})
-        for pk, kind, source_id, sale, rules in rows.values_list(
-            "pk", "source_kind", "source_id", "inputs__sale", "inputs__rules"
-        )
-    }
-    unmoved = OrderEvent.objects.filter(
-        kind=EntryKind.SALE, order__source_kind__in=kinds, order__source_id__among=ids
-    ).select_related("order")
-    for event in unmoved:
-        stored[OrderKey(event.order.source_kind, event.order.source_id)] = (None, event.body)
+    kinds, ids = zip(*{(draft.key.source_kind, draft.key.source_id) for draft in drafts}, strict=True)
+    with connection.cursor() as cursor:
+        asked = {"sale": EntryKind.SALE.value, "kinds": texts(kinds), "ids": texts(ids)}
+        execute(cursor, (_KNOWN, asked))
+        stored = {OrderKey(kind, pk): (entry, json.loads(inputs)) for kind, pk, entry, inputs in cursor.fetchall()}
     known = {}
     for draft in drafts:
         if draft.key in stored:

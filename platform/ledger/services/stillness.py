@@ -11,12 +11,13 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
+from accounts.statements import Statement
 from ledger.errors import BusyError
 
 PAUSE = 0.02
 
 
-SHARE_LOCK = "SELECT pg_advisory_xact_lock_shared(hashtext('ledger.posting'));"
+SHARE_LOCK = Statement("posting_lock", "SELECT pg_advisory_xact_lock_shared(hashtext('ledger.posting'))")
 """Goes before an insert into the journal, as a statement of its own: waits while a month is being closed.
 
 The triggers would wait too, but the insert that they belong to would no longer see the month that was closed meanwhile.
