@@ -13,6 +13,7 @@ from analytics.choices import ConversionKind
 from analytics.models import Conversion, Spend, Touchpoint
 from analytics.selectors.exchange import Exchange
 from courses.choices import OrderState
+from partners.selectors import brought_alone
 
 
 @dataclass(frozen=True)
@@ -69,26 +70,31 @@ class ReportInputs:
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
-    What an order gave back counts on the order's own day and at its rate, however much later it was given back.
+    What an order gave back counts on the order's own day and at its rate, however much later it was given back. Where
+    the house accepted that a partner alone brought an order, the order's path is that partner's channel.
     Raises MissingRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
     visits = _visits(opens, closes, window)
     exchange = Exchange(currency, until=until)
+    alone = brought_alone(since=opens, until=closes)
     conversions = (
         Conversion.objects.filter(occurred_at__gte=opens, occurred_at__lt=closes)
         .exclude(import_batch__state=BatchState.REVERSED)
         .exclude(order__state=OrderState.VOIDED)
         .order_by("occurred_at", "pk")
         .annotate(returned=Coalesce("order__returned_minor", 0))
-        .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency", "returned")
-    )
+        .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency", "returned",
+                     "order__code")
+    )  # fmt: skip
     paths: dict[str, list[ReportPath]] = {ConversionKind.ORDER: [], ConversionKind.SIGN_UP: []}
     bought: set[int] = set()
-    for kind, order_id, user_id, visitor_id, at, value, unit, returned in conversions:
+    for kind, order_id, user_id, visitor_id, at, value, unit, returned, code in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
         inside = tuple(touch for touch in visits.journeys.get(person, ()) if at - window <= touch[1] <= at)
+        if code in alone:
+            inside = ((alone[code], at),)
         if kind != ConversionKind.ORDER:
             paths[kind].append(ReportPath(order_id, person, at, 0, inside))
             continue

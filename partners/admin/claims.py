@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -21,9 +20,8 @@ from unfold.decorators import display
 from accounts.admin.base import ReadingDesk, clerk
 from accounts.models import User
 from ledger.admin.words import amount
-from ledger.money import decimal_from_minor
 from partners import selectors, services
-from partners.choices import CLAIMS_OPEN, AdjustmentState, ClaimBasis, ClaimReason, ClaimState
+from partners.choices import CLAIMS_OPEN, ClaimBasis, ClaimReason, ClaimState
 from partners.errors import PartnersError
 from partners.forms.claims import AnswerForm
 from partners.models import Claim, ClaimGathering
@@ -178,7 +176,7 @@ def page_of(claim: Claim, by: User, refusal: AnswerForm | None) -> dict[str, Any
         "own": own,
         "others": others,
         "history": selectors.claim_steps(claim=claim, house=True),
-        "since": _since(claim, gathered),
+        "since": _since(claim),
         "adjustments": claim.adjustments.select_related("requested_by", "decided_by").order_by("-pk"),
         "late": claim.is_open and claim.due_at <= timezone.now(),
         "may_decide": bool(decidable) and by.has_perm("partners.decide_claim") and not bar,
@@ -189,24 +187,18 @@ def page_of(claim: Claim, by: User, refusal: AnswerForm | None) -> dict[str, Any
     }
 
 
-def _since(claim: Claim, gathered: ClaimGathering | None) -> dict[str, Any] | None:
-    """What the agreement would give by now where that is no longer what was credited, and where to adjust it."""
-    credited = claim.adjustments.filter(state=AdjustmentState.BOOKED).first()
-    if credited is None or gathered is None:
-        return None
-    basis = ClaimBasis.SOLE if claim.reason == ClaimReason.PROVEN_ELSEWHERE else ClaimBasis.EVIDENCE
-    now = services.claim_remedy(claim=claim, gathered=gathered, basis=basis).amount
-    if now == credited.amount_minor:
-        return None
-    query = urlencode(
+def _since(claim: Claim) -> list[dict[str, Any]]:
+    """What happened to the order after the credit, and what it moved of it."""
+    return [
         {
-            "party": claim.party.code,
-            "currency": credited.currency,
-            "amount": decimal_from_minor(now - credited.amount_minor, credited.currency),
-            "order_code": credited.order_code,
+            "at": row.at,
+            "label": row.reason.label,
+            "minor": row.minor,
+            "currency": row.currency,
+            "url": reverse("admin:ledger_journalentry_change", args=[row.entry_id]),
         }
-    )
-    return {"now": now, "currency": credited.currency, "url": f"{reverse('admin:partners_adjustment_add')}?{query}"}
+        for row in selectors.claim_since(claim=claim)
+    ]
 
 
 def _remedy(row: services.Remedy, claim: Claim, gathered: ClaimGathering | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from partners.models.adjustment import Adjustment
 from partners.models.advance import Advance
 from partners.models.agreement import Acceptance, Agreement, AgreementParty, AgreementVersion
 from partners.models.channel import Channel, Coupon, CouponRedemption, TrackingLink
-from partners.models.claim import Claim, ClaimFinding, ClaimGathering, ClaimStep
+from partners.models.claim import Claim, ClaimCredit, ClaimFinding, ClaimGathering, ClaimStep
 from partners.models.consent import BoundOrder, Decline, Leave
 from partners.models.earning import EarningDecision
 from partners.models.guarantee import Guarantee
@@ -23,6 +23,7 @@ __all__ = [
     "BoundOrder",
     "Channel",
     "Claim",
+    "ClaimCredit",
     "ClaimFinding",
     "ClaimGathering",
     "ClaimStep",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
 from accounts.models import Party, User
-from partners.choices import CLAIMS_OPEN, ClaimReason, ClaimState, ClaimStepKind, FindingKind
+from partners.choices import CLAIMS_OPEN, ClaimBasis, ClaimReason, ClaimState, ClaimStepKind, FindingKind
 from partners.models.channel import Channel, TrackingLink
 
 
@@ -136,6 +136,44 @@ class ClaimGathering(models.Model):
 
     def __str__(self) -> str:
         return f"{self.claim_id}/{self.round}"
+
+
+class ClaimCredit(models.Model):
+    """What an accepted claim gave, then how it followed what happened to its order since. Append-only.
+
+    The first row has no `source_id`; each of the others names the order's event. Amounts in minor units of `currency`,
+    below zero where something was taken back. `told`: by order line, how the sale is told with the claimant, the limits
+    of that instant included. `counted`: [agreement, what its cap's counter moved by] each.
+    """
+
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="credits", verbose_name=_("claim"))
+    order_code = models.CharField(_("order as it is called"), max_length=32)
+    placed_at = models.DateTimeField(_("ordered at"))
+    source_kind = models.CharField(_("source"), max_length=32, blank=True)
+    source_id = models.CharField(_("source id"), max_length=64, blank=True)
+    entry = models.OneToOneField(
+        "ledger.JournalEntry", on_delete=models.PROTECT, related_name="+", verbose_name=_("entry")
+    )
+    basis = models.CharField(_("computed"), max_length=8, choices=ClaimBasis.choices)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
+    )
+    told = models.JSONField(_("the sale as it would have been told"), default=dict)
+    counted = models.JSONField(_("counted for caps"), default=list)
+    amount_minor = models.BigIntegerField(_("amount in minor units"))
+    currency = models.CharField(_("currency"), max_length=3)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("credit of a claim")
+        verbose_name_plural = _("credits of claims")
+        constraints = [
+            models.UniqueConstraint(fields=["claim", "source_kind", "source_id"], name="partners_claim_credit_once"),
+        ]
+        indexes = [models.Index(fields=["order_code"], name="partners_claim_credit_order")]
+
+    def __str__(self) -> str:
+        return f"{self.claim_id}: {self.amount_minor}"
 
 
 class ClaimFinding(models.Model):

@@ -12,9 +12,11 @@ from partners.selectors.changes import (
 from partners.selectors.claims import SOON as CLAIM_SOON
 from partners.selectors.claims import (
     FindingRow,
+    brought_alone,
     claim_findings,
     claim_lines,
     claim_of_decision,
+    claim_since,
     claim_steps,
     claims_by_entry,
     claims_of,
@@ -90,9 +92,11 @@ __all__ = [
     "adjustment_effect",
     "agreements_of",
     "agreements_of_order",
+    "brought_alone",
     "claim_findings",
     "claim_lines",
     "claim_of_decision",
+    "claim_since",
     "claim_steps",
     "claims_by_entry",
     "claims_of",

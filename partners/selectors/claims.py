@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
+from accounts.scope import all_rows
 from ledger.selectors import parties_seen
-from partners.choices import ClaimReason, DecisionReason, FindingKind, PayingModel
-from partners.models import Adjustment, Claim, ClaimFinding, ClaimStep, EarningDecision
+from partners.choices import ClaimBasis, ClaimReason, DecisionReason, FindingKind, PayingModel
+from partners.models import Adjustment, Claim, ClaimCredit, ClaimFinding, ClaimStep, EarningDecision
 
 SOON = timedelta(days=2)
 """How long before it is due a claim is called to mind."""
@@ -69,9 +70,50 @@ def claim_lines(*, claim: Claim) -> list[EarningDecision]:
 
 
 def claims_by_entry(*, entries: Sequence[int]) -> dict[int, Claim]:
-    """The claims that some entries answer, as row-level security shows them."""
-    rows = Adjustment.objects.filter(entry__in=entries, claim__isnull=False).select_related("claim")
-    return {row.entry_id: row.claim for row in rows if row.entry_id is not None and row.claim is not None}
+    """The claims that some entries answer or followed by, as row-level security shows them."""
+    # How a claim was told names others too; only which claim an entry is of leaves this module.
+    with all_rows():
+        known = dict(ClaimCredit.objects.filter(entry__in=entries).values_list("entry_id", "claim_id"))
+    claims = Claim.objects.in_bulk(known.values())
+    return {entry: claims[pk] for entry, pk in known.items() if pk in claims}
+
+
+def brought_alone(*, since: datetime, until: datetime) -> dict[str, int]:
+    """By order code, the channel that alone brought it, as accepted claims of orders placed in [since, until) say.
+
+    For reports, which know nothing else of it; where a touch was found, that touch speaks for itself. Call it where all
+    rows are visible.
+    """
+    rows = ClaimCredit.objects.filter(
+        source_id="", basis=ClaimBasis.SOLE, channel__isnull=False, placed_at__gte=since, placed_at__lt=until
+    )
+    return dict(rows.values_list("order_code", "channel_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMove:
+    """What an event of the order moved of what an accepted claim gave, in minor units."""
+
+    at: datetime
+    reason: DecisionReason
+    minor: int
+    currency: str
+    entry_id: int
+
+
+def claim_since(*, claim: Claim) -> list[ClaimMove]:
+    """How an accepted claim followed what happened to its order since, the first one first.
+
+    The claim must be one that the reader may see.
+    """
+    with all_rows():
+        moved = list(ClaimCredit.objects.filter(claim=claim).exclude(source_id="").order_by("pk"))
+        told = EarningDecision.objects.filter(entry__in=[row.entry_id for row in moved], party=claim.party_id)
+        reasons = dict(told.values_list("entry_id", "reason"))
+    return [
+        ClaimMove(row.at, DecisionReason(reasons[row.entry_id]), row.amount_minor, row.currency, row.entry_id)
+        for row in moved
+    ]
 
 
 def claim_of_decision(*, decision_id: int, visible_to: User | None) -> Claim | None:

@@ -1,4 +1,4 @@
-"""What agreements have sold and partners have earned under them, counted again from the entries of sales."""
+"""What agreements have sold and partners have earned under them, counted again from the entries of sales and claims."""
 
 from django.conf import settings
 
@@ -27,6 +27,12 @@ COUNTED = f"""
         FROM told CROSS JOIN LATERAL jsonb_array_elements(steps) AS s (step)
         CROSS JOIN LATERAL jsonb_array_elements(step -> 'channels') AS c (part)
         WHERE step ? 'channels' AND part ->> 'account' <> ''
+        UNION ALL
+        SELECT (c.moved ->> 0)::bigint, 'cap', p.code, k.currency, k.placed_at AT TIME ZONE '{_ZONE}',
+            (c.moved ->> 1)::bigint
+        FROM partners_claimcredit k CROSS JOIN LATERAL jsonb_array_elements(k.counted) AS c (moved)
+        JOIN partners_claim m ON m.id = k.claim_id JOIN accounts_party p ON p.id = m.party_id
+        WHERE (c.moved ->> 0)::bigint = ANY (SELECT id FROM wanted)
     ),
     counted AS (
         SELECT m.agreement_id, m.kind, p.id AS party_id, m.currency, k.per,

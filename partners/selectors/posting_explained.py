@@ -18,7 +18,7 @@ from ledger.selectors.assurance import Assurance, assurance_of
 from ledger.selectors.recomputed import PostingFacts, Recomputed, entry_recomputed, posting_facts
 from ledger.selectors.standing import posting_of_entry
 from ledger.splits.state import LineState
-from partners.models import Adjustment, EarningDecision
+from partners.models import Adjustment, ClaimCredit, EarningDecision
 from partners.selectors import exact
 from partners.selectors.phrases import percent
 
@@ -124,7 +124,8 @@ def effect_posting(*, decision_id: int) -> PostingExplained | None:
 def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingExplained:
     posting, entry = found.posting, found.entry
     line = _line_of(found, staff=staff)
-    adjustment = Adjustment.objects.filter(entry=entry.pk).first() if entry.kind == EntryKind.ADJUSTMENT else None
+    asked = Adjustment.objects.filter(entry=entry.pk).first() if entry.kind == EntryKind.ADJUSTMENT else None
+    claimed = ClaimCredit.objects.filter(entry=entry.pk).first() if entry.kind == EntryKind.ADJUSTMENT else None
     return PostingExplained(
         posting_id=posting.pk,
         entry_id=entry.pk,
@@ -134,7 +135,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         account=found.account,
         part=_part(found.account),
         party_id=posting.party_id,
-        order=adjustment.order_code if adjustment else found.order,
+        order=claimed.order_code if claimed else asked.order_code if asked else found.order,
         line=posting.line,
         clause=posting.clause,
         line_id=line.pk if line else None,
@@ -142,7 +143,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         occurred_at=entry.occurred_at,
         booked_on=entry.booked_on,
         matures_at=posting.matures_at,
-        note="" if adjustment and adjustment.claim_id else str(made.facts.get("reason", "")),
+        note="" if claimed else str(made.facts.get("reason", "")),
         facts=tuple(_facts(found, made)),
         undoes=made.undoes,
         steps=tuple(_steps(made.trace, found)),
@@ -150,7 +151,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         computed=_computed(found, made),
         assurance=assurance_of(entry_id=entry.pk, recorded_at=entry.recorded_at),
         entry_hash=entry.body_hash,
-        claim_id=adjustment.claim_id if adjustment else None,
+        claim_id=claimed.claim_id if claimed else None,
     )
 
 

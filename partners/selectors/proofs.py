@@ -81,7 +81,7 @@ register(
 register(
     Proof(
         "I19-claims",
-        "Every accepted claim was credited once, no other was, and its decisions add up to what was credited",
+        "Every accepted claim was credited once, no other was; what it gave and took back since is decided and booked",
         """
         SELECT 'claim ' || c.id, c.state || ', ' || count(a.id) FILTER (WHERE a.state = 'booked') || ' credited'
         FROM partners_claim c LEFT JOIN partners_adjustment a ON a.claim_id = c.id
@@ -97,8 +97,27 @@ register(
         UNION ALL
         SELECT 'decision ' || d.id, 'speaks of a claim, but no claim was credited by its entry'
         FROM partners_earningdecision d
-        WHERE d.source_kind = 'claim_line' AND NOT EXISTS (
-            SELECT 1 FROM partners_adjustment a WHERE a.entry_id = d.entry_id AND a.claim_id IS NOT NULL)
+        WHERE d.source_kind = 'claim_line' AND d.entry_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM partners_claimcredit k JOIN partners_claim c ON c.id = k.claim_id AND c.party_id = d.party_id
+            WHERE k.entry_id = d.entry_id)
+        UNION ALL
+        SELECT 'entry ' || k.entry_id, 'claim ' || k.claim_id || ' moved ' || k.amount_minor || ', booked '
+            || coalesce(p.amount, 0) || ', decided ' || coalesce(d.amount, 0)
+        FROM partners_claimcredit k
+        JOIN partners_claim c ON c.id = k.claim_id
+        LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM ledger_posting p
+            WHERE p.entry_id = k.entry_id AND p.party_id = c.party_id AND p.currency = k.currency) p ON true
+        LEFT JOIN LATERAL (SELECT sum(amount_minor) AS amount FROM partners_earningdecision d
+            WHERE d.entry_id = k.entry_id AND d.party_id = c.party_id AND d.source_kind = 'claim_line') d ON true
+        WHERE k.amount_minor <> coalesce(p.amount, 0) OR k.amount_minor <> coalesce(d.amount, 0)
+        UNION ALL
+        SELECT 'claim ' || claim_id, 'stands at ' || sum(amount_minor) || ' after what was taken back'
+        FROM partners_claimcredit GROUP BY claim_id HAVING sum(amount_minor) < 0
+        UNION ALL
+        SELECT 'entry ' || e.id, 'follows a claim that is not known to have moved by it'
+        FROM ledger_journalentry e
+        WHERE e.kind = 'adjustment' AND e.source_kind = 'claim'
+            AND NOT EXISTS (SELECT 1 FROM partners_claimcredit k WHERE k.entry_id = e.id)
         """,
     )
 )
@@ -127,7 +146,7 @@ register(
 register(
     Proof(
         "I9-meters",
-        "Every counter behind tiers and caps equals what the entries of its agreement's sales add up to",
+        "Every counter behind tiers and caps equals what its agreement's sales and accepted claims add up to",
         f"""
         WITH wanted AS (SELECT DISTINCT agreement_id AS id FROM partners_meter), {COUNTED}
         SELECT 'agreement ' || coalesce(m.agreement_id, c.agreement_id) || ', ' || coalesce(m.kind, c.kind) || ' per '

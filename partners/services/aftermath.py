@@ -11,6 +11,7 @@ from ledger.selectors import OrderKey
 from ledger.services import BookedEvent, OrderEventDraft, order_events_book
 from partners.choices import EFFECTS, DecisionReason
 from partners.models import EarningDecision
+from partners.services.claims.crediting import claims_follow
 from partners.services.settlement import SOURCE
 
 REASONS = {
@@ -81,6 +82,7 @@ def earnings_events(*, drafts: Sequence[OrderEventDraft], skip: bool = False) ->
     ]
     if moved:
         _decide(moved)
+        claims_follow(drafts=[(draft, REASONS[str(draft.event["type"])]) for draft, _row in moved])
     over = [
         draft
         for draft, row in zip(drafts, booked, strict=True)
@@ -94,8 +96,8 @@ def earnings_events(*, drafts: Sequence[OrderEventDraft], skip: bool = False) ->
 def _tell_lost(drafts: Sequence[OrderEventDraft]) -> None:
     """Tell everybody whom a dispute charged that it is lost: nothing moves, but it stays so."""
     at = {draft.key.source_id: draft.occurred_at for draft in drafts}
-    rows = EarningDecision.objects.filter(order_code__in=at, source_kind="order_line", reason__in=_DISPUTE)
-    last = {(row.order_code, row.source_id, row.party_id): row for row in rows.order_by("pk")}
+    rows = EarningDecision.objects.filter(order_code__in=at, reason__in=_DISPUTE)
+    last = {(row.order_code, row.source_kind, row.source_id, row.party_id): row for row in rows.order_by("pk")}
     EarningDecision.objects.bulk_create(
         _effect(row, row.party_id, 0, None, DecisionReason.DISPUTE_LOST, at[row.order_code])
         for row in last.values()

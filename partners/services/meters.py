@@ -18,7 +18,7 @@ from ledger.splits.problems import EventError
 from ledger.splits.rule import Rule, Split, Tiered
 from ledger.splits.sale import LineResult, NoRuleError, sale_lines
 from partners.choices import CapPeriod, MeterKind, MeterPeriod
-from partners.models import Agreement, AgreementVersion
+from partners.models import Agreement, AgreementVersion, Meter
 from partners.selectors.meters import COUNTED
 from partners.selectors.terms import ValidVersion
 
@@ -169,7 +169,7 @@ class Meters:
         needs = self.needs[agreement]
         for key in [volume_key(agreement, sale, per) for per in needs.volumes]:
             self.moved[key] = self.moved.get(key, 0) + priced.base
-        for code, amount in _by_channel(line.rule, priced, facts, line.event).items():
+        for code, amount in channel_takes(line.rule, priced, facts, line.event).items():
             taken[agreement, code] = taken.get((agreement, code), 0) + amount
             if needs.caps and code in line.owners:
                 key = cap_key(agreement, sale, line.owners[code])
@@ -204,9 +204,11 @@ def meters_lock(*, sales: Sequence[MeteredSale], needs: Mapping[int, Needs]) -> 
                 wanted |= {volume_key(agreement, sale, per) for per in needs[agreement].volumes}
                 if needs[agreement].caps:
                     wanted |= {cap_key(agreement, sale, party) for party in line.owners.values()}
-    keys = sorted(wanted)
-    if not keys:
-        return Meters(needs, {})
+    return Meters(needs, _held(sorted(wanted)) if wanted else {})
+
+
+def _held(keys: Sequence[Key]) -> dict[Key, int]:
+    """Lock counters, sorted, and read them; those that are missing begin at zero."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -224,7 +226,40 @@ def meters_lock(*, sales: Sequence[MeteredSale], needs: Mapping[int, Needs]) -> 
             """,  # noqa: S608 - only constants are put in
             [*_columns(keys), [0] * len(keys)],
         )
-        return Meters(needs, {Key(*row[:6]): row[6] for row in cursor.fetchall()})
+        return {Key(*row[:6]): row[6] for row in cursor.fetchall()}
+
+
+def caps_had(
+    *, agreements: Iterable[int], party: int, currency: str, placed_at: datetime, lock: bool
+) -> dict[int, int]:
+    """What a party's counters say for the month of an order, of those agreements that count for monthly caps.
+
+    With `lock` they stand still until the transaction ends. Call it where all rows are visible.
+    """
+    versions = AgreementVersion.objects.filter(
+        agreement__in=list(agreements), state__in=["in_force", "superseded"], kind="standard"
+    )
+    counting = {
+        agreement
+        for agreement, caps in versions.values_list("agreement_id", "caps")
+        if any(cap["per"] == CapPeriod.MONTH for cap in caps)
+    }
+    keys = sorted(_cap_key(agreement, currency, placed_at, party) for agreement in counting)
+    if not keys:
+        return {}
+    if lock:
+        return {key.agreement: amount for key, amount in _held(keys).items()}
+    rows = Meter.objects.filter(
+        agreement__in=counting, kind=MeterKind.CAP, party=party, currency=currency, per=keys[0].per,
+        period=keys[0].period,
+    )  # fmt: skip
+    return dict.fromkeys(counting, 0) | dict(rows.values_list("agreement_id", "amount"))
+
+
+def caps_count(*, moved: Iterable[tuple[int, int]], party: int, currency: str, placed_at: datetime) -> None:
+    """Move a party's locked counters for the month of an order: (agreement, by how much) each."""
+    keys = {_cap_key(agreement, currency, placed_at, party): by for agreement, by in moved}
+    Meters({}, {}, keys).save()
 
 
 def meters_recount(*, agreement: Agreement) -> None:
@@ -253,8 +288,12 @@ def volume_key(agreement: int, sale: MeteredSale, per: str) -> Key:
 
 def cap_key(agreement: int, sale: MeteredSale, party: int) -> Key:
     """The counter of what a party earned in the month of a sale by bringing learners."""
+    return _cap_key(agreement, sale.currency, sale.placed_at, party)
+
+
+def _cap_key(agreement: int, currency: str, placed_at: datetime, party: int) -> Key:
     month = CapPeriod.MONTH.value
-    return Key(agreement, MeterKind.CAP.value, party, sale.currency, month, period_of(sale.placed_at, month))
+    return Key(agreement, MeterKind.CAP.value, party, currency, month, period_of(placed_at, month))
 
 
 def capped_by_party(line: LineResult) -> dict[str, int]:
@@ -267,8 +306,8 @@ def capped_by_party(line: LineResult) -> dict[str, int]:
     return found
 
 
-def _by_channel(rule: Rule, priced: LineFacts, facts: Sale, event: Mapping[str, Any]) -> dict[str, int]:
-    """What each channel's owner takes of one line under the limits just written for it."""
+def channel_takes(rule: Rule, priced: LineFacts, facts: Sale, event: Mapping[str, Any]) -> dict[str, int]:
+    """What each channel's owner takes of one line, by party code, under the limits that `event` says."""
     limits = tuple((row["party"], row["left"]) for row in event.get("limits", ()))
     line = replace(priced, limits=limits, meter_before=event.get("meter_before", 0))
     try:

@@ -17,7 +17,7 @@ from partners.choices import ClaimState, ClaimStepKind
 from partners.errors import ClaimError
 from partners.forms.claims import AppealForm, ClaimForm
 from partners.models import Adjustment, Claim
-from partners.selectors import claim_findings, claim_lines, claim_steps, claims_of, reason_told
+from partners.selectors import claim_findings, claim_lines, claim_since, claim_steps, claims_of, reason_told
 from partners.services import appeal_until, claim_appeal, claim_file, claim_withdraw
 from partners.views.frame import Desk, desk, frame
 
@@ -129,11 +129,22 @@ def _context(found: Claim, at: Desk, form: AppealForm) -> dict[str, Any]:
         "history": [step for step in claim_steps(claim=found, house=False) if step.kind != ClaimStepKind.GATHERED],
         "credited": credited,
         "lines": claim_lines(claim=found) if credited else [],
+        "since": _since(found, at) if credited else [],
         "posting_url": f"{reverse('partners:posting', args=[posting])}?party={at.party.code}" if posting else "",
         "appeal": form if row["stands"]["until"] else None,
         "may_withdraw": found.is_open and found.state != ClaimState.CONFIRMING,
         "back_url": f"{reverse('partners:claims')}?party={at.party.code}",
     }
+
+
+def _since(found: Claim, at: Desk) -> list[dict[str, Any]]:
+    """What happened to the order after the credit, and what it moved of it."""
+    rows = []
+    for row in claim_since(claim=found):
+        posting = posting_of_entry(entry_id=row.entry_id, line="", party=at.party.pk)
+        url = f"{reverse('partners:posting', args=[posting])}?party={at.party.code}" if posting else ""
+        rows.append({"at": row.at, "label": row.reason.label, "minor": row.minor, "currency": row.currency, "url": url})
+    return rows
 
 
 def _steps(found: Claim) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from ledger.selectors import OrderKey
+from ledger.services import order_hold
 from partners.choices import CLAIM_ACCEPTS, ClaimBasis, ClaimReason, ClaimState, ClaimStepKind
 from partners.errors import ClaimError
 from partners.models import Adjustment, Claim, ClaimGathering, ClaimStep
@@ -20,9 +22,11 @@ from partners.services.adjustments import (
     needs_second_person,
     refuse_unless_waiting,
 )
-from partners.services.claims.crediting import decisions_add
+from partners.services.claims.crediting import claim_credit
 from partners.services.claims.filing import claim_locked, claim_save
-from partners.services.claims.remedy import Remedy, remedy, stored_claim
+from partners.services.claims.remedy import Remedy, remedy
+from partners.services.claims.stored import stored_claim
+from partners.services.settlement import SOURCE as ORDER
 
 LOCK = claim_locked
 """How a claim is held while it is decided."""
@@ -71,7 +75,7 @@ def claim_accept(*, claim_id: int, acceptance: Acceptance, by: User, at: datetim
     _may_decide(claim, by)
     moment = at or timezone.now()
     gathered = gathering_of(claim)
-    found = claim_remedy(claim=claim, gathered=gathered, basis=acceptance.basis)
+    found = _held(claim, gathered, acceptance.basis)
     if found.digest != acceptance.seen:
         raise ClaimError(_("Something changed since you looked; read the amount again."))
     if not found.amount:
@@ -94,7 +98,7 @@ def claim_accept(*, claim_id: int, acceptance: Acceptance, by: User, at: datetim
     if not proposed and needs_second_person(amount_minor=found.amount, currency=found.currency, at=moment):
         return _ask_second(claim, acceptance, by, moment)
     adjustment_do(row, by=by, second=None, at=moment)
-    decisions_add(claim=claim, adjustment=row, found=found, at=moment)
+    claim_credit(claim=claim, gathered=gathered, adjustment=row, found=found, at=moment)
     return _conclude(claim, ClaimState.ACCEPTED, ClaimStepKind.ACCEPTED, reason, acceptance.answer, by, moment)
 
 
@@ -110,7 +114,7 @@ def claim_confirm(*, claim_id: int, by: User, at: datetime | None = None) -> Cla
     found = next(
         (
             one
-            for one in (claim_remedy(claim=claim, gathered=gathered, basis=basis) for basis in ClaimBasis)
+            for one in (_held(claim, gathered, basis) for basis in ClaimBasis)
             if (one.amount, one.currency) == (row.amount_minor, row.currency)
         ),
         None,
@@ -118,7 +122,7 @@ def claim_confirm(*, claim_id: int, by: User, at: datetime | None = None) -> Cla
     if found is None:
         raise ClaimError(_("The order changed since it was accepted; send the claim back and decide it anew."))
     adjustment_do(row, by=by, second=by, at=moment)
-    decisions_add(claim=claim, adjustment=row, found=found, at=moment)
+    claim_credit(claim=claim, gathered=gathered, adjustment=row, found=found, at=moment)
     claim.state, claim.reason, claim.decided_at = ClaimState.ACCEPTED, ClaimReason.PROVEN_ELSEWHERE, moment
     claim_save(claim, by, "state", "reason", "decided_at")
     ClaimStep.objects.create(
@@ -157,12 +161,18 @@ def claim_send_back(*, claim_id: int, by: User, note: str, at: datetime | None =
     return claim
 
 
-def claim_remedy(*, claim: Claim, gathered: ClaimGathering, basis: ClaimBasis) -> Remedy:
+def claim_remedy(*, claim: Claim, gathered: ClaimGathering, basis: ClaimBasis, lock: bool = False) -> Remedy:
     """What accepting the claim would credit now, on one basis. Call it where all rows are visible."""
     stored = None
     if gathered.order_code and gathered.placed_at is not None:
         stored = stored_claim(order_code=gathered.order_code, placed_at=gathered.placed_at)
-    return remedy(stored=stored, told=gathered.told, party=claim.party, basis=basis)
+    return remedy(stored=stored, told=gathered.told, party=claim.party, basis=basis, lock=lock)
+
+
+def _held(claim: Claim, gathered: ClaimGathering, basis: ClaimBasis) -> Remedy:
+    """What accepting credits, while neither the order nor the claimant's counters can move."""
+    order_hold(key=OrderKey(ORDER, gathered.order_code))
+    return claim_remedy(claim=claim, gathered=gathered, basis=basis, lock=True)
 
 
 def gathering_of(claim: Claim) -> ClaimGathering:

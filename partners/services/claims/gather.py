@@ -7,7 +7,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit import acting
-from accounts.models import Party
 from partners.choices import (
     ClaimBasis,
     ClaimState,
@@ -18,7 +17,8 @@ from partners.choices import (
 )
 from partners.models import Claim, ClaimFinding, ClaimGathering, ClaimStep, EarningDecision, Membership
 from partners.services.claims.evidence import ClaimEvidence, ClaimTouch
-from partners.services.claims.remedy import StoredClaim, Weighed, channels_paid, remedy, stored_claim, weigh
+from partners.services.claims.remedy import Weighed, remedy, weigh
+from partners.services.claims.stored import StoredClaim, channel_of, channels_paid, stored_claim
 from partners.services.claims.verdict import Standing, accepts, propose
 from partners.services.journeys import Journey
 
@@ -59,10 +59,9 @@ def claim_gathered(
 def _weighed(claim: Claim, evidence: ClaimEvidence) -> tuple[Weighed, ClaimGathering]:
     order, party = evidence.order, claim.party
     stored = stored_claim(order_code=order.code, placed_at=order.placed_at) if order else None
-    weighed = Weighed(None)
+    weighed = Weighed()
     if stored is not None:
-        channel = claim.link.channel_id if claim.link else _channel_of(party)
-        weighed = weigh(stored=stored, evidence=evidence, party=party, channel_id=channel)
+        weighed = weigh(stored=stored, evidence=evidence, party=party, channel_id=channel_of(claim))
     by_journey, alone = (
         remedy(stored=stored, told=weighed.told, party=party, basis=basis)
         for basis in (ClaimBasis.EVIDENCE, ClaimBasis.SOLE)
@@ -75,7 +74,7 @@ def _weighed(claim: Claim, evidence: ClaimEvidence) -> tuple[Weighed, ClaimGathe
             agreed=_agreed(stored),
             pays_channels=stored is not None and channels_paid(stored),
             own_purchase=weighed.own_purchase,
-            capped=_capped(weighed),
+            capped=by_journey.capped,
             came=any(touch.owner_id == party.pk and inside(touch, evidence) for touch in evidence.touches),
             more_minor=by_journey.amount,
             had_minor=by_journey.had,
@@ -99,16 +98,6 @@ def _weighed(claim: Claim, evidence: ClaimEvidence) -> tuple[Weighed, ClaimGathe
 
 def _agreed(stored: StoredClaim | None) -> bool:
     return stored is not None and any(line.version is not None for line in stored.lines)
-
-
-def _capped(weighed: Weighed) -> bool:
-    """Whether a cap left the claimant nothing of any line."""
-    lines = weighed.told.get(ClaimBasis.EVIDENCE, {}).values()
-    return any(limit["left"] == 0 for line in lines for limit in line.get("limits", ()))
-
-
-def _channel_of(party: Party) -> int | None:
-    return party.channels.order_by("pk").values_list("pk", flat=True).first()
 
 
 def _placed(finding: ClaimFinding, claim: Claim, number: int) -> ClaimFinding:

@@ -3,52 +3,24 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from accounts.models import Party
-from ledger.choices import EntryKind
 from ledger.money import PPM
-from ledger.selectors import History, StoredOrder, booked_sources, history_read, rules_by_digest
-from ledger.splits.rule import Rule
 from ledger.splits.sale import Detail, NoRuleError
 from ledger.splits.whatif import StoredSale, rerun
-from partners.choices import CapPeriod, ClaimBasis, MeterKind
-from partners.models import AgreementVersion, EarningDecision, Meter
-from partners.selectors.terms import pays_channels
+from partners.choices import ClaimBasis
+from partners.models import EarningDecision
 from partners.services.claims.evidence import ClaimEvidence, Pair
+from partners.services.claims.limits import limits_told
+from partners.services.claims.stored import StoredClaim
 from partners.services.facts import ChannelCredit, SaleFacts
 from partners.services.journeys import LINE_FIELDS, Journey, journey_of
-from partners.services.meters import period_of
-from partners.services.settlement import SOURCE
 from partners.services.whatif.journeys import People
 
 Told = Mapping[str, Mapping[str, Any]]
 """By order line, the fields of a sale's line that say who brought the learner."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLine:
-    """One line of a stored sale with what it was settled under."""
-
-    line_id: str
-    version: AgreementVersion | None
-    rule: Rule
-
-
-@dataclass(frozen=True, slots=True)
-class StoredClaim:
-    """A claimed order in the books."""
-
-    order: StoredOrder
-    lines: Sequence[StoredLine]
-
-    @property
-    def currency(self) -> str:
-        """The currency of its postings."""
-        sale: Mapping[str, Any] = self.order.inputs["sale"]
-        return str(sale.get("settlement", sale)["currency"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +40,18 @@ class RemedyLine:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What accepting a claim would credit: the sum of the differences, never below zero. Refunds since are counted."""
+    """What accepting a claim would credit: the sum of the differences, never below zero. Refunds since are counted.
+
+    `told`: the words and limits that give it. `counted`: by agreement, what the counter of its monthly caps moves by.
+    `capped`: a cap kept something from the claimant.
+    """
 
     basis: ClaimBasis
     currency: str
     lines: tuple[RemedyLine, ...] = ()
+    told: Told = field(default_factory=dict)
+    counted: tuple[tuple[int, int], ...] = ()
+    capped: bool = False
 
     @property
     def amount(self) -> int:
@@ -83,6 +62,20 @@ class Remedy:
     def had(self) -> int:
         """What the claimant has of the order already."""
         return sum(line.had for line in self.lines)
+
+    def by_line(self) -> dict[str, int]:
+        """What is credited of each line.
+
+        Lines of which the claimant would have less take from those of which it would have more, the first first.
+        """
+        less = sum(-line.more for line in self.lines if line.more < 0)
+        found = {}
+        for line in self.lines:
+            amount = max(0, line.more)
+            taken = min(amount, less)
+            less -= taken
+            found[line.line_id] = amount - taken
+        return found
 
     @property
     def digest(self) -> str:
@@ -95,32 +88,9 @@ class Remedy:
 class Weighed:
     """A claimed order told as it is known today, and as if the claimant had brought it alone."""
 
-    stored: StoredClaim | None
     journeys: list[Journey] = field(default_factory=list)
     told: dict[str, Told] = field(default_factory=dict)
     own_purchase: bool = False
-
-
-def stored_claim(*, order_code: str, placed_at: datetime) -> StoredClaim | None:
-    """Read a settled order; None where it moved nothing or is not settled. Call it where all rows are visible."""
-    found = booked_sources(kind=EntryKind.SALE, source_kind=SOURCE, source_ids=[order_code], visible_to=None)
-    entry = found.get(order_code)
-    if entry is None:
-        return None
-    span = History(since=placed_at - timedelta(days=1), until=placed_at + timedelta(days=1), source_kind=SOURCE)
-    order = next(history_read(span, first=entry, last=entry), None)
-    if order is None:
-        return None
-    told = order.inputs["lines"]
-    versions = AgreementVersion.objects.select_related("agreement__owner").in_bulk(
-        [line["version"] for line in told if line["version"]]
-    )
-    rules = rules_by_digest(digests=order.inputs["rules"])
-    lines = [
-        StoredLine(line["line"], versions.get(line["version"]), rules[digest])
-        for line, digest in zip(told, order.inputs["rules"], strict=True)
-    ]
-    return StoredClaim(order, lines)
 
 
 def weigh(*, stored: StoredClaim, evidence: ClaimEvidence, party: Party, channel_id: int | None) -> Weighed:
@@ -130,7 +100,7 @@ def weigh(*, stored: StoredClaim, evidence: ClaimEvidence, party: Party, channel
     """
     alone = {pair: _alone(facts, party.pk, channel_id, pair) for pair, facts in evidence.journeys.items()}
     people = People([*evidence.journeys.values(), *alone.values()])
-    found = Weighed(stored)
+    found = Weighed()
     sides: dict[str, Mapping[Pair, SaleFacts]] = {ClaimBasis.EVIDENCE: evidence.journeys, ClaimBasis.SOLE: alone}
     for basis, facts in sides.items():
         lines: dict[str, dict[str, Any]] = {}
@@ -155,21 +125,33 @@ def weigh(*, stored: StoredClaim, evidence: ClaimEvidence, party: Party, channel
             if basis == ClaimBasis.EVIDENCE:
                 found.journeys.append(journey)
                 found.own_purchase |= party.pk in journey.refused
-            left = _room(version, stored, party)
-            if left is not None:
-                lines[line.line_id]["limits"] = [{"party": party.code, "left": left}]
         found.told[str(basis)] = lines
     return found
 
 
-def remedy(*, stored: StoredClaim | None, told: Mapping[str, Told], party: Party, basis: ClaimBasis) -> Remedy:
-    """Settle the stored sale and everything since once as it was and once as `told`; nothing is booked."""
+def remedy(
+    *, stored: StoredClaim | None, told: Mapping[str, Told], party: Party, basis: ClaimBasis, lock: bool = False
+) -> Remedy:
+    """Settle the stored sale and everything since once as it was and once as `told`; nothing is booked.
+
+    Caps leave the claimant what its counters leave now; with `lock` they stand still until the transaction ends.
+    """
     if stored is None:
         return Remedy(basis, "")
+    words = {line: _without_limits(fields) for line, fields in told.get(basis, {}).items()}
+    limited = limits_told(stored=stored, sale=_retell(stored, words), party=party, lock=lock)
+    lines = {line["id"]: line for line in limited.sale["lines"]}
+    words = {line: {**fields, "limits": lines[line].get("limits", [])} for line, fields in words.items()}
+    found = remedy_as_told(stored=stored, told=words, party=party, basis=basis)
+    return replace(found, told=words, counted=tuple(sorted(limited.counted.items())), capped=limited.capped)
+
+
+def remedy_as_told(*, stored: StoredClaim, told: Told, party: Party, basis: ClaimBasis) -> Remedy:
+    """As `remedy`, under exactly the words and limits of `told`, such as those of a claim that was accepted."""
     inputs = stored.order.inputs
     sale, rules = inputs["sale"], [line.rule for line in stored.lines]
     bodies = [body for _day, body in stored.order.events]
-    retold = {**sale, "lines": [_retold(line, told.get(basis, {}).get(line["id"])) for line in sale["lines"]]}
+    retold = _retell(stored, told)
     advances = inputs.get("advances", {})
     order_id, placed_at = stored.order.order_id, stored.order.placed_at
     was = rerun(StoredSale(order_id, placed_at, sale, rules, advances), bodies)
@@ -184,11 +166,6 @@ def remedy(*, stored: StoredClaim | None, told: Mapping[str, Told], party: Party
         for line in sale["lines"]
     )
     return Remedy(basis, stored.currency, lines)
-
-
-def channels_paid(stored: StoredClaim) -> bool:
-    """Whether the agreement of any line pays who brought the learner."""
-    return any(line.version is not None and pays_channels(line.rule) for line in stored.lines)
 
 
 def _alone(facts: SaleFacts, party: int, channel_id: int | None, pair: Pair) -> SaleFacts:
@@ -206,36 +183,21 @@ def _alone(facts: SaleFacts, party: int, channel_id: int | None, pair: Pair) -> 
     )
 
 
+def _retell(stored: StoredClaim, told: Told) -> dict[str, Any]:
+    """The stored sale with other words about who brought the learner."""
+    sale = stored.order.inputs["sale"]
+    return {**sale, "lines": [_retold(line, told.get(line["id"])) for line in sale["lines"]]}
+
+
 def _retold(line: Mapping[str, Any], told: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A stored line with other words about who brought the learner; limits of others stay as they were told."""
     if told is None:
         return line
     kept = {key: value for key, value in line.items() if key not in LINE_FIELDS}
-    limits = {row["party"]: row["left"] for row in told.get("limits", ())}
-    limits |= {row["party"]: row["left"] for row in line.get("limits", ())}
-    fields = {key: value for key, value in told.items() if key != "limits"}
-    return kept | fields | ({"limits": [{"party": p, "left": n} for p, n in limits.items()]} if limits else {})
+    return {key: value for key, value in (kept | dict(told)).items() if key != "limits" or value}
 
 
-def _room(version: AgreementVersion, stored: StoredClaim, party: Party) -> int | None:
-    """What the version's caps leave the claimant of such an order; None where none is for it."""
-    rooms = []
-    for cap in version.caps:
-        if cap["currency"] != stored.currency:
-            continue
-        had = 0
-        if cap["per"] == CapPeriod.MONTH:
-            row = Meter.objects.filter(
-                agreement=version.agreement_id,
-                kind=MeterKind.CAP,
-                party=party,
-                currency=stored.currency,
-                per=CapPeriod.MONTH,
-                period=period_of(stored.order.placed_at, CapPeriod.MONTH),
-            ).first()
-            had = row.amount if row else 0
-        rooms.append(max(0, cap["minor"] - had))
-    return min(rooms, default=None)
+def _without_limits(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "limits"}
 
 
 def _of_party(movements: Sequence[Sequence[Detail]], party: Party) -> dict[str, int]:

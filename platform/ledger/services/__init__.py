@@ -4,7 +4,7 @@ from ledger.services.accounts import accounts_open
 from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft, PostedEntry, PostingDraft
 from ledger.services.holds import hold_lift, hold_place
-from ledger.services.orders import BookedEvent, OrderEventDraft, order_event_book, order_events_book
+from ledger.services.orders import BookedEvent, OrderEventDraft, order_event_book, order_events_book, order_hold
 from ledger.services.parties import GuaranteeResult, adjustment_book, advance_book, guarantee_book, pool_book
 from ledger.services.payouts import BookedPayout, PayoutTerms, payout_arrived, payout_book, payout_failed
 from ledger.services.periods import closing_step, period_close, period_prepare
@@ -61,6 +61,7 @@ __all__ = [
     "leaves",
     "order_event_book",
     "order_events_book",
+    "order_hold",
     "payout_arrived",
     "payout_book",
     "payout_failed",

@@ -112,6 +112,11 @@ def order_events_book(*, drafts: Sequence[OrderEventDraft], skip: bool = False) 
     return [found[draft.key] for draft in drafts]
 
 
+def order_hold(*, key: OrderKey) -> None:
+    """Keep further events of an order waiting until the transaction ends. Call it where all rows are visible."""
+    _locked([key])
+
+
 def _locked(keys: Sequence[OrderKey]) -> dict[OrderKey, BookedOrder]:
     """Lock the orders' rows, in one order for everybody; opened here by their first event."""
     found = _lock_rows(keys)
