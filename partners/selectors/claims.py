@@ -1,6 +1,6 @@
 """Claims as they are read: lists, evidence in words, what happened, what waits for somebody."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from accounts.scope import all_rows
 from ledger.selectors import parties_seen
-from partners.choices import ClaimBasis, ClaimReason, DecisionReason, FindingKind, PayingModel
+from partners.choices import EFFECTS, ClaimBasis, ClaimReason, DecisionReason, FindingKind, PayingModel
 from partners.models import Adjustment, Claim, ClaimCredit, ClaimFinding, ClaimStep, EarningDecision
 
 SOON = timedelta(days=2)
@@ -76,6 +76,19 @@ def claims_by_entry(*, entries: Sequence[int]) -> dict[int, Claim]:
         known = dict(ClaimCredit.objects.filter(entry__in=entries).values_list("entry_id", "claim_id"))
     claims = Claim.objects.in_bulk(known.values())
     return {entry: claims[pk] for entry, pk in known.items() if pk in claims}
+
+
+def claim_words(*, entries: Collection[int]) -> dict[int, str]:
+    """What entries of claims are called in the reader's language, by entry; others are left out."""
+    claims = claims_by_entry(entries=list(entries))
+    told = EarningDecision.objects.filter(entry__in=claims, reason__in=EFFECTS).values_list("entry_id", "reason")
+    since = {entry: str(DecisionReason(reason).label) for entry, reason in told}
+    found = {}
+    for entry, claim in claims.items():
+        facts = {"number": claim.pk, "order": claim.order_code, "what": since.get(entry, "")}
+        words = _("Claim %(number)d, order %(order)s: %(what)s") if entry in since else None
+        found[entry] = (words or _("Claim %(number)d, order %(order)s")) % facts
+    return found
 
 
 def brought_alone(*, since: datetime, until: datetime) -> dict[str, int]:

@@ -14,7 +14,7 @@ from partners.choices import EFFECTS, DecisionReason
 from partners.models import AgreementParty
 from partners.selectors.earnings import EarningsOf, decisions_of, standing
 
-DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS = (
+DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS, CLAIMS = (
     "discounts",
     "tax",
     "processing",
@@ -23,9 +23,10 @@ DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS =
     "co_creators",
     "others",
     "refunds",
+    "claims",
 )
 YOURS = "yours"
-PARTS = (DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS)
+PARTS = (DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS, CLAIMS)
 
 _NOT_THEIRS = (
     DecisionReason.LOST_TO_COUPON,
@@ -52,7 +53,8 @@ class Part:
 class Waterfall:
     """`start` (list prices, and tax that came on top) less all parts is `yours`. `sales` counts lines that stand.
 
-    Part REFUNDS is what refunds, disputes and corrections took back from the party of lines that stand in part.
+    Part REFUNDS is what refunds, disputes and corrections took back from the party of lines that stand in part; CLAIMS
+    what accepted claims gave beside the sales, and the platform paid in.
     """
 
     currency: str
@@ -69,7 +71,9 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     Who is a party of the agreement sees the other sides apart, by role and never by name; of other sales only what the
     agreement's sides got together.
     """
-    rows = standing(decisions_of(of=of, visible_to=visible_to)).exclude(reason__in=EFFECTS)
+    lines_of_party = standing(decisions_of(of=of, visible_to=visible_to))
+    claimed = lines_of_party.filter(reason=DecisionReason.CLAIMED)
+    rows = lines_of_party.exclude(reason__in=EFFECTS)
     rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))
     rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS).exclude(reason=DecisionReason.CLAIMED)
     found = list(
@@ -85,7 +89,9 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     sums[DISCOUNTS] = off
     sums[PROCESSING] += paid
     sums[REFUNDS] = -sum(rows.values_list("effect_minor", flat=True))
-    sums[YOURS] -= sums[REFUNDS]
+    given = sum(amount + since for amount, since in claimed.values_list("amount_minor", "effect_minor"))
+    sums[CLAIMS] = -given
+    sums[YOURS] += given - sums[REFUNDS]
     return Waterfall(
         currency=of.currency,
         sales=len(found),

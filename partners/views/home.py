@@ -143,6 +143,7 @@ def _stream(fall: Waterfall) -> dict[str, Any]:
         "co_creators": _("Co-creators"),
         "refunds": _("Taken back"),
         "others": _("Others"),
+        "claims": _("Claims"),
     }
     paid_in = sum(-part.amount_minor for part in fall.parts if part.amount_minor < 0)
     return {

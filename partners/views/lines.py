@@ -1,7 +1,10 @@
 """One earning explained, step by step, computed again in front of the reader; and its proof as a file."""
 
+from datetime import datetime, timedelta
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -11,7 +14,7 @@ from partners.selectors.line_proof import line_proof
 from partners.selectors.panel import panel_of
 from partners.selectors.posting_explained import effect_posting
 from partners.selectors.posting_words import posting_panel
-from partners.views.frame import Desk, desk
+from partners.views.frame import DEFAULT_DAYS, Desk, desk
 from partners.views.panels import shown, ways_of
 
 
@@ -30,7 +33,7 @@ def line(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404(_("There is no such line."))
     newer, older = earning_neighbours(of=at.of, visible_to=at.user, decision_id=pk, tab=at.tab)
     around = {
-        "back_url": at.url(),
+        "back_url": _list(at, found.line.placed_at),
         "back_word": _("All lines"),
         "own_url": request.build_absolute_uri(),
         "newer_url": _address(at, newer),
@@ -54,6 +57,14 @@ def proof(request: HttpRequest, pk: int) -> HttpResponse:
     response = JsonResponse(told, json_dumps_params={"ensure_ascii": False, "indent": 1})
     response["Content-Disposition"] = f'attachment; filename="line-{told["order"]}-{told["line"]}.json"'
     return response
+
+
+def _list(at: Desk, placed_at: datetime) -> str:
+    """The list that holds the line: the one asked for, else the thirty days that end with it."""
+    day = timezone.localdate(placed_at)
+    if at.since <= day <= at.until:
+        return at.url()
+    return at.url(since=(day - timedelta(days=DEFAULT_DAYS - 1)).isoformat(), until=day.isoformat())
 
 
 def _address(at: Desk, pk: int | None) -> str:

@@ -8,7 +8,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from partners.selectors import Explained
+from partners.choices import ClaimState
+from partners.selectors import Explained, claims_of
 from partners.selectors.panel import Ways
 from partners.views.frame import Desk, frame
 
@@ -26,7 +27,7 @@ def ways_of(found: Explained, at: Desk) -> Ways:
     """Where a creator's panel leads. A version is open to those whom its agreement names."""
     query = f"party={at.party.code}"
     proof = f"{reverse('partners:proof', args=[found.line.id])}?{query}" if found.entry_id else ""
-    claim = _claim_url(found, at) if found.line.status == "none" else ""
+    claim = _claim_url(found, at)
     posting = f"{reverse('partners:posting', args=[0])}?{query}"
     if found.version is None or not found.sight.sides:
         return Ways(proof=proof, claim=claim, posting=posting)
@@ -36,7 +37,11 @@ def ways_of(found: Explained, at: Desk) -> Ways:
 
 
 def _claim_url(found: Explained, at: Desk) -> str:
-    """Where to file that this line should have paid something."""
+    """Where to file that this line should have paid something else; the claim where one was filed before."""
+    known = claims_of(party=at.party.pk, visible_to=at.user).filter(order_code__iexact=found.line.order_code)
+    claim = known.exclude(state=ClaimState.WITHDRAWN).first()
+    if claim is not None:
+        return f"{reverse('partners:claim', args=[claim.pk])}?party={at.party.code}"
     day = timezone.localdate(found.line.placed_at).isoformat()
     query = urlencode({"party": at.party.code, "order": found.line.order_code, "day": day})
     return f"{reverse('partners:claims')}?{query}#file"

@@ -1,7 +1,7 @@
 """A statement as a PDF, in the reader's language."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from partners.views.words import section_label
 WIDTHS = (20, 34, 76, 26, 26)
 
 
-def statement_pdf(statement: MonthlyStatement) -> bytes:
-    """The summary by section, then every line, then the proof."""
+def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str]) -> bytes:
+    """The summary by section, then every line, then the proof. `words`: what entries of claims are called."""
     from fpdf import FPDF
 
     rows = _summary(statement)
-    lines = [_line(statement, line) for line in statement.lines]
+    lines = [_line(statement, line, words) for line in statement.lines]
     title = _("Statement %(month)s") % {"month": statement.head["month"]}
     facts = _facts(statement)
     heads = [_("Booked"), _("Order"), _("What"), _("Amount"), _("Available from")]
@@ -50,8 +50,8 @@ def statement_pdf(statement: MonthlyStatement) -> bytes:
     _table(pdf, heads, lines)
     pdf.ln(4)
     pdf.set_font("han", size=7)
-    for words in proof:
-        pdf.multi_cell(0, 4, words, new_x="LMARGIN", new_y="NEXT")
+    for sentence in proof:
+        pdf.multi_cell(0, 4, sentence, new_x="LMARGIN", new_y="NEXT")
     return bytes(pdf.output())
 
 
@@ -97,8 +97,9 @@ def _summary(statement: MonthlyStatement) -> list[tuple[str, str]]:
     return rows
 
 
-def _line(statement: MonthlyStatement, line: Any) -> tuple[str, str, str, str, str]:
-    what = f"{section_label(line['section'])} · {local_title(line) or line['note']}".removesuffix(" · ")
+def _line(statement: MonthlyStatement, line: Any, words: Mapping[int, str]) -> tuple[str, str, str, str, str]:
+    title = words.get(line["entry"]) or local_title(line) or line["note"]
+    what = f"{section_label(line['section'])} · {title}".removesuffix(" · ")
     free = date.fromisoformat(line["available_from"][:10]).isoformat() if line["available_from"] else ""
     amount = decimal_from_minor(line["amount"], statement.currency)
     return line["booked_on"], line["order"], what, amount, free

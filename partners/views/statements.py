@@ -1,7 +1,7 @@
 """Statements of a party: every month, one month, and its files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,7 @@ from ledger.money import decimal_from_minor
 from ledger.selectors import party_currencies
 from ledger.selectors.files import csv_cell, csv_text
 from partners.models import Claim
-from partners.selectors import claims_by_entry
+from partners.selectors import claim_words, claims_by_entry
 from partners.selectors.statements import (
     MonthlyStatement,
     local_title,
@@ -50,13 +50,14 @@ def statement(request: HttpRequest, month: str) -> HttpResponse:
     """One month: where it began, what moved, where it ended."""
     at, found = _asked(request, month)
     held, freed = found.maturing()
-    claims = claims_by_entry(entries=[row["entry"] for row in found.lines[:SHOWN] if row["section"] == "adjustments"])
+    shown = found.lines[:SHOWN]
+    claims, words = claims_by_entry(entries=_adjusted(shown)), claim_words(entries=_adjusted(shown))
     context = {
         **frame(request, at),
         "desk": at,
         "statement": found,
         "sums": [{"label": section_label(code), "lines": n, "minor": minor} for code, n, minor in found.sums()],
-        "lines": [_row(at, line, claims) for line in found.lines[:SHOWN]],
+        "lines": [_row(at, line, claims, words) for line in shown],
         "rest": max(0, len(found.lines) - SHOWN),
         "held": held,
         "freed": freed,
@@ -78,13 +79,19 @@ def statement_file(request: HttpRequest, month: str, kind: str) -> HttpResponse:
     at, found = _asked(request, month)
     name = f"{found.head['number']}{'' if found.issued else '-draft'}.{kind}"
     if kind == "pdf":
-        response = HttpResponse(statement_pdf(found), content_type="application/pdf")
+        response = HttpResponse(
+            statement_pdf(found, claim_words(entries=_adjusted(found.lines))), content_type="application/pdf"
+        )
     elif kind == "csv":
         response = HttpResponse(csv_text(_csv(found)), content_type="text/csv; charset=utf-8")
     elif found.issued is None:
         raise Http404(_("A draft has no proofs yet; they come with the statement after the month's close."))
     else:
-        body = json.dumps(statement_proven(found.issued), ensure_ascii=False, indent=1)
+        # Lines are as they were hashed; what claims are called in the reader's language stands beside them.
+        words = claim_words(entries=_adjusted(found.lines))
+        beside = {str(line["posting"]): words[line["entry"]] for line in found.lines if line["entry"] in words}
+        proven = statement_proven(found.issued) | ({"words": beside} if beside else {})
+        body = json.dumps(proven, ensure_ascii=False, indent=1)
         response = HttpResponse(body, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     del at
@@ -112,11 +119,14 @@ def _url(at: Desk, month: date, currency: str, kind: str = "") -> str:
     return f"{path}?party={at.party.code}&currency={currency}"
 
 
-def _row(at: Desk, line: Any, claims: Mapping[int, Claim]) -> dict[str, Any]:
+def _adjusted(lines: Sequence[Any]) -> list[int]:
+    """Entries of adjustments, which may be of claims."""
+    return [line["entry"] for line in lines if line["section"] == "adjustments"]
+
+
+def _row(at: Desk, line: Any, claims: Mapping[int, Claim], words: Mapping[int, str]) -> dict[str, Any]:
     claim = claims.get(line["entry"])
-    title = local_title(line) or line["note"]
-    if claim is not None:
-        title = _("Claim %(number)d, order %(order)s") % {"number": claim.pk, "order": claim.order_code}
+    title = words.get(line["entry"]) or local_title(line) or line["note"]
     return {
         "claim_url": f"{reverse('partners:claim', args=[claim.pk])}?party={at.party.code}" if claim else "",
         "url": f"{reverse('partners:posting', args=[line['posting']])}?party={at.party.code}",
@@ -130,7 +140,7 @@ def _row(at: Desk, line: Any, claims: Mapping[int, Claim]) -> dict[str, Any]:
 
 def _csv(found: MonthlyStatement) -> Iterator[list[str]]:
     """Lines as they stand in the statement; amounts as plain decimals and in minor units."""
-    cur = found.currency
+    cur, words = found.currency, claim_words(entries=_adjusted(found.lines))
     yield [
         "posting", "booked_on", "occurred_at", "account", "section", "order", "line", "title", "note", "clause",
         "currency", "amount", "amount_minor", "available_from",
@@ -145,7 +155,7 @@ def _csv(found: MonthlyStatement) -> Iterator[list[str]]:
             csv_cell(line["order"]),
             csv_cell(line["line"]),
             csv_cell(local_title(line)),
-            csv_cell(line["note"]),
+            csv_cell(words.get(line["entry"], line["note"])),
             csv_cell(line["clause"]),
             cur,
             decimal_from_minor(line["amount"], cur),

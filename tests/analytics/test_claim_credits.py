@@ -13,6 +13,7 @@ from courses.services import NewDispute, NewRefund, dispute_close, dispute_open,
 from events.services import relay_all
 from partners.choices import ClaimBasis, ClaimState
 from partners.models import Adjustment, Claim, ClaimCredit, EarningDecision, Meter
+from partners.selectors import EarningsOf, earning_by_course, earning_waterfall
 from partners.selectors.earnings import standing
 from partners.services import claim_confirm
 from tests.analytics.claimed import DAY, NOON, Claimed, failures
@@ -95,12 +96,19 @@ def test_a_manager_accepts_what_the_page_shows_and_the_partner_follows_it_to_the
     assert claim.order_code in why
     decision = EarningDecision.objects.get(party=stage.reef)
     line = partner.get(reverse("partners:line", args=[decision.pk]))
+    days = timedelta(days=9)
+    at = EarningsOf(party=stage.reef.pk, currency="CNY", since=NOON - days, until=NOON + days)
+    assert earning_waterfall(of=at, visible_to=None).yours_minor == decision.amount_minor
+    assert earning_by_course(of=at, visible_to=None)[0].amount_minor == decision.amount_minor
     assert line.headers["Location"].startswith(reverse("partners:claim", args=[claim.pk]))
     drawer = partner.get(reverse("partners:line", args=[decision.pk]), headers={"HX-Request": "true"})
     assert drawer.headers["HX-Redirect"] == line.headers["Location"]
     month = timezone.localdate(claim.decided_at).strftime("%Y-%m")
     statement = partner.get(f"{reverse('partners:statement', args=[month])}?currency=CNY").content.decode()
     assert f"Claim {claim.pk}, order {claim.order_code}" in statement
+    partner.cookies["django_language"] = "zh-hans"
+    table = partner.get(f"{reverse('partners:statement_file', args=[month, 'csv'])}?currency=CNY").content.decode()
+    assert f"申诉 {claim.pk}，订单 {claim.order_code}" in table
     earning = manager.get(reverse("admin:partners_earningdecision_change", args=[decision.pk])).content.decode()
     assert desk_page in earning
 

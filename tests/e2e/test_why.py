@@ -66,7 +66,14 @@ def test_the_drawer_has_an_address_steps_by_keys_and_gives_focus_back(
         assert urlsplit(page.url).path == "/creator/"
         assert page.locator(f"[hx-get*='/lines/{second}/']").evaluate("b => b === document.activeElement")
         page.goto(f"/creator/lines/{second}/")
-        expect(page.locator("main")).to_contain_text("W-2")
+        stands_at(page, second, "W-2")
+        expect(page.locator("#lines tr.selected")).to_contain_text("W-2")
+        assert findings(page) == []
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog#drawer")).not_to_be_visible()
+        assert urlsplit(page.url).path == "/creator/"
+        page.goto(f"/creator/lines/{second}/")
+        stands_at(page, second, "W-2")
         for width in (320, 390):
             page.set_viewport_size({"width": width, "height": 844})
             assert overflow(page) == []

@@ -152,6 +152,7 @@ def test_the_waterfall_of_the_owner_ties_to_the_unit(world: World) -> None:
         "co_creators": 1_030,
         "others": 0,
         "refunds": 0,
+        "claims": 0,
     }
     assert fall.start_minor - sum(parts.values()) == fall.yours_minor == 8_512
 

@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from ledger.selectors import OrderKey
 from ledger.services import OrderEventDraft, adjustment_book
-from partners.choices import DecisionReason
+from partners.choices import ClaimBasis, DecisionReason
 from partners.models import Adjustment, Claim, ClaimCredit, ClaimGathering, EarningDecision
 from partners.services.claims.remedy import Remedy, remedy_as_told
 from partners.services.claims.stored import channel_of, stored_claim
@@ -64,7 +64,7 @@ def _follow(credit: ClaimCredit, draft: OrderEventDraft, reason: DecisionReason)
     claim = credit.claim
     stored = stored_claim(order_code=credit.order_code, placed_at=credit.placed_at)
     assert stored is not None  # it was when the claim was accepted
-    found = remedy_as_told(stored=stored, told=credit.told, party=claim.party, basis=credit.basis)
+    found = remedy_as_told(stored=stored, told=credit.told, party=claim.party, basis=ClaimBasis(credit.basis))
     known = EarningDecision.objects.filter(
         source_kind=SOURCE, party=claim.party_id, entry__in=claim.credits.values("entry")
     )

@@ -365,6 +365,15 @@
     localStorage.setItem("keys", root.dataset.keys);
   });
 
+  // A line reached by its own address: its list comes behind, and the drawer over it. Without scripts it is a page.
+  const laid = async (page) => {
+    if (!page || !window.htmx) return;
+    const own = location.pathname + location.search, list = page.dataset.over;
+    await htmx.ajax("GET", list, { target: "body", swap: "innerHTML settle:0s" });
+    history.replaceState({}, "", list);
+    await htmx.ajax("GET", own, { target: "#drawer", swap: "innerHTML settle:0s" });
+    history.replaceState({}, "", own);
+  };
   const ready = (from) => {
     $$("input[data-mixed]", from).forEach((b) => { b.indeterminate = true; });
     $$(".toast", from).forEach(expire);
@@ -378,6 +387,7 @@
     if (/Mac|iP(hone|ad)/.test(navigator.platform)) $$("[data-command]").forEach((k) => { k.textContent = "⌘ K"; });
     pressTheme();
     ready(document);
+    laid(document.querySelector("[data-over]"));
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();
 })();
