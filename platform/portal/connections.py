@@ -8,6 +8,18 @@ from portal import env
 
 DATABASE_NAME, OWNER_ROLE, APP_ROLE = "tributary", "tributary_owner", "tributary_app"
 
+DATABASE_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""A network that swallows packets keeps nobody longer than half a minute; left to themselves, hours. Of libpq."""
+
+REDIS_PATIENCE = {"socket_connect_timeout": 5, "socket_timeout": 15, "socket_keepalive": True}
+"""The same for the broker and the cache, in seconds. Of redis-py."""
+
 
 def base_url() -> str:
     """PORTAL_BASE_URL without a closing slash; unset, this machine at the port that the web listens on."""
@@ -44,7 +56,7 @@ def database(name: str, url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         **_habits(),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": {**DATABASE_PATIENCE, **dict(parse_qsl(parts.query))},
     }
 
 
@@ -57,7 +69,21 @@ def caches() -> dict[str, dict[str, Any]]:
     url = env.text("CACHE_URL")
     if not url:
         return {"default": {"BACKEND": "portal.backend.cache.EmbeddedCache", "LOCATION": "embedded", "KEY_PREFIX": "p"}}
-    return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "KEY_PREFIX": "p"}}
+    redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "OPTIONS": dict(REDIS_PATIENCE)}
+    return {"default": {**redis, "LOCATION": url, "KEY_PREFIX": "p"}}
+
+
+def broker_options() -> dict[str, Any]:
+    """How Celery gets on with Redis or Valkey; RabbitMQ needs none of it.
+
+    They give an unfinished task back after `visibility_timeout` seconds, which is longer than any task's limit. A reply
+    that is overdue by `health_check_interval` means a dead connection.
+    """
+    url = env.text("BROKER_URL")
+    if url.startswith("amqp"):
+        return {}
+    habits = {"visibility_timeout": 7200, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+    return {**habits, "health_check_interval": 8, **(REDIS_PATIENCE if url else {})}
 
 
 def static_storage(*, debug: bool) -> str:

@@ -130,12 +130,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 CELERY_BROKER_URL = env.text("BROKER_URL") or "embedded:"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Redis and Valkey give an unfinished task back after this many seconds; RabbitMQ at once. Longer than any task's limit.
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {}
-    if env.text("BROKER_URL").startswith("amqp")
-    else {"visibility_timeout": 7200, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS = connections.broker_options()
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

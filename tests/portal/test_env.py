@@ -96,8 +96,20 @@ def test_real_databases_are_two_doors_to_one_database(monkeypatch: pytest.Monkey
     assert found["default"]["USER"] == "app"
     assert found["default"]["PASSWORD"] == "p@ss"
     assert found["default"]["PORT"] == "5433"
-    assert found["default"]["OPTIONS"] == {"sslmode": "require"}
+    assert found["default"]["OPTIONS"] == connections.DATABASE_PATIENCE | {"sslmode": "require"}
     assert found["owner"]["USER"] == "owner"
+
+
+def test_a_dead_connection_is_noticed_unless_the_url_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app:x@db/portal?connect_timeout=3")
+    assert connections.databases()["default"]["OPTIONS"]["connect_timeout"] == "3"
+    monkeypatch.setenv("CACHE_URL", "redis://cache/0")
+    assert connections.caches()["default"]["OPTIONS"]["socket_timeout"] == 15
+    waits = {}
+    for url in ("", "redis://broker/0", "amqp://broker//"):
+        monkeypatch.setenv("BROKER_URL", url)
+        waits[url] = connections.broker_options().get("socket_timeout")
+    assert waits == {"": None, "redis://broker/0": 15, "amqp://broker//": None}
 
 
 def test_an_owner_without_an_app_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

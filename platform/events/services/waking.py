@@ -18,9 +18,9 @@ PAUSE = 10.0
 """Seconds without a further try after the broker did not answer, so that a dead broker does not slow every request."""
 
 PATIENCE = 1.0
-"""Seconds to wait for the broker's connection."""
+"""Seconds to wait for the broker's connection, and for its answer."""
 
-_ONE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+_ONE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0, "socket_timeout": PATIENCE}
 
 _silent_until = 0.0
 _local = threading.local()
