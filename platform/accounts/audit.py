@@ -7,7 +7,7 @@ as a setting that is local to the transaction.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import pghistory
@@ -61,10 +61,10 @@ def acting(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
 
 
 @contextmanager
-def acting_on_all_rows(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
+def acting_on_all_rows(*, plan_once: bool, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iterator[None]:
     """`all_rows()` and `acting(...)` at once, for workers.
 
-    Where no transaction is open, it opens one in which each `Statement` is planned once a connection.
+    Where no transaction is open, it opens one, in which with `plan_once` each `Statement` is planned once a connection.
     """
     connection = connections[using]
     if connection.in_atomic_block:
@@ -79,7 +79,7 @@ def acting_on_all_rows(*, using: str = DEFAULT_DB_ALIAS, **context: Any) -> Iter
                 [json.dumps(context)],
             )
             known = cursor.fetchone()[2]
-        with planned_once(known):
+        with planned_once(known) if plan_once else nullcontext():
             yield
 
 

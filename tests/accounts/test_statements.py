@@ -68,7 +68,7 @@ def test_a_statement_stays_prepared_when_the_savepoint_it_came_in_is_undone(db: 
 
 def test_each_transaction_asks_what_its_connection_knows(committed_db: str) -> None:
     """Between two transactions a pooler may change the connection, or somebody may forget all it knew."""
-    with acting_on_all_rows(task="t"), connection.cursor() as cursor:
+    with acting_on_all_rows(plan_once=True, task="t"), connection.cursor() as cursor:
         execute(cursor, (SUM, [1, 2]))
         assert prepared() == ["sum"]
     with connection.cursor() as cursor:
@@ -76,13 +76,13 @@ def test_each_transaction_asks_what_its_connection_knows(committed_db: str) -> N
         execute(cursor, (SUM, [1, 2]))
         assert (cursor.fetchall(), prepared()) == ([(3,)], []), "outside, nothing is prepared"
     for _twice in range(2):
-        with acting_on_all_rows(task="t"), connection.cursor() as cursor:
+        with acting_on_all_rows(plan_once=True, task="t"), connection.cursor() as cursor:
             execute(cursor, (SUM, [1, 2]))
             assert (cursor.fetchall(), prepared()) == ([(3,)], ["sum"])
 
 
 def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db: str) -> None:
-    with CaptureQueriesContext(connection) as queries, acting_on_all_rows(task="t", handler="h"):
+    with CaptureQueriesContext(connection) as queries, acting_on_all_rows(plan_once=True, task="t", handler="h"):
         pass
     assert [query["sql"].split("(")[0] for query in queries] == ["BEGIN", "SELECT set_config", "COMMIT"]
     party = party_create(code="alice", kind="creator", name="Alice")
@@ -90,7 +90,7 @@ def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db:
 
     with all_rows():
         Membership.objects.create(party=party)
-    with acting_on_all_rows(task="t", handler="h"):
+    with acting_on_all_rows(plan_once=True, task="t", handler="h"):
         assert current() == {"task": "t", "handler": "h"}
         assert Membership.objects.count() == 1
         assert Party.objects.count() == 1
@@ -98,7 +98,13 @@ def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db:
     assert current() == {}
 
 
+def test_a_worker_may_leave_planning_to_each_execution(committed_db: str) -> None:
+    with acting_on_all_rows(plan_once=False, task="t"), connection.cursor() as cursor:
+        execute(cursor, (SUM, [1, 2]))
+        assert (cursor.fetchall(), prepared()) == ([(3,)], [])
+
+
 def test_inside_a_transaction_scope_and_name_end_with_the_block(db: None) -> None:
-    with acting_on_all_rows(task="t"):
+    with acting_on_all_rows(plan_once=True, task="t"):
         assert current() == {"task": "t"}
     assert current() == {}

@@ -36,6 +36,9 @@ LONGEST_PAUSE = timedelta(hours=6)
 GRACE = timedelta(seconds=10)
 """What was begun so long ago and is locked by nobody was left by a process that died at it."""
 
+FEW = 100
+"""Up to so many deliveries, planning a statement costs more than a plan that is not made for their number."""
+
 POLL = 0.05
 """Seconds between two looks at what another relay has begun, for who waits for it."""
 
@@ -164,7 +167,8 @@ def _relay_batch(handler: Handler, size: int, *, block: bool) -> RelayResult:
     begun, result = _begin(handler, size, block=block)
     if not begun:
         return result
-    with acting_on_all_rows(task="events.relay", handler=handler.label):
+    few = len(begun.ids) <= FEW
+    with acting_on_all_rows(plan_once=few, task="events.relay", handler=handler.label):
         taken = _take(begun)
         if not taken:
             return result
