@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, Lines, clerk
+from accounts.admin.base import Desk, Lines, clerk, day_words
 from analytics import services, tasks
 from analytics.admin.words import count, money
 from analytics.choices import RunState
@@ -158,7 +158,7 @@ class ReportRunAdmin(Desk):
     @display(description=_("range"), ordering="since")
     def display_range(self, obj: ReportRun) -> str:
         """First and last day."""
-        return str(obj)
+        return f"{day_words(obj.since)} – {day_words(obj.until)}"
 
     @display(description=_("state"), label=TONES, ordering="state")
     def display_state(self, obj: ReportRun) -> tuple[str, str]:

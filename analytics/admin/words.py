@@ -1,15 +1,8 @@
 """Figures as the desk writes them."""
 
-from decimal import Decimal
+from ledger.admin.words import amount as money
 
-from ledger.money import decimal_from_minor
-
-
-def money(minor: int | None, currency: str) -> str:
-    """An amount with its currency's code and grouped digits; a dash where there is none."""
-    if minor is None or not currency:
-        return "–"
-    return f"{Decimal(decimal_from_minor(minor, currency)):,} {currency}"
+__all__ = ["count", "money", "percent"]
 
 
 def percent(ppm: int) -> str:

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from django.db import models
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -49,7 +49,7 @@ class ReportRun(models.Model):
         indexes = [models.Index(fields=["state", "-finished_at"], name="analytics_run_recent")]
 
     def __str__(self) -> str:
-        return f"{self.since} – {self.until}"
+        return f"{formats.date_format(self.since)} – {formats.date_format(self.until)}"
 
     @property
     def is_alive(self) -> bool:

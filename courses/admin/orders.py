@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
@@ -225,7 +226,7 @@ class OrderAdmin(ReturnsDesk, ReadingDesk):
     @display(description=_("given back"), ordering="returned_minor")
     def display_returned(self, obj: Order) -> str:
         """What went back by refunds and disputes, a dash where nothing did."""
-        return money(obj.returned_minor, obj.currency) if obj.returned_minor else "–"
+        return money(obj.returned_minor or None, obj.currency)
 
     @display(description=pgettext_lazy("money", "left"))
     def display_left(self, obj: Order) -> str:
@@ -245,13 +246,13 @@ class OrderAdmin(ReturnsDesk, ReadingDesk):
     @display(description=_("discount"), ordering="discount_minor")
     def display_discount(self, obj: Order) -> str:
         """Discount, a dash where there is none."""
-        return money(obj.discount_minor, obj.currency) if obj.discount_minor else "–"
+        return money(obj.discount_minor or None, obj.currency)
 
     @display(description=_("tax"))
     def display_tax(self, obj: Order) -> str:
         """Tax, and where it lies."""
         where = gettext("inside the price") if obj.tax_inclusive else gettext("on top")
-        return f"{money(obj.tax_minor, obj.currency)} ({where})"
+        return format_html("{} ({})", money(obj.tax_minor, obj.currency), where)
 
     @display(description=_("processor's fee"))
     def display_fee(self, obj: Order) -> str:

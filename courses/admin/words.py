@@ -1,10 +1,5 @@
-"""Figures as the desk writes them."""
+"""Figures as the desk writes them: the ledger's."""
 
-from decimal import Decimal
+from ledger.admin.words import amount as money
 
-from ledger.money import decimal_from_minor
-
-
-def money(minor: int, currency: str) -> str:
-    """An amount with grouped digits and its currency's code."""
-    return f"{Decimal(decimal_from_minor(minor, currency)):,} {currency}"
+__all__ = ["money"]

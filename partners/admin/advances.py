@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, figure
 from ledger.admin.words import amount
 from partners import services
 from partners.choices import AdvanceState
@@ -91,9 +91,9 @@ class AdvanceAdmin(Desk):
         return amount(obj.amount_minor, obj.currency)
 
     @display(description=_("paid back by"))
-    def display_rate(self, obj: Advance) -> str:
+    def display_rate(self, obj: Advance) -> SafeString:
         """How much of each share."""
-        return f"{obj.recoup_bp / 100:.2f}%"
+        return figure(f"{obj.recoup_bp / 100:.2f}%")
 
     @display(description=_("state"), label=TONES, ordering="state")
     def display_state(self, obj: Advance) -> tuple[str, str]:

@@ -175,7 +175,7 @@ class AgreementAdmin(Desk):
     @display(description=_("covers"), ordering="scope_id")
     def display_scope(self, obj: Agreement) -> str:
         """The thing of an upper floor."""
-        return f"{obj.scope_kind} {obj.scope_id}"
+        return str(_("One course") if obj.scope_kind == "course" else obj.scope_kind)
 
     @display(description=_("parties"), ordering="party_count")
     def display_parties(self, obj: Any) -> int:
@@ -187,7 +187,9 @@ class AgreementAdmin(Desk):
         """The version that holds, or what is awaited."""
         if obj.waiting:
             return "waiting", str(_("%(count)d waiting") % {"count": obj.waiting})
-        return ("in_force", f"v{obj.number_now}") if obj.number_now else ("none", str(_("None")))
+        if obj.number_now:
+            return "in_force", str(_("Version %(number)d") % {"number": obj.number_now})
+        return "none", str(_("None"))
 
     def save_model(self, request: HttpRequest, obj: Agreement, form: Any, change: bool) -> None:
         """Open through the verb; only the titles can be changed afterwards."""

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk, clerk
+from accounts.admin.base import ReadingDesk, clerk, day_words
 from accounts.models import User
 from ledger.admin.words import amount
 from partners import selectors, services
@@ -90,17 +90,17 @@ class ClaimAdmin(ReadingDesk):
     @display(description=gettext_lazy("would be credited"))
     def display_amount(self, obj: Any) -> Any:
         """By the journey as it was known when gathered."""
-        return amount(obj.proposed_minor, obj.proposed_currency) if obj.proposed_currency else "–"
+        return amount(obj.proposed_minor, obj.proposed_currency or "")
 
     @display(description=gettext_lazy("due"), label=DUE_TONES, ordering="due_at")
     def display_due(self, obj: Claim) -> Any:
         """By when the house owes its answer."""
         if not obj.is_open:
-            return "–"
+            return None
         now = timezone.now()
         tone = "late" if obj.due_at <= now else "soon" if obj.due_at <= now + selectors.CLAIM_SOON else ""
-        day = timezone.localtime(obj.due_at)
-        return tone, (_("Overdue since %(day)s") if tone == "late" else "%(day)s") % {"day": f"{day:%Y-%m-%d}"}
+        day = day_words(obj.due_at)
+        return tone, _("Overdue since %(day)s") % {"day": day} if tone == "late" else day
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

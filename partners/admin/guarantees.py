@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, month_words
 from ledger.admin.words import amount
 from partners import services
 from partners.errors import PartnersError
@@ -79,10 +79,10 @@ class GuaranteeAdmin(Desk):
     @display(description=gettext_lazy("months"), ordering="since")
     def display_months(self, obj: Guarantee) -> str:
         """From which month on, and before which one it ends."""
-        since = f"{obj.since:%Y-%m}"
+        since = month_words(obj.since)
         if obj.until is None:
             return _("from %(month)s on") % {"month": since}
-        return _("from %(month)s, ended before %(until)s") % {"month": since, "until": f"{obj.until:%Y-%m}"}
+        return _("from %(month)s, ended before %(until)s") % {"month": since, "until": month_words(obj.until)}
 
     @display(description=gettext_lazy("state"), label={"waits": "warning", "counts": "success", "over": ""})
     def display_state(self, obj: Guarantee) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, figure
 from accounts.choices import PartyKind
 from ledger.admin.words import amount
 from ledger.selectors import party_balances
@@ -102,7 +102,7 @@ class MemberAdmin(Desk):
     def display_balances(self, obj: Any) -> SafeString | str:
         """What the house owes it, a line for each currency."""
         rows = [(amount(row.balance, row.currency),) for row in getattr(obj, "balances", ()) if row.balance]
-        return format_html_join("", "<div>{}</div>", rows) or "–"
+        return format_html_join("", "<div>{}</div>", rows) or figure(None)
 
     @display(description=_("agreements"), ordering="agreement_count")
     def display_agreements(self, obj: Any) -> int:

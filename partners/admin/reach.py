@@ -12,7 +12,7 @@ from django.utils.translation import ngettext, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, figure
 from ledger.admin.words import amount
 from partners import services
 from partners.forms.reach import ChannelForm, CouponForm, TrackingLinkForm
@@ -227,9 +227,9 @@ class CouponAdmin(ReachDesk):
         return percent(obj.percent_bp) if obj.percent_bp is not None else amount(obj.amount_minor, obj.currency)
 
     @display(description=_("uses"), ordering="use_count")
-    def display_uses(self, obj: Any) -> str:
+    def display_uses(self, obj: Any) -> SafeString:
         """Uses so far, of how many."""
-        return f"{obj.use_count} / {obj.max_uses}" if obj.max_uses else str(obj.use_count)
+        return figure(f"{obj.use_count:,} / {obj.max_uses:,}" if obj.max_uses else obj.use_count)
 
     def save_model(self, request: HttpRequest, obj: Coupon, form: Any, change: bool) -> None:
         """Write by the verbs."""

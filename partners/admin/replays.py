@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, day_words
 from accounts.scope import streamed
 from partners import selectors, services
 from partners.choices import ReplayState
@@ -95,7 +95,7 @@ class ReplayAdmin(Desk):
     @display(description=gettext_lazy("orders of"), ordering="since")
     def display_range(self, obj: Replay) -> str:
         """First and last day."""
-        return f"{obj.since} – {obj.until}"
+        return f"{day_words(obj.since)} – {day_words(obj.until)}"
 
     @display(description=gettext_lazy("state"), label=TONES, ordering="state")
     def display_state(self, obj: Replay) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
@@ -73,7 +74,7 @@ class Claim(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} · {self.order_code}"
+        return gettext("Claim %(number)d") % {"number": self.pk} + f" · {self.order_code}"
 
     @property
     def is_open(self) -> bool:

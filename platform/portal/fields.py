@@ -25,6 +25,8 @@ def field_context(
     if errors:
         attrs["aria-invalid"] = "true"
     kind = _kind(bound)
+    if str(bound.label).casefold() in str(widget.attrs.get("placeholder", "")).casefold():
+        widget.attrs.pop("placeholder", None)  # it would say the label once more, and vanish at the first letter
     if kind == "input":
         given = f" {widget.attrs['class']}" if "class" in widget.attrs else ""
         attrs["class"] = f"input{' input-num' if unit or lead else ''}{given}"

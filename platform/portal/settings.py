@@ -224,6 +224,14 @@ ACCOUNT_LOGOUT_ON_GET = False
 PASSWORD_RESET_TIMEOUT = int(timedelta(hours=1).total_seconds())
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 STAFF_SECOND_FACTOR = not DEMO
+ACCOUNT_FORMS = {
+    "login": "portal.forms.EnterForm",
+    "signup": "portal.forms.JoinForm",
+    "add_email": "portal.forms.OtherAddressForm",
+    "reset_password": "portal.forms.LinkForm",
+    "change_password": "portal.forms.OtherPasswordForm",
+    "reset_password_from_key": "portal.forms.ForgottenPasswordForm",
+}
 MFA_ADAPTER = "portal.adapters.SecondFactorAdapter"
 MFA_FORMS = {
     "activate_totp": "portal.forms.FirstCodeForm",

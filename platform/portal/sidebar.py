@@ -101,6 +101,11 @@ ROOMS = (
 )
 
 
+def room_of(app: str, name: str | None) -> str | Promise:
+    """The title of the room in which a model stands; empty where it stands in none."""
+    return next((room.title for room in ROOMS for kept in room.models if kept[:2] == (app, name)), "")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return Unfold's navigation for the reader: registered models that they may view, by room."""
     registered = {(model._meta.app_label, model._meta.model_name): model for model in admin.site._registry}

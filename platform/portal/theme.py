@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import tokens
 
-STYLES = ("portal/css/tokens.css", "portal/css/admin.css")
+STYLES = tuple(f"portal/css/{name}.css" for name in ("tokens", "text", "data", "admin"))
 
 
 def unfold(platform_name: str) -> dict[str, Any]:
     """The UNFOLD setting; colours and corners are the tokens' part `unfold`."""
     values = tokens.read_tokens()["unfold"]
-    icon = stylesheet("portal/favicon.svg")
+    icon = static_file("portal/favicon.svg")
     return {
         "SITE_TITLE": platform_name,
         "SITE_HEADER": platform_name,
@@ -35,11 +35,11 @@ def unfold(platform_name: str) -> dict[str, Any]:
             "show_all_applications": False,
             "navigation": "portal.sidebar.navigation",
         },
-        "STYLES": [stylesheet(path) for path in STYLES],
-        "SCRIPTS": [],
+        "STYLES": [static_file(path) for path in STYLES],
+        "SCRIPTS": [static_file("portal/js/admin.js")],
     }
 
 
-def stylesheet(path: str) -> Callable[[HttpRequest], str]:
+def static_file(path: str) -> Callable[[HttpRequest], str]:
     """A static file's address, found when a page asks for it and not while settings are read."""
     return lambda request: static(path)  # noqa: ARG005 - Unfold calls it with the request

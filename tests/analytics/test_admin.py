@@ -84,7 +84,7 @@ def test_spend_is_entered_in_the_currencys_own_decimals_and_can_be_corrected(cas
     assert client.post(f"{ROOT}/spend/{row.pk}/change/", {**form, "amount": "1000.00"}).status_code == 302
     row.refresh_from_db()
     assert row.amount_minor == 100_000
-    assert "1,000.00 USD" in client.get(f"{ROOT}/spend/").content.decode()
+    assert "$1,000.00" in client.get(f"{ROOT}/spend/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_imported_spend_stays_as_its_file_says(cast: Cast) -> None:
     evidence.spend(evidence.channel("mail"), NOON, 777, batch_id=batch.pk)
     row, client = Spend.objects.get(), cast.client_of(cast.marco)
     address = f"{ROOT}/spend/{row.pk}/change/"
-    assert "7.77 CNY" in client.get(address).content.decode()
+    assert "CN¥7.77" in client.get(address).content.decode()
     assert client.post(address, {"amount": "1.00", "impressions": 0, "clicks": 0}).status_code == 403
     assert client.post(f"{ROOT}/spend/{row.pk}/delete/", {"post": "yes"}).status_code == 403
 

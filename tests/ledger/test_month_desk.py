@@ -35,7 +35,7 @@ def test_one_person_prepares_a_month_and_another_closes_it(cast: Cast) -> None:
     assert not ClosedPeriod.objects.exists()
     second = cast.fay
     told = cast.client_of(second).post(f"{OPEN}2026-03/close/", follow=True).content.decode()
-    assert "2026-03 is closed; its statements are being issued." in told
+    assert "Mar 2026 is closed; its statements are being issued." in told
     closed = ClosedPeriod.objects.get()
     assert (closed.prepared_by, closed.closed_by) == (cast.finn, second)
     shown = cast.client_of(second).get(f"/admin/ledger/closedperiod/{closed.pk}/change/").content.decode()

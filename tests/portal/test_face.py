@@ -331,9 +331,37 @@ def test_the_admin_loads_the_tokens_and_shows_rooms(cast: Cast) -> None:
 
 def test_own_admin_pages_load_the_components() -> None:
     text = (TEMPLATES / "admin" / "own.html").read_text(encoding="utf-8")
-    for name in ("text", "controls", "data", "overlay", "charts"):
+    for name in ("controls", "overlay", "charts"):
         assert f"portal/css/{name}.css" in text
+    assert {f"portal/css/{name}.css" for name in ("tokens", "text", "data", "admin")} == set(theme.STYLES)
     assert Engine.get_default().get_template("admin/own.html")
+
+
+def test_one_choice_of_theme_serves_portals_and_admin() -> None:
+    """The portals keep it in a cookie, Unfold in the browser's storage; one script keeps both the same."""
+    assert [script(RequestFactory().get("/")) for script in theme.unfold("x")["SCRIPTS"]] == [
+        "/static/portal/js/admin.js"
+    ]
+    text = (STATIC / "js" / "admin.js").read_text(encoding="utf-8")
+    assert "theme=" in text
+    assert '"adminTheme"' in text
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/accounts/party/", "/admin/ledger/journalentry/"])
+def test_what_the_admins_frame_offers_is_reached_by_keys(cast: Cast, path: str) -> None:
+    text = cast.client_of(cast.mei).get(path).content.decode()
+    mouse_only = [tag for tag in re.findall(r"<(?:a|div|span)\s[^>]*x-on:click=[^>]*>", text) if " href=" not in tag]
+    left = [
+        tag for tag in mouse_only if not re.search(r"filter-close|sidebarMobileOpen|openCommand|modal|command", tag)
+    ]
+    assert not left
+
+
+def test_a_list_says_which_rows_it_shows_and_leads_on(cast: Cast) -> None:
+    text = " ".join(cast.client_of(cast.olga).get("/admin/accounts/user/").content.decode().split())
+    assert re.search(r"1–\d+ of \d+", text)
+    assert "<title> People · " in text
+    assert "Add person" in text
 
 
 # --- words of the library ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk, clerk, table
+from accounts.admin.base import ReadingDesk, clerk, day_words, table
 from accounts.models import AuditEntry
 from accounts.selectors import audit_changes, audit_entries
 
@@ -83,7 +83,7 @@ class AuditEntryAdmin(ReadingDesk):
     @display(description=_("time"), ordering="at")
     def display_time(self, obj: AuditEntry) -> str:
         """To the second, in the platform's time zone."""
-        return f"{localtime(obj.at):%Y-%m-%d %H:%M:%S}"
+        return f"{day_words(obj.at)} {localtime(obj.at):%H:%M:%S}"
 
     @display(description=_("change"))
     def display_change(self, obj: AuditEntry) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -16,6 +17,16 @@ from ledger.choices import EntryKind
 from ledger.models import JournalEntry, Posting
 from ledger.selectors.recomputed import entry_recomputed
 from ledger.splits.trace import SUMS_FORMAT
+
+KIND_TONES: dict[str, str] = dict.fromkeys(EntryKind.values, "") | {
+    str(EntryKind.SALE): "success",
+    str(EntryKind.VOID): "danger",
+    str(EntryKind.REFUND): "danger",
+    str(EntryKind.DISPUTE): "warning",
+    str(EntryKind.DISPUTE_LOST): "danger",
+    str(EntryKind.PAYOUT_FAILED): "danger",
+    str(EntryKind.PAYOUT): "info",
+}
 
 
 class PostingLines(Lines):
@@ -95,14 +106,12 @@ class JournalEntryAdmin(ReadingDesk):
         page = request.resolver_match.url_name if request.resolver_match else ""
         return queryset.defer("inputs", "trace") if (page or "").endswith("_changelist") else queryset
 
-    @display(description=_("source"), header=True, ordering="source_id")
+    @display(description=_("entry"), header=True, ordering="source_id")
     def display_source(self, obj: JournalEntry) -> tuple[str, str]:
-        """What it books."""
-        return obj.source_id, obj.source_kind
+        """Its number, above what it books."""
+        return gettext("Entry %(number)d") % {"number": obj.pk}, f"{obj.source_kind} {obj.source_id}"
 
-    @display(
-        description=_("kind"), ordering="kind", label={str(EntryKind.SALE): "success", str(EntryKind.VOID): "danger"}
-    )
+    @display(description=_("kind"), ordering="kind", label=KIND_TONES)
     def display_kind(self, obj: JournalEntry) -> tuple[str, str]:
         """Sale or void."""
         return obj.kind, str(obj.get_kind_display())

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk, table
+from accounts.admin.base import ReadingDesk, figure, table
 from ledger.models import Seal, Verification
 
 
@@ -60,9 +60,9 @@ class VerificationAdmin(ReadingDesk):
         return "fails", words
 
     @display(description=_("seconds"))
-    def display_duration(self, obj: Verification) -> str:
+    def display_duration(self, obj: Verification) -> SafeString:
         """How long it took."""
-        return f"{(obj.finished_at - obj.started_at).total_seconds():.1f}"
+        return figure(f"{(obj.finished_at - obj.started_at).total_seconds():.1f}")
 
     @display(description=_("what failed"))
     def display_failures(self, obj: Verification) -> SafeString | str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import action, display
 
-from accounts.admin.base import ReadingDesk, clerk, table
+from accounts.admin.base import ReadingDesk, clerk, month_words, table
 from ledger import services
 from ledger.admin.words import amount
 from ledger.errors import LedgerError
@@ -46,7 +46,7 @@ class ClosedPeriodAdmin(ReadingDesk):
     @display(description=gettext_lazy("month"), ordering="month")
     def display_month(self, obj: ClosedPeriod) -> str:
         """Year and month."""
-        return str(obj)
+        return month_words(obj.month)
 
     @display(description=gettext_lazy("trial balance"))
     def display_totals(self, obj: ClosedPeriod) -> SafeString:
@@ -106,7 +106,7 @@ class ClosedPeriodAdmin(ReadingDesk):
         return HttpResponseRedirect(reverse("admin:ledger_closedperiod_open"))
 
     def _take(self, request: HttpRequest, month: date, step: str) -> None:
-        named = {"month": f"{month:%Y-%m}"}
+        named = {"month": month_words(month)}
         if step == "prepare":
             services.period_prepare(month=month, by=clerk(request))
             messages.success(request, _("%(month)s is prepared; another person closes it.") % named)

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk
+from accounts.admin.base import Desk, clerk, figure
 from ledger import services
 from ledger.forms import RateForm
 from ledger.models import FxRate
@@ -40,9 +41,9 @@ class FxRateAdmin(Desk):
         return f"{obj.base}/{obj.quote}"
 
     @display(description=_("rate"), ordering="rate")
-    def display_rate(self, obj: FxRate) -> str:
+    def display_rate(self, obj: FxRate) -> SafeString:
         """As it was entered, without idle zeros."""
-        return f"{obj.rate.normalize():f}"
+        return figure(f"{obj.rate:.6f}")
 
     def save_model(self, request: HttpRequest, obj: FxRate, form: Any, change: bool) -> None:
         """Enter through the verb."""

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -87,7 +87,7 @@ def _steps(run: PayoutRun) -> list[dict[str, Any]]:
     }[RunState(run.state)]  # fmt: skip
     cut_off = timezone.localtime(run.cut_off)
     labels = [
-        (_("Cut-off"), f"{cut_off:%Y-%m-%d %H:%M}"),
+        (_("Cut-off"), formats.date_format(cut_off, "DATETIME_FORMAT")),
         (_("Prepare"), str(run.prepared_by)),
         (_("Review and approve"), str(run.approved_by or "")),
         (pgettext("payout run", "Send"), ""),

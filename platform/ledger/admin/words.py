@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 def amount(minor: int | None, currency: str) -> SafeString:
     """An amount by the face's rules; a dash where there is none."""
     if minor is None or not currency:
-        return mark_safe("–")
+        return mark_safe('<span class="num absent">–</span>')
     html = render_to_string("components/money.html", {"minor": minor, "currency": currency})
     return mark_safe(html.strip())  # noqa: S308 - the component escapes
 

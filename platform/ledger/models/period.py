@@ -1,7 +1,7 @@
 """Months that are closed: nothing is booked into them any more."""
 
 from django.db import models
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -20,7 +20,7 @@ class PreparedPeriod(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(month__day=1), name="ledger_prepared_first_day")]
 
     def __str__(self) -> str:
-        return f"{self.month:%Y-%m}"
+        return str(formats.date_format(self.month, "YEAR_MONTH_FORMAT"))
 
 
 class ClosedPeriod(models.Model):
@@ -46,4 +46,4 @@ class ClosedPeriod(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.month:%Y-%m}"
+        return str(formats.date_format(self.month, "YEAR_MONTH_FORMAT"))

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Party, PayoutDetails, User
@@ -51,7 +52,7 @@ class PayoutRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.currency}"
+        return gettext("Payout run %(number)d") % {"number": self.number} + f", {self.currency}"
 
 
 class PayoutItem(models.Model):
