@@ -80,12 +80,12 @@ def _column(desk: Desk, name: Any) -> Any:
 
 
 def _figures(name: str, title: Any, order: Any, read: Callable[[Any], int | None]) -> Callable[[Any], SafeString]:
-    @display(description=title, ordering=order)
     def column(row: Any) -> SafeString:
         return figure(read(row))
 
     column.__name__ = name
-    return column
+    shown: Callable[[Any], SafeString] = display(description=title, ordering=order)(column)
+    return shown
 
 
 class ReadingDesk(Desk):
