@@ -18,6 +18,7 @@ from partners import services
 from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import PartnersError, ReplayRefusedError
 from partners.forms.reach import rehearse
+from partners.forms.written import NotJsonError, json_written
 from partners.models import AgreementVersion, Replay
 from partners.services import Change, change_of, changes_read
 
@@ -121,12 +122,9 @@ class ReplayForm(forms.Form):
             told["percents"] = percents
         if data["rule"].strip():
             try:
-                told["rule"] = json.loads(data["rule"])
-            except json.JSONDecodeError as fault:
-                where = {"line": fault.lineno, "column": fault.colno}
-                raise ReplayRefusedError(
-                    _("This is no JSON: look at line %(line)d, column %(column)d.") % where
-                ) from None
+                told["rule"] = json_written(data["rule"])
+            except NotJsonError as fault:
+                raise ReplayRefusedError(str(fault)) from None
         clauses = ("hold_days", "window_days", "paying_model", "precedence", "self_purchase")
         told["clauses"] = {name: data[name] for name in clauses if data[name] not in (None, "")}
         return told

@@ -13,10 +13,14 @@ from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 from partners import services
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.forms.reach import rehearse
+from partners.forms.written import NotJsonError, json_written
 from partners.models import Agreement, AgreementVersion
 from partners.selectors.terms import bound_orders
 from partners.services.agreements import OURS
 from partners.services.terms import MAX_DAYS
+
+MOST_DIGITS = 18
+"""Of a weight that is typed in."""
 
 
 class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -176,10 +180,9 @@ class VersionForm(forms.Form):
     def _written(self, text: str) -> dict[str, Any]:
         """The rule as it was written out."""
         try:
-            rule = json.loads(text)
-        except json.JSONDecodeError as fault:
-            where = {"line": fault.lineno, "column": fault.colno}
-            self.add_error("rule", _("This is no JSON: look at line %(line)d, column %(column)d.") % where)
+            rule = json_written(text)
+        except NotJsonError as fault:
+            self.add_error("rule", str(fault))
             return {}
         if not isinstance(rule, dict):
             self.add_error("rule", _("A rule is an object with steps or variants."))
@@ -200,7 +203,7 @@ class VersionForm(forms.Form):
         parties = []
         for line in data.get("shares", "").splitlines():
             words = line.split()
-            if words and (len(words) != 2 or not words[1].isdecimal()):
+            if words and (len(words) != 2 or not words[1].isdecimal() or len(words[1]) > MOST_DIGITS):
                 self.add_error("shares", _("“%(line)s” is not a code and a weight.") % {"line": line})
             elif words:
                 parties.append({"account": f"party:{words[0]}", "weight": int(words[1])})

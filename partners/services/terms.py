@@ -1,6 +1,6 @@
 """What a draft may say beside its rule, and what keeps a rule from being applied under an agreement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,12 +8,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import Party
+from ledger.money import EXPONENTS
 from ledger.splits.accounts import CHANNEL
 from ledger.splits.parse import check_rule, parse_rule
 from ledger.splits.problems import EventError, Problem, SplitsError
 from ledger.splits.reading import Reader, shown
 from ledger.splits.rule import ProcessorFee, Rule, final_parties
-from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
+from partners.choices import CapPeriod, ChannelKind, MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import RuleRefusedError
 from partners.selectors.terms import pays_channels
 
@@ -28,6 +29,13 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "meter": MeterPeriod.values,
 }
 MAX_MINOR = 2**63 - 1
+
+CONDITIONS: Mapping[str, Collection[Any]] = {
+    "brought_by": ("owner", "partner", "platform"),
+    "channel_kind": ("", *ChannelKind.values),
+    "currency": tuple(EXPONENTS),
+}
+"""What a variant may ask of a sale, and which values a sale can have there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,9 @@ def refuse_draft(*, rule: Mapping[str, Any], terms: DraftTerms, parties: set[str
     if problems:
         raise RuleRefusedError(" · ".join(problem.worded(_) for problem in problems), problems)
     parsed = parse_rule(rule)
+    problems = _conditions(parsed)
+    if problems:
+        raise RuleRefusedError(" · ".join(problem.worded(_) for problem in problems), problems)
     strangers = [(path, code) for path, code in _payees(parsed) if code not in parties]
     if strangers:
         raise RuleRefusedError(" · ".join(_stranger(strangers)))
@@ -117,6 +128,20 @@ def _terms_problems(terms: DraftTerms) -> list[Problem]:
         caps_of(list(terms.caps))
     except SplitsError as error:
         found.extend(error.problems)
+    return found
+
+
+def _conditions(rule: Rule) -> list[Problem]:
+    """Conditions that none of our sales could ever meet."""
+    found = []
+    for variant in rule.variants:
+        for key, value in variant.when.items():
+            path = f"{variant.path}.when.{key}"
+            if key not in CONDITIONS:
+                found.append(Problem("unknown_key", path))
+            elif value not in CONDITIONS[key]:
+                allowed = ", ".join(filter(None, CONDITIONS[key])) if key != "currency" else "ISO 4217"
+                found.append(Problem("not_one_of", path, {"allowed": allowed, "found": shown(value)}))
     return found
 
 

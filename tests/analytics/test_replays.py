@@ -138,7 +138,7 @@ def test_bad_input_ends_in_one_sentence(question: Callable[..., str], arguments:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("{", "is no JSON at line 1"), ("\udcff", "is not UTF-8"), ("[]", "empty")]
+    ("text", "words"), [("{", "broken JSON in line 1"), ("\udcff", "is not UTF-8"), ("[]", "empty")]
 )
 def test_a_file_that_asks_nothing_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "bad.json"

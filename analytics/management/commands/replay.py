@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.scope import all_rows
 from analytics.management.output import check_target, write_whole
 from analytics.services import Evidence
+from ledger.splits.preview import PreviewError, parse_document
 from partners.errors import ReplayRefusedError
 from partners.selectors import Cell, replay_csv
 from partners.services.whatif import Plan, Tally, changes_read, compute, history_of, live, outcome_of, plan_of
@@ -108,13 +109,13 @@ Example:
 
     def _json(self, path: Path) -> Any:
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return parse_document(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise CommandError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
         except UnicodeDecodeError:
             raise CommandError(f"{path}: is not UTF-8 text") from None
-        except json.JSONDecodeError as error:
-            raise CommandError(f"{path}: is no JSON at line {error.lineno}, column {error.colno}") from None
+        except PreviewError as error:
+            raise CommandError(f"{path}: {error}") from None
 
     def _beat(self) -> Any:
         """Progress on a terminal; elsewhere nothing."""

@@ -34,7 +34,8 @@ def book_rule(*, body: Mapping[str, Any] | str) -> BookRule:
     found = _read.get(text)
     if found is None:
         told = json.loads(text)
-        found = BookRule(digest_of(told), parse_rule(told), told)
+        rule = parse_rule(told)
+        found = BookRule(digest_of(told), rule, told)
         if len(_read) >= MOST_KNOWN:
             _read.clear()
         _read[text] = found

@@ -42,11 +42,14 @@ POOL: Final = "pool"
 GROUP_PREFIX: Final = "group:"
 """In a rule: a share that the rule's group of that name divides again."""
 
-_PARTY_ID = r"[^:\s]+"
+_UNKEEPABLE = r"\x00-\x1f\x7f\ud800-\udfff"
+"""Characters that no name holds: those that control, and halves of pairs that no text keeps."""
+
+_PARTY_ID = rf"[^:\s{_UNKEEPABLE}]+"
 _PARTY = re.compile(rf"party:{_PARTY_ID}")
 _PARTY_PART = re.compile(rf"party:{_PARTY_ID}:(?:reserve|advance)")
 _ID = re.compile(_PARTY_ID)
-_GROUP_NAME = re.compile(r"[^:.\[\]\s]+")
+_GROUP_NAME = re.compile(rf"[^:.\[\]\s{_UNKEEPABLE}]+")
 _MOST_NAMES = 100_000
 # The same names come again with every sale, and a look costs less than a match.
 

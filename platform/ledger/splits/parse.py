@@ -27,6 +27,9 @@ from ledger.splits.rule import (
 T = TypeVar("T")
 
 MAX_GROUPS = 50
+MAX_GROUP_NAME = 32
+"""Letters of a group's name: its clauses stand with every posting."""
+
 MAX_PARTIES = 1000
 """Of one split, its groups looked into."""
 
@@ -68,20 +71,27 @@ def check_rule(raw: object) -> list[Problem]:
     """Return everything that is wrong with a draft; empty if it may be proposed.
 
     Stricter than `parse_rule`: a draft's variants must match every sale, none may be out of reach, every group must
-    share somewhere, and percentages of the base may not add up to more than all of it.
+    share somewhere under a short name, the processor's fee is taken once, and percentages of the base may not add up to
+    more than all of it.
     """
     try:
         rule = parse_rule(raw)
     except RuleError as error:
         return list(error.problems)
-    return [*_unreachable(rule), *_unused_groups(rule, raw), *_excesses(rule)]
+    return [*_unreachable(rule), *_unused_groups(rule, raw), *_excesses(rule), *_fees(rule)]
 
 
 def _unreachable(rule: Rule) -> list[Problem]:
     problems, catch_all = [], ""
-    for variant in rule.variants:
+    for place, variant in enumerate(rule.variants):
+        asked = {(key, type(value), value) for key, value in variant.when.items()}
+        before = next(
+            (one.path for one in rule.variants[:place] if {(k, type(v), v) for k, v in one.when.items()} <= asked), ""
+        )
         if catch_all:
             problems.append(Problem("variant_unreachable", variant.path, {"earlier": catch_all}))
+        elif before:
+            problems.append(Problem("variant_shadowed", variant.path, {"earlier": before}))
         elif not variant.when:
             catch_all = variant.path or "steps"
     if not catch_all:
@@ -93,7 +103,21 @@ def _unused_groups(rule: Rule, raw: object) -> list[Problem]:
     assert isinstance(raw, Mapping)
     used = groups_of([party for variant in rule.variants for party in variant.split.parties])
     names = raw.get("groups") or {}
-    return [Problem("unused_group", f"groups.{name}") for name in names if f"{GROUP_PREFIX}{name}" not in used]
+    unused = [Problem("unused_group", f"groups.{name}") for name in names if f"{GROUP_PREFIX}{name}" not in used]
+    long = [
+        Problem("too_long", f"groups.{shown(name)}", {"most": MAX_GROUP_NAME, "found": len(name)})
+        for name in names
+        if len(name) > MAX_GROUP_NAME
+    ]
+    return [*unused, *long]
+
+
+def _fees(rule: Rule) -> list[Problem]:
+    problems = []
+    for variant in rule.variants:
+        fees = [take for take in variant.takes if isinstance(take, ProcessorFee)]
+        problems += [Problem("fee_twice", take.path) for take in fees[1:]]
+    return problems
 
 
 def _excesses(rule: Rule) -> list[Problem]:
