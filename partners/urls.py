@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from partners.views import agreements, claims, home, lines, links, payouts, postings, statements
+from partners.views import agreements, claims, home, lines, links, messages, payouts, postings, statements
 
 app_name = "partners"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("claims/<int:pk>/", claims.claim, name="claim"),
     path("claims/<int:pk>/appeal/", claims.appeal, name="claim_appeal"),
     path("claims/<int:pk>/withdraw/", claims.withdraw, name="claim_withdraw"),
+    path("messages/", messages.letters, name="messages"),
     path("links/", links.links, name="links"),
     path("links/<slug:code>.svg", links.qr, name="qr"),
     path("agreements/", agreements.agreements, name="agreements"),

@@ -70,6 +70,7 @@ from partners.services.guarantees import (
     guarantees_top_up,
 )
 from partners.services.leaving import leave_ask
+from partners.services.letters import adjustment_letter, claim_letter
 from partners.services.memberships import (
     membership_decide,
     membership_describe,
@@ -116,6 +117,7 @@ __all__ = [
     "Settled",
     "adjustment_approve",
     "adjustment_decline",
+    "adjustment_letter",
     "adjustment_request",
     "advance_approve",
     "advance_prepare",
@@ -135,6 +137,7 @@ __all__ = [
     "claim_confirm",
     "claim_file",
     "claim_gathered",
+    "claim_letter",
     "claim_refuse",
     "claim_remedy",
     "claim_send_back",

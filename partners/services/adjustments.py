@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import acting
 from accounts.models import Party, User
+from events.choices import EventName
+from events.services import event_record
 from ledger.choices import EntryKind
 from ledger.errors import NoRateError
 from ledger.money import EXPONENTS
@@ -134,6 +136,13 @@ def adjustment_do(row: Adjustment, *, by: User, second: User | None, at: datetim
     )
     row.state, row.decided_by, row.decided_at, row.entry_id = AdjustmentState.BOOKED, second, at, posted.id
     _save(row, by)
+    if row.claim_id is None:
+        event_record(
+            name=EventName.ADJUSTMENT_BOOKED,
+            key=str(row.pk),
+            payload={"adjustment_id": row.pk, "party_id": row.party_id},
+            occurred_at=at,
+        )
     return row
 
 

@@ -117,7 +117,8 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         {"label": _("Statements"), "url": reverse("partners:statements"), "icon": "receipt"},
         {"label": _("Links and coupons"), "url": reverse("partners:links"), "icon": "link", "short": _("Links")},
         {"label": _("Agreements"), "url": reverse("partners:agreements"), "icon": "agreement"},
-        {"label": _("Claims"), "url": reverse("partners:claims"), "icon": "message"},
+        {"label": _("Claims"), "url": reverse("partners:claims"), "icon": "shield"},
+        {"label": _("Messages"), "url": reverse("partners:messages"), "icon": "message"},
     ]
     for entry in entries:
         entry["current"] = request.path == entry["url"] or (

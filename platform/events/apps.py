@@ -9,3 +9,7 @@ class EventsConfig(AppConfig):
 
     name = "events"
     verbose_name = _("Events")
+
+    def ready(self) -> None:
+        """Register the handlers of news of its own."""
+        from events import handlers  # noqa: F401 - registers by being imported

@@ -1,14 +1,15 @@
-"""Reads of the outbox: what waits, and what was given up."""
+"""Reads of the outbox: what waits, what was given up; and letters."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.selectors import Waiting, waiting
 from events.choices import DeliveryState
-from events.models import Delivery
+from events.models import Delivery, Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,8 @@ def backlog() -> Backlog:
     due = Delivery.objects.filter(state=DeliveryState.DUE, due_at__lte=timezone.now())
     found = due.order_by().aggregate(n=Count("pk"), first=Min("due_at"))
     return Backlog(found["n"], found["first"])
+
+
+def letters_of(*, party: int, visible_to: User) -> QuerySet[Letter]:
+    """What this person was written about a party, the newest first; row-level security stands behind it."""
+    return Letter.objects.filter(user=visible_to, party=party).order_by("-pk")

@@ -33,6 +33,7 @@ PAGES = {
     "creator links": ("alice", "/creator/links/"),
     "creator agreements": ("alice", "/creator/agreements/"),
     "creator claims": ("alice", "/creator/claims/"),
+    "creator messages": ("alice", "/creator/messages/"),
     "creator payouts": ("alice", "/creator/payouts/"),
     "creator statements": ("alice", "/creator/statements/"),
     "marketing overview": ("marco", "/marketing/"),

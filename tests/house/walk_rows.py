@@ -109,6 +109,7 @@ ROWS: dict[str, Row] = {
     "partners:claim_withdraw": Row(
         "/creator/claims/{claim}/withdraw/?party={party}", post="- login, lmfuko 403, ab 404, c 302", same=True
     ),
+    "partners:messages": Row("/creator/messages/?party={party}", get=SEATED, same=True),
     "partners:statements": Row("/creator/statements/?party={party}", get=SEATED, same=True),
     "partners:statement": Row("/creator/statements/{paymonth}/?party={party}&currency=CNY", get=SEATED, sees="c"),
     "partners:statement_file": Row(

@@ -3,14 +3,22 @@
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
 from accounts.choices import Role
 from accounts.services import person_create, role_grant
+from events.services import relay_all
 from partners.choices import ClaimState
 from partners.models import Adjustment, Claim
-from partners.services import ClaimEvidence, claim_gathered
+from partners.services import (
+    ClaimEvidence,
+    adjustment_approve,
+    adjustment_letter,
+    adjustment_request,
+    claim_gathered,
+)
 from tests.cast import PASSWORD, Cast
 from tests.partners.stage import books
 
@@ -137,3 +145,29 @@ def test_who_asked_at_the_desk_of_finance_cannot_approve_either(cast: Cast) -> N
     finn.post(reverse("admin:partners_adjustment_step", args=[row.pk, "decline"]))
     row.refresh_from_db()
     assert row.state == "declined"
+
+
+def test_the_party_is_written_how_its_claim_was_decided_and_what_was_adjusted(cast: Cast) -> None:
+    cast.alice.language = "zh-hans"
+    cast.alice.save()
+    claim = filed(cast)
+    step(cast.client_of(cast.mei), claim, "refuse", reason="no_such_order", answer="We know no such order.")
+    assert relay_all().parked == 0
+    refused = mail.outbox.pop()
+    assert (refused.to, refused.subject) == ([cast.alice.email], f"关于订单 O-1 的申诉 {claim.pk} 未获接受")
+    assert "We know no such order." in refused.body
+    assert f"/creator/claims/{claim.pk}/" in refused.body
+    asked = adjustment_request(
+        key="k", party=cast.alice_party, currency="CNY", amount_minor=-1_250, reason="Fee", by=cast.mei
+    )
+    assert relay_all().parked == 0
+    assert mail.outbox == []
+    adjustment_approve(adjustment_id=asked.pk, by=cast.finn)
+    for _time in range(2):
+        relay_all()
+        adjustment_letter(adjustment_id=asked.pk)
+    (charged,) = mail.outbox
+    assert "12.50 CNY" in charged.subject
+    shown = text(cast.client_of(cast.alice).get(reverse("partners:messages")))
+    assert str(charged.subject) in shown
+    assert str(refused.subject) in shown

@@ -8,6 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from events.choices import EventName
+from events.services import event_record
+from ledger.money import decimal_from_minor
 from ledger.selectors import OrderKey
 from ledger.services import order_hold
 from partners.choices import CLAIM_ACCEPTS, ClaimBasis, ClaimReason, ClaimState, ClaimStepKind
@@ -134,6 +137,7 @@ def claim_confirm(*, claim_id: int, by: User, at: datetime | None = None) -> Cla
         note=claim.answer,
         at=moment,
     )
+    _tell(claim, moment)
     return claim
 
 
@@ -214,7 +218,20 @@ def _conclude(
     ClaimStep.objects.create(
         claim=claim, round=claim.round, kind=kind, actor=by, reason=reason, note=claim.answer, at=at
     )
+    _tell(claim, at)
     return claim
+
+
+def _tell(claim: Claim, at: datetime) -> None:
+    """Let the party know; the amount is of this decision."""
+    row = claim_adjustment(claim) if claim.state == ClaimState.ACCEPTED else None
+    amount = f"{decimal_from_minor(row.amount_minor, row.currency)} {row.currency}" if row else ""
+    event_record(
+        name=EventName.CLAIM_DECIDED,
+        key=f"{claim.pk}/{claim.round}/{claim.state}",
+        payload={"claim_id": claim.pk, "round": claim.round, "state": claim.state, "amount": amount},
+        occurred_at=at,
+    )
 
 
 def _sign(claim: Claim, by: User) -> None:

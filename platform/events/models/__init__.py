@@ -1,5 +1,6 @@
-"""Tables of the outbox."""
+"""Tables of the outbox, and letters."""
 
+from events.models.letter import Letter
 from events.models.outbox import Delivery, OutboxEvent
 
-__all__ = ["Delivery", "OutboxEvent"]
+__all__ = ["Delivery", "Letter", "OutboxEvent"]

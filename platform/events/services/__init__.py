@@ -1,5 +1,6 @@
 """Verbs of the outbox: record, register a handler, relay, sweep, try again, purge."""
 
+from events.services.letters import Words, letter_send, letters_write
 from events.services.record import (
     NewEvent,
     SignUp,
@@ -19,12 +20,15 @@ __all__ = [
     "RelayResult",
     "SignUp",
     "SweepResult",
+    "Words",
     "deliveries_retry",
     "delivery_retry",
     "event_record",
     "events_record",
     "handlers",
     "handles",
+    "letter_send",
+    "letters_write",
     "purge",
     "relay",
     "relay_all",

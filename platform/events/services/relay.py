@@ -116,14 +116,15 @@ def relay(*, queue: str | None = None, limit: int = 1000, batch: int | None = No
     Each batch is two transactions: one says durably that it is begun; one locks the rows with FOR UPDATE SKIP LOCKED,
     runs the handler in a savepoint and marks them. Killed anywhere, it leaves the rows due, and whoever comes `GRACE`
     later counts that as a failure. With `block` it waits for rows that another relay is at.
-    `batch` overrides the size that handlers ask for.
+    `batch` overrides the size that handlers ask for, save those that want one event at a time.
     """
     result = RelayResult()
     chosen = handlers(queue=queue)
     due = _due_labels(chosen)
     for handler in chosen:
         while handler.label in due:
-            size = min(batch or handler.batch, limit - result.tried)
+            asked = handler.batch if handler.batch == 1 else batch or handler.batch
+            size = min(asked, limit - result.tried)
             if size <= 0:
                 return result + RelayResult(more=True)
             step = _relay_batch(handler, size, block=block)
