@@ -44,7 +44,10 @@ EVERYWHERE: dict[str, tuple[dict[str, Any], str]] = {
     "an account of money": ({"steps": [desk.split(("bank:operating", 1))]}, "an account that no rule may pay"),
     "a step after the split": ({"steps": [REST, FEE]}, "steps[0] splits everything that is left"),
     "an unknown step": ({"steps": [{"take": "gift"}, REST]}, "steps[0].take is not a step that exists"),
-    "a float": ({"steps": [{**REST, "parties": [{**REST["parties"][0], "weight": 0.5}]}]}, "steps[0].parties[0].weight must be a whole number"),
+    "a float": (
+        {"steps": [{**REST, "parties": [{**REST["parties"][0], "weight": 0.5}]}]},
+        "steps[0].parties[0].weight must be a whole number",
+    ),
     "tiers in disorder": (tiers({"upto": 9, "bp": 1}, {"upto": 5, "bp": 1}, {"bp": 1}), "steps[0].tiers[1].upto"),
     "tiers without an end": (tiers({"upto": 9, "bp": 1}), "steps[0].tiers[0].upto must be left open"),
     "parties in a circle": (
