@@ -1,5 +1,6 @@
 """Agreements: read them, accept or decline a proposed version, ask to leave."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Any
@@ -39,6 +40,9 @@ def agreements(request: HttpRequest) -> HttpResponse:
     listed = sorted(rows.values(), key=lambda row: row["waiting"] is None)
     for row in listed:
         (row["waiting"] or (row["versions"][0] if len(listed) == 1 else {}))["open"] = True
+        row["gist"] = next(
+            (_gist(item, at.party) for item in row["versions"] if item["version"].state == VersionState.IN_FORCE), ""
+        )
         for item in row["versions"]:
             item["open"] = item.get("open") or item["asked"]
     return render(request, "partners/agreements.html", {**frame(request, at), "desk": at, "rows": listed})
@@ -70,6 +74,12 @@ def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> d
         "effects": own_effects(version=version, party=party.pk, visible_to=at.user) if waiting else [],
         "names": [_("As booked"), _("As it would have been")],
     }
+
+
+def _gist(item: dict[str, Any], party: Party) -> str:
+    """The sentence that says what the party gets: of the first clause after the opening one that names it."""
+    told = next((words for _number, _sep, words in item["clauses"][1:] if party.local_name in words), "")
+    return re.split(r"(?<=。)|(?<=\.) ", told, maxsplit=1)[0]
 
 
 def _leaving(version: AgreementVersion, party: Party) -> dict[str, Any] | None:

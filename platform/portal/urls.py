@@ -13,6 +13,8 @@ from portal.views import months, palette, patterns
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
 GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
 
+handler500 = "portal.views.failed"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("go/", include((GO, "go"))),

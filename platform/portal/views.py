@@ -2,10 +2,13 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -91,3 +94,17 @@ def months(request: HttpRequest) -> HttpResponse:
     except ValueError:
         last = today
     return render(request, "components/months.html", two_months(last, today=today))
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """The page for a fault of ours: in the reader's theme and language, and asking nothing of the database."""
+    return HttpResponse(render_to_string("500.html", _bare(request)), status=500)
+
+
+def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django calls it so
+    """The page for a form whose token no longer holds."""
+    return HttpResponse(render_to_string("403_csrf.html", _bare(request)), status=403)
+
+
+def _bare(request: HttpRequest) -> dict[str, object]:
+    return {"request": request, "csrf_token": get_token(request), "platform_name": settings.PLATFORM_NAME}

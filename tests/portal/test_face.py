@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import unfold
+from django.conf import settings
 from django.template import Engine, Template
 from django.template.loader import get_template, render_to_string
 from django.test import Client, RequestFactory
@@ -335,6 +336,29 @@ def test_own_admin_pages_load_the_components() -> None:
         assert f"portal/css/{name}.css" in text
     assert {f"portal/css/{name}.css" for name in ("tokens", "text", "data", "admin")} == set(theme.STYLES)
     assert Engine.get_default().get_template("admin/own.html")
+
+
+def test_a_fault_of_ours_keeps_theme_language_and_name(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_args: Any, **_kwargs: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("portal.views.two_months", break_down)
+    client.raise_request_exception = False
+    client.cookies.load({"theme": "dark", "django_language": "zh-hans"})
+    answer = client.get("/calendar/?month=2026-03")
+    assert answer.status_code == 500
+    text = answer.content.decode()
+    assert 'data-theme="dark"' in text
+    assert "此页未能生成" in text
+    assert f"{settings.PLATFORM_NAME}</title>" in text
+
+
+def test_an_old_form_is_told_in_the_readers_theme() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.cookies.load({"theme": "dark"})
+    answer = client.post("/i18n/setlang/", {"language": "en"})
+    assert answer.status_code == 403
+    assert 'data-theme="dark"' in answer.content.decode()
 
 
 def test_one_choice_of_theme_serves_portals_and_admin() -> None:

@@ -296,12 +296,56 @@ OUTCOME_SHAPES: tuple[tuple[str, str], ...] = (
     ("Choose the simplest approach to {subject} that works", "为{subject}选出最简单可行的做法"),
     ("Review other people's work on {subject} with confidence", "有把握地评审别人的{subject}"),
 )
-COMMENTS: tuple[tuple[int, str, str], ...] = (
-    (5, "Clear, short, and every example runs.", "讲得清楚，不啰嗦，每个例子都能跑。"),
-    (5, "I used the second chapter at work the next day.", "第二章学完，第二天上班就用上了。"),
-    (5, "The exercises alone are worth the price.", "光练习就值回票价。"),
-    (4, "Good pace. I would have liked one more case.", "节奏很好，希望再多一个案例。"),
-    (4, "Dense, but it stays with you.", "内容很密，但记得住。"),
-    (3, "Solid basics, the last part goes too fast.", "基础扎实，最后一部分有点快。"),
-    (2, "Too easy for me, good for beginners.", "对我来说偏浅，适合新手。"),
+COMMENTS: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        5,
+        (
+            "Clear, short, and every example runs.",
+            "No filler. I paused often, only to try things.",
+            "The best hour I spent on this.",
+        ),
+        ("讲得清楚，不啰嗦，每个例子都能跑。", "没有一句废话，我常暂停只为动手试。", "关于这个题目，没听过更明白的。"),
+    ),
+    (
+        5,
+        (
+            "I used the second chapter at work the next day.",
+            "It settled an argument in our team.",
+            "We rewrote a service with it.",
+        ),
+        ("第二章学完，第二天上班就用上了。", "团队里争了半年的事，一节课说清了。", "照着它重写了一个服务，稳了。"),
+    ),
+    (
+        5,
+        (
+            "The exercises alone are worth the price.",
+            "Do the exercises; they are where it clicks.",
+            "Small tasks, real answers.",
+        ),
+        ("光练习就值回票价。", "练习一定要做，做了才真懂。", "题目不大，答案都见真章。"),
+    ),
+    (
+        4,
+        (
+            "Good pace. I would have liked one more case.",
+            "Well told, the sound is a little low.",
+            "Good; the slides could be larger.",
+        ),
+        ("节奏很好，希望再多一个案例。", "讲得好，就是声音有点小。", "不错，幻灯片的字可以再大些。"),
+    ),
+    (
+        4,
+        ("Dense, but it stays with you.", "Watch it twice, it pays.", "Not easy, and worth it."),
+        ("内容很密，但记得住。", "建议看两遍，值得。", "不轻松，但学得到东西。"),
+    ),
+    (
+        3,
+        ("Solid basics, the last part goes too fast.", "Good start, thin at the end.", "Right, but I knew half of it."),
+        ("基础扎实，最后一部分有点快。", "开头好，结尾单薄了些。", "都对，只是一半我已经会了。"),
+    ),
+    (
+        2,
+        ("Too easy for me, good for beginners.", "I expected more depth."),
+        ("对我来说偏浅，适合新手。", "以为会讲得更深一些。"),
+    ),
 )

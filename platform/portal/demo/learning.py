@@ -121,7 +121,8 @@ def _ratings(rng: np.random.Generator, bought: Sequence[tuple[int, int, datetime
         if rng.random() < 0.24 and when < end:
             quality = (course * 2_654_435_761 % 97) / 97
             pick = COMMENTS[min(len(COMMENTS) - 1, int(rng.beta(1.1, 2.2 + 2 * quality) * len(COMMENTS)))]
-            comment = pick[2] if person % 4 else pick[1]
+            words = pick[2] if person % 4 else pick[1]
+            comment = words[person // 4 % len(words)]
             ratings.append(
                 NewRating(
                     user_id=person,

@@ -369,9 +369,9 @@
   const laid = async (page) => {
     if (!page || !window.htmx) return;
     const own = location.pathname + location.search, list = page.dataset.over;
-    await htmx.ajax("GET", list, { target: "body", swap: "innerHTML settle:0s" });
+    await htmx.ajax("GET", list, { target: "body", swap: "settle:0s" });
     history.replaceState({}, "", list);
-    await htmx.ajax("GET", own, { target: "#drawer", swap: "innerHTML settle:0s" });
+    await htmx.ajax("GET", own, { target: "#drawer", swap: "settle:0s" });
     history.replaceState({}, "", own);
   };
   const ready = (from) => {
