@@ -14,7 +14,7 @@ from courses.models import Course, Dispute, Order, Rating, Refund
 from courses.selectors import SORTS, Filters, LineStanding
 from courses.services import NewDispute, NewRefund
 from courses.services.learning import LONGEST_COMMENT
-from courses.templatetags.courses import language_name
+from courses.templatetags.courses import course_language
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 
 
@@ -119,7 +119,7 @@ class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only
         codes = dict.fromkeys([*TAUGHT_IN, course.language])
         language = self.fields["language"]
         assert isinstance(language, forms.ChoiceField)
-        language.choices = [(code, language_name(code)) for code in codes]
+        language.choices = [(code, course_language(code)) for code in codes]
         if course.pk:
             self.fields["price"].initial = decimal_from_minor(course.price_minor, course.currency)
             self.fields["outcome_lines"].initial = "\n".join(course.outcomes)

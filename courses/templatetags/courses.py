@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -38,14 +38,10 @@ def runtime(seconds: int) -> str:
 
 
 @register.filter
-def language_name(code: str) -> str:
+def course_language(code: str) -> str:
     """Name a course's language in the reader's: English, Chinese, 乌克兰语."""
-    try:
-        reader = Locale.parse((get_language() or "en").replace("-", "_"), sep="_")
-        own = Locale.parse(code.replace("-", "_"), sep="_")
-    except (UnknownLocaleError, ValueError):
-        return code
-    name = str(reader.languages.get(own.language, code))
+    reader = Locale.parse((get_language() or "en").replace("-", "_"), sep="_")
+    name = str(reader.languages.get(code.partition("-")[0], code))
     return name[:1].upper() + name[1:]
 
 

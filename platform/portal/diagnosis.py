@@ -13,9 +13,8 @@ from typing import Literal
 
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django.db.migrations.executor import MigrationExecutor
 
-from portal import catalogues, env, ground
+from portal import catalogues, env, ground, schema
 
 State = Literal["well", "note", "broken"]
 NEEDED_DISK_BYTES = 2 * 2**30
@@ -117,10 +116,8 @@ def _roles() -> Finding:
 
 
 def _migrations() -> Finding:
-    executor = MigrationExecutor(connections["default"])
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        return Finding("migrations", "note", f"{len(missing)} not applied; run `manage.py migrate`")
+    if absent := schema.missing():
+        return Finding("migrations", "note", f"{len(absent)} not applied; run `manage.py migrate`")
     return Finding("migrations", "well", "all applied")
 
 

@@ -59,6 +59,16 @@ def test_a_chosen_language_is_not_overruled_for_good(client: Client) -> None:
     assert client.cookies["django_language"].value == "en"
 
 
+def test_a_language_that_django_has_no_name_for_is_shown_and_asked_for_all_the_same(client: Client) -> None:
+    course("One", language="zh-hans")
+    odd = course("Two", language="tlh")
+    for query, words in (({}, "Klingon"), ({"language": "zh"}, "Chinese"), ({"language": "qq-x9"}, "qq-x9")):
+        response = client.get(reverse("courses:catalogue"), query)
+        assert response.status_code == 200
+        assert words in text(response)
+    assert "Klingon" in text(client.get(reverse("courses:course", args=[odd.slug])))
+
+
 def test_linked_data_tells_the_course_and_cannot_end_its_block(client: Client) -> None:
     reader, one = learner(), course("</script><b>&", title_zh="", summary="<i>")
     enrolment_give(user=reader, course_id=one.pk)

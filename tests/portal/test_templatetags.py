@@ -1,12 +1,13 @@
 """The tags of `{% load face %}`: what they write, and what they refuse."""
 
 import datetime as dt
+import importlib
 import itertools
 from typing import Any
 
 import pytest
 from django import forms
-from django.template import Context, Template, TemplateSyntaxError
+from django.template import Context, Engine, Template, TemplateSyntaxError
 from django.test import RequestFactory
 from django.utils import translation
 from django.utils.safestring import SafeString
@@ -324,3 +325,15 @@ def test_a_comparison_says_both_sides_and_their_difference_in_its_table() -> Non
         assert words in text
     assert 'class="is-below"' in draw("{% swing v 10 %}", v=-5)
     assert 'class="is-above"' in draw("{% swing v 10 %}", v=5)
+
+
+def test_no_tag_or_filter_of_ours_is_hidden_behind_one_of_djangos() -> None:
+    engine = Engine.get_default()
+    found = {name: importlib.import_module(path).register for name, path in engine.libraries.items()}
+    ours = {name: lib for name, lib in found.items() if engine.libraries[name].startswith(("portal.", "courses."))}
+    theirs = [lib for name, lib in found.items() if engine.libraries[name].startswith("django.")]
+    taken = {name for lib in [*theirs, *engine.template_builtins] for name in (*lib.tags, *lib.filters)}
+    assert len(ours) >= 2
+    assert {name: sorted(taken & {*lib.tags, *lib.filters}) for name, lib in ours.items()} == {
+        name: [] for name in ours
+    }

@@ -24,6 +24,7 @@ from portal.demo.progress import Progress
 from portal.demo.school import make_rates, make_school
 from portal.demo.simulate import DAYS, Scale, Year, simulate
 from portal.demo.trade import make_orders
+from recommender.choices import TrainingState
 from recommender.models import TrainingRun
 from recommender.services import training_request, training_run
 
@@ -32,7 +33,9 @@ SEED = 20_261_121
 
 def exists() -> bool:
     """The demo business is there, whole."""
-    return begun() and ReportRun.objects.filter(state=RunState.DONE).exists() and TrainingRun.objects.exists()
+    reported = ReportRun.objects.filter(state=RunState.DONE)
+    trained = TrainingRun.objects.filter(state=TrainingState.DONE)  # the last stage
+    return begun() and reported.exists() and trained.exists()
 
 
 def begun() -> bool:

@@ -18,7 +18,7 @@ from portal.ground import locks
 from portal.ground.errors import GroundError
 from portal.ground.folder import Folder
 
-__all__ = ["GroundError", "admin", "here", "postgres", "release", "reset_database", "stop", "valkey"]
+__all__ = ["GroundError", "admin", "here", "postgres", "preparing", "release", "reset_database", "stop", "valkey"]
 
 Service = Literal["postgres", "valkey"]
 _held: dict[Path, int] = {}
@@ -40,6 +40,11 @@ def postgres(root: Path | None = None, *, look_again: bool = False) -> str:
 def valkey(root: Path | None = None, *, look_again: bool = False) -> str:
     """The path of Valkey's socket."""
     return str(_ensure(root or here(), "valkey", look_again=look_again).valkey_socket)
+
+
+def preparing(root: Path | None = None) -> contextlib.AbstractContextManager[None]:
+    """Alone among the processes of one data folder while files and tables are made ready to serve."""
+    return locks.preparing(folders.opened(root or here()).root)
 
 
 def admin(root: Path | None = None, *, database: str = "postgres") -> Any:

@@ -34,6 +34,17 @@ def starting_or_stopping(root: Path) -> Iterator[None]:
         os.close(fd)
 
 
+@contextmanager
+def preparing(root: Path) -> Iterator[None]:
+    """Alone while files and tables are made ready: who starts at the same time waits, and then finds them ready."""
+    fd = opened(root, "prepare.lock")
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def use(root: Path) -> int:
     """Hold the servers in use; the descriptor must stay open for as long as they are needed."""
     fd = opened(root, "ground.users")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def _compile(source: Path, target: Path) -> None:
             catalogue = pofile.read_po(file, abort_invalid=True)
     except pofile.PoFileError as fault:
         raise CommandError(f"{source}: {fault}") from fault
-    draft = target.with_suffix(".mo.new")
+    draft = target.with_suffix(f".{os.getpid()}.mo")  # several may compile at once, and each replaces whole files
     with draft.open("wb") as file:
         mofile.write_mo(file, catalogue)
     draft.replace(target)

@@ -37,6 +37,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("the demo has open logins; set PORTAL_DEMO=1 to say that this is not a public portal")
+        # Alone: a business that is being made looks like one that was interrupted, and that one is thrown away.
+        with ground.preparing():
+            self._make(options)
+        self._say_where()
+
+    def _make(self, options: dict[str, Any]) -> None:
         if options["reset"] or (build.begun() and not build.exists()):
             self._reset()
         until = options["until"] or timezone.localdate() - timedelta(days=1)
@@ -45,7 +51,6 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"Making a year of business up to {until}:")
             build.build(last_day=until, progress=Progress(self.stdout), scale=_scale(options["visitors"]))
-        self._say_where()
 
     def _reset(self) -> None:
         if not settings.EMBEDDED_DATABASE:

@@ -1,7 +1,10 @@
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.migrate import Command as Migrate
+from django.db import Error, connections
 
 
 class Command(Migrate):
@@ -14,4 +17,17 @@ class Command(Migrate):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] != "owner":
             raise CommandError("migrate runs on the owner's connection only; leave --database out")
-        super().handle(*args, **options)
+        with _alone():
+            super().handle(*args, **options)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Two that migrate one database at once would both make its tables: the second waits and finds them made."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('portal migrate'))")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Error), connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('portal migrate'))")

@@ -7,6 +7,8 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from portal import ground
+
 
 class Command(BaseCommand):
     help = (
@@ -17,12 +19,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("compile_catalogues", verbosity=0)
-        stamp, now = settings.STATIC_ROOT / "collected", _static_files()
-        if not stamp.exists() or stamp.read_text(encoding="ascii") != now:
-            call_command("collectstatic", interactive=False, verbosity=0)
-            stamp.write_text(now, encoding="ascii")
-        call_command("migrate", verbosity=0, interactive=False)
+        with ground.preparing():
+            call_command("compile_catalogues", verbosity=0)
+            stamp, now = settings.STATIC_ROOT / "collected", _static_files()
+            if not stamp.exists() or stamp.read_text(encoding="ascii") != now:
+                call_command("collectstatic", interactive=False, verbosity=0)
+                stamp.write_text(now, encoding="ascii")
+            call_command("migrate", verbosity=0, interactive=False)
         call_command("check", tags=["database"], databases=["owner"], stdout=StringIO())
 
 
