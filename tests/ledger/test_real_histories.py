@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, seed, settings
 
 from accounts.scope import all_rows
 from ledger.models import BookedOrder
@@ -23,6 +23,7 @@ UNNAMED = {"I18-actor"}
 """A rehearsal has no person at the desk."""
 
 SEEDS, EACH = 32, 100
+SPAN = {"from": "2026-02-01T00:00:00Z", "to": "2026-03-01T00:00:00Z"}
 
 
 def booked(case: History) -> None:
@@ -68,7 +69,7 @@ def test_the_hundred_histories_of_a_seed_are_booked_into_one_ledger_and_all_of_i
     cases: list[History] = []
 
     @seed(number)
-    @settings(max_examples=EACH, database=None)
+    @settings(max_examples=EACH, database=None, phases=[Phase.generate])  # to make one small, book it a thousand times
     @given(histories())
     def every_one_agrees(case: History) -> None:
         with transaction.atomic():
@@ -107,3 +108,20 @@ def test_a_payout_of_nothing_said_again_pays_nothing_though_there_is_something_b
               "minimum": 0, "increment": 1, "withholding_bp": 0}  # fmt: skip
     sale = {"type": "sale", "order": "o1", "placed_at": "2026-02-02T00:00:00Z", "list_price": 100, "currency": "USD"}
     must_be_sound(([rule], [payout, sale, payout]))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "advance", "party": "alice", "amount": 30, "recoup_bp": 5_000},
+        {"type": "pool", "amount": 90, "creator_bp": 5_000, "weights": [{"account": "party:alice", "weight": 1}]},
+        {"type": "period_close", "party": "alice", "guarantee": 500, **SPAN},
+        {"type": "payout_run", "party": "alice", "at": SPAN["to"], "minimum": 0, "increment": 1, "withholding_bp": 0},
+    ],
+)
+def test_what_is_said_of_a_party_again_has_no_effect_though_things_changed_since(event: dict[str, Any]) -> None:
+    """Found by seed 1: the rehearsal gave each event the time of the day, and so made the second another one."""
+    rule = raw_rule(split(alice=1))
+    sale = {"type": "sale", "placed_at": "2026-02-02T00:00:00Z", "list_price": 100, "currency": "USD"}
+    named = {**event, "currency": "USD", "event_id": "E"}
+    must_be_sound(([rule], [{**sale, "order": "o1"}, named, {**sale, "order": "o2"}, named]))

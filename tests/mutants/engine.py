@@ -291,7 +291,7 @@ ENGINE: tuple[Fault, ...] = (
         "payouts.py",
         _PAYING,
         "a reserve is released twice",
-        "    due = [line for line in lines if not line.released]",
+        "    due = [line for line in lines if not line.released or line.returned]",
         "    due = list(lines)",
     ),
     _of(

@@ -53,3 +53,17 @@ def test_lines_of_one_order_and_more_orders_than_a_batch_are_all_released(monkey
     assert reserves_release(at=DUE) == 6
     assert "party:alice:reserve" not in books()
     assert not violations("I12")
+
+
+def test_what_a_won_dispute_brings_back_after_a_release_by_hand_comes_free_the_next_night() -> None:
+    stage = Stage(rule=RULE, reserve_days=60)
+    earnings_settle(sales=[stage.sale("O-1")])
+    for day, kind in enumerate(("dispute_opened", "release_reserve", "dispute_won"), 1):
+        event = {"type": kind, "amount": 10_000}
+        earnings_event(
+            order_code="O-1", event=event, source=OrderKey("test", str(day)), at=PLACED + timedelta(days=day)
+        )
+    assert books()["party:alice:reserve"] == 560
+    assert [reserves_release(at=DUE), reserves_release(at=DUE)] == [1, 0]
+    assert "party:alice:reserve" not in books()
+    assert not violations("I12", "derivation")

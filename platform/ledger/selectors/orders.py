@@ -114,7 +114,7 @@ def standing_of(order: Order) -> OrderStanding:
         paid=sum(line.result.facts.payable for line in order.lines),
         refunded=sum(line.refunded for line in order.lines),
         disputed=order.dispute is not None,
-        reserve=sum(sum(line.reserved.values()) for line in order.lines if not line.released),
+        reserve=sum(sum(line.reserved.values()) for line in order.lines),
         lines={line.result.facts.id: (line.result.facts.payable, line.refunded) for line in order.lines},
     )
 

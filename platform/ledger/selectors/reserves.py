@@ -17,10 +17,10 @@ class ReservedLine:
 
 
 def lines_in_reserve(*, source_kind: str, before: datetime) -> Sequence[ReservedLine]:
-    """Return lines placed before an instant whose reserve was not released, oldest first, disputed orders left out.
+    """Return lines placed before an instant whose reserve was not released, or came back since; oldest first.
 
-    A reserve that a won dispute brought back after its release could not be released again, so nothing is released
-    while one is open. Call it where all rows are visible.
+    While a dispute is open nothing of its order is: what it took comes back to the reserve if it is won. Call it where
+    all rows are visible.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -33,7 +33,10 @@ def lines_in_reserve(*, source_kind: str, before: datetime) -> Sequence[Reserved
                 AND e.kind = 'sale' AND e.source_kind = %s AND e.occurred_at < %s AND NOT coalesce(o.disputed, false)
                 AND NOT EXISTS (
                     SELECT 1 FROM ledger_orderevent v
-                    WHERE v.order_id = o.id AND v.kind = 'release' AND coalesce(v.body ->> 'line', p.line) = p.line)
+                    WHERE v.order_id = o.id AND v.kind = 'release' AND coalesce(v.body ->> 'line', p.line) = p.line
+                        AND NOT EXISTS (
+                            SELECT 1 FROM ledger_orderevent u WHERE u.order_id = o.id AND u.number > v.number
+                                AND o.reserve_minor > 0 AND u.kind IN ('refund_reversal', 'dispute_won')))
             ORDER BY e.occurred_at, e.source_id, p.line
             """,
             [source_kind, before],

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from ledger.choices import EntryKind
-from ledger.models import Account
+from ledger.models import Account, JournalEntry
 from ledger.selectors.body import posting_bodies
 from ledger.selectors.earned import earned_of_party
 from ledger.selectors.orders import OrderKey
@@ -71,18 +71,25 @@ def guarantee_book(
 ) -> GuaranteeResult:
     """Top a party up to `guarantee` for orders placed in [since, until) with postings in `currency`, once per source.
 
-    Earned are its payable and reserve shares less reversals, before recoupment. Call it where all rows are visible.
+    Earned are its payable and reserve shares less reversals, before recoupment; what was found the first time holds,
+    whatever came since. Call it where all rows are visible.
     """
     reader = Reader({"party": party, "currency": currency, "guarantee": guarantee})
     least = reader.integer("guarantee")
     if until < since:
         raise reader.fail("before", "to", other="from")
+    asked = {**reader.raw, "from": since.isoformat(), "to": until.isoformat()}
+    known = JournalEntry.objects.filter(
+        kind=EntryKind.GUARANTEE, source_kind=source.source_kind, source_id=source.source_id
+    ).first()
+    if known is not None and asked.items() <= (told := known.inputs["event"]).items():
+        return GuaranteeResult(told["earned"], least - told["earned"], known.pk, created=False)
     earned, orders = earned_of_party(
         party=reader.party("party"), currency=reader.currency("currency"), since=since, until=until
     )
     if earned >= least:
         return GuaranteeResult(earned, 0, None, created=False)
-    told = {**reader.raw, "from": since.isoformat(), "to": until.isoformat(), "earned": earned, "orders": orders}
+    told = {**asked, "earned": earned, "orders": orders}
     effect = party_effect(kind=EntryKind.GUARANTEE, event=told)
     posted = _post(EntryKind.GUARANTEE, told, effect, source, at, actor_id)
     return GuaranteeResult(earned, least - earned, posted.id, posted.created)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -63,6 +64,7 @@ class _Stage:
     def __init__(self, case_id: str, case: Reader) -> None:
         self.case_id = case_id
         self.token = secrets.token_hex(6)
+        self.now = timezone.now()
         self.names: dict[str, str] = {}
         try:
             raw_rules, self.events = list_of(case, "rules"), list_of(case, "events")
@@ -122,7 +124,7 @@ class _Stage:
         elif kind in ORDER_EVENTS:
             self._order_event(event.text("order"), event, source)
         else:
-            _PARTY_EVENTS[kind](event, source)
+            _PARTY_EVENTS[kind](event, source, self.now)
 
     def _sale(self, event: Reader, *, again: bool) -> None:
         placed_at, order = event.instant("placed_at"), event.text("order")
@@ -150,9 +152,7 @@ class _Stage:
 
     def _order_event(self, order: str, event: Reader, source: OrderKey) -> None:
         told = {key: value for key, value in event.raw.items() if key not in {"order", "orders", "event_id"}}
-        order_event_book(
-            key=OrderKey(SOURCE, self._order(order)), event=told, source=source, occurred_at=timezone.now()
-        )
+        order_event_book(key=OrderKey(SOURCE, self._order(order)), event=told, source=source, occurred_at=self.now)
 
     def _order(self, name: str) -> str:
         """Return an order's id in the books."""
@@ -211,18 +211,18 @@ def _brief(name: str) -> str:
     return name if len(name) <= 40 else hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
-def _advance(event: Reader, source: OrderKey) -> None:
+def _advance(event: Reader, source: OrderKey, at: datetime) -> None:
     advance_book(
         party=event.party("party"),
         currency=event.currency("currency"),
         amount=event.integer("amount", least=1),
         recoup_bp=event.integer("recoup_bp"),
         source=source,
-        at=timezone.now(),
+        at=at,
     )
 
 
-def _guarantee(event: Reader, source: OrderKey) -> None:
+def _guarantee(event: Reader, source: OrderKey, at: datetime) -> None:
     guarantee_book(
         party=event.party("party"),
         currency=event.currency("currency"),
@@ -230,22 +230,22 @@ def _guarantee(event: Reader, source: OrderKey) -> None:
         until=event.instant("to"),
         guarantee=event.integer("guarantee"),
         source=source,
-        at=timezone.now(),
+        at=at,
     )
 
 
-def _pool(event: Reader, source: OrderKey) -> None:
+def _pool(event: Reader, source: OrderKey, at: datetime) -> None:
     pool_book(
         currency=event.currency("currency"),
         amount=event.integer("amount"),
         creator_bp=event.integer("creator_bp"),
         weights=[(item.account("account"), item.integer("weight")) for item in event.items("weights")],
         source=source,
-        at=timezone.now(),
+        at=at,
     )
 
 
-def _payout(event: Reader, source: OrderKey) -> None:
+def _payout(event: Reader, source: OrderKey, at: datetime) -> None:
     fx = event.child("fx") if event.has("fx") else None
     terms = PayoutTerms(
         minimum=event.integer("minimum", default=0),
@@ -259,10 +259,11 @@ def _payout(event: Reader, source: OrderKey) -> None:
         cut_off=event.instant("at"),
         terms=terms,
         source=source,
+        at=at,
     )
 
 
-_PARTY_EVENTS: dict[str, Callable[[Reader, OrderKey], None]] = {
+_PARTY_EVENTS: dict[str, Callable[[Reader, OrderKey, datetime], None]] = {
     "advance": _advance,
     "period_close": _guarantee,
     "pool": _pool,

@@ -78,7 +78,7 @@ def _recomputed(order: Order, rules: Sequence[Rule], advances: dict[str, Advance
         raise RejectedError("no_rule") from None
     new = Order(order.id, order.placed_at, sale, [LineState(result) for result in sale.lines])
     for line, old in zip(new.lines, order.lines, strict=True):
-        line.released = old.released
+        line.released, line.returned = old.released, dict(old.returned)
     for reversal in order.reversals:
         again = _again(new, reversal) if reversal.live else reversal
         if reversal.live:

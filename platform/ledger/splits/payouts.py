@@ -35,10 +35,13 @@ def advance(state: State, event: Reader) -> Result:
 
 
 def release_reserve(state: State, event: Reader) -> Result:
-    """Move what is left of the reserve of an order (or of one `line`) to the payables it was kept from."""
+    """Move what is left of the reserve of an order (or of one `line`) to the payables it was kept from.
+
+    Once, and again only what came back to it since.
+    """
     order = state.order(event.text("order"))
     lines = [order.lines[i] for i in order.line_indices(event.text("line", default=""))]
-    due = [line for line in lines if not line.released]
+    due = [line for line in lines if not line.released or line.returned]
     if not due:
         raise RejectedError("already_released")
     details: list[Detail] = []
@@ -47,7 +50,7 @@ def release_reserve(state: State, event: Reader) -> Result:
             line_id = line.result.facts.id
             details.append(Detail(account, order.currency, -amount, line_id, "reserve_bp"))
             details.append(Detail(owner_of(account), order.currency, amount, line_id, "reserve_bp"))
-        line.released = True
+        line.released, line.returned = True, {}
     return state.book(details, _trace("release_reserve", order=order.id))
 
 

@@ -55,7 +55,10 @@ class Reversal:
 
 @dataclass(slots=True)
 class LineState:
-    """One order line and how much of it has been reversed, in sum and per share and borne discount."""
+    """One order line and how much of it has been reversed, in sum and per share and borne discount.
+
+    `returned`: what came back to a reserve after its release, per account, because a reversal from before was undone.
+    """
 
     result: LineResult
     refunded: int = 0
@@ -64,6 +67,7 @@ class LineState:
     given_back: list[int] = field(default_factory=list)
     voided: bool = False
     released: bool = False
+    returned: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reversed = [0] * len(self.result.shares)
@@ -81,7 +85,9 @@ class LineState:
 
     @property
     def reserved(self) -> dict[str, int]:
-        """What is left in reserve, per reserve account."""
+        """What is left in reserve, per reserve account; after the release only what came back since."""
+        if self.released:
+            return self.returned
         found: dict[str, int] = {}
         for share, back in zip(self.result.shares, self.reversed, strict=True):
             if is_reserve(share.account):
@@ -103,6 +109,10 @@ class LineState:
         self.given_back = [a + sign * b for a, b in zip(self.given_back, part.given_back, strict=True)]
         if part.void:
             self.voided = sign > 0
+        if sign < 0 and self.released and not part.released:
+            for share, amount in zip(self.result.shares, part.shares, strict=True):
+                if is_reserve(share.account) and amount:
+                    self.returned[share.account] = self.returned.get(share.account, 0) + amount
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ class Model:
         opened = {p: -self.balance.get((f"{p}:advance", currency), 0) for (p, c) in self.rate if c == currency}
         order = {
             "event": e, "at": at, "currency": currency, "history": [], "dispute": None, "opened": opened,
-            "rates": {p: self.rate[p, currency] for p in opened}, "released": set(),
+            "rates": {p: self.rate[p, currency] for p in opened}, "released": set(), "came_back": [],
         }  # fmt: skip
         self.orders[e["order"]] = {**order, **self._shared(order, lines, rules, opened)}
         return self._whole(self.orders[e["order"]])
@@ -190,7 +190,15 @@ class Model:
         h = refunds[e["refund_index"]]
         if not h["live"]:
             raise Refused("already_reversed")
+        return self._undone(order, h)
+
+    def _undone(self, order: Row, h: Row) -> Moves:
+        """The exact opposite; what it puts into a reserve that was released meanwhile waits for another release."""
         h["live"] = False
+        for i, p in h["parts"].items():
+            if i in order["released"] and not p["released"]:
+                shares = zip(order["lines"][i]["shares"], p["shares"], strict=True)
+                order["came_back"] += [(i, a, x) for (a, _), x in shares if x and a.endswith(":reserve")]
         return [(account, c, -x) for account, c, x in self._moves(order, h)]
 
     def dispute_opened(self, e: Row) -> Moves:
@@ -211,9 +219,9 @@ class Model:
         h = order["dispute"]
         if not h:
             raise Refused("no_open_dispute")
-        order["dispute"], h["live"] = None, False
+        order["dispute"] = None
         kept, c = h["fee"] - e["fee_returned"], order["currency"]
-        moved = [(account, c, -x) for account, c, x in self._moves(order, h)]
+        moved = self._undone(order, h)
         return [*moved, ("processor:clearing", c, kept), ("platform:dispute_fees", c, -kept)]
 
     def dispute_lost(self, e: Row) -> Moves:
@@ -230,10 +238,13 @@ class Model:
 
     def release_reserve(self, e: Row) -> Moves:
         order = self._order(e)
-        due = [i for i in self._meant(order, e) if i not in order["released"]]
-        if not due:
+        meant, moved, c = self._meant(order, e), [], order["currency"]
+        due, again = [i for i in meant if i not in order["released"]], [b for b in order["came_back"] if b[0] in meant]
+        if not due and not again:
             raise Refused("already_released")
-        moved, c = [], order["currency"]
+        order["came_back"] = [b for b in order["came_back"] if b not in again]
+        for _, account, x in again:
+            moved += [(account, c, -x), (account.removesuffix(":reserve"), c, x)]
         for i in due:
             order["released"].add(i)
             back = self._so_far(order, i)["shares"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ledger.splits.problems import EventError
-from tests.ledger.splits.desk import PLATFORM_30, Desk, net, rule, split
+from tests.ledger.splits.desk import PLATFORM_30, Desk, net, raw_rule, rule, split
 
 
 def test_partial_refunds_sum_to_the_sale() -> None:
@@ -357,3 +357,20 @@ def test_a_refund_reversal_during_a_dispute_leaves_the_dispute_as_it_is() -> Non
     desk.post("refund_reversal", refund_index=0)
     desk.post("dispute_won")
     assert desk.balances() == before
+
+
+@pytest.mark.parametrize("undo", [{"kind": "refund_reversal", "refund_index": 0}, {"kind": "dispute_won"}])
+def test_what_comes_back_to_a_reserve_after_its_release_is_released_again(undo: dict[str, Any]) -> None:
+    desk = Desk(rule(split(alice=1), reserve_bp=1_000))
+    desk.sale(1_000)
+    if undo["kind"] == "dispute_won":
+        desk.post("dispute_opened", amount=500)
+    else:
+        desk.post("refund", amount=500)
+    assert desk.post("release_reserve") == {"party:alice:reserve": -50, "party:alice": 50}
+    back = desk.post(undo["kind"], **{key: value for key, value in undo.items() if key != "kind"})
+    assert back["party:alice:reserve"] == 50
+    desk.post("correct_rule", orders=["o1"], rule=raw_rule(split(alice=1), version=2, reserve_bp=1_000))
+    assert desk.post("release_reserve") == {"party:alice:reserve": -50, "party:alice": 50}
+    assert desk.balances() == {"processor:clearing": -1_000, "party:alice": 1_000}
+    assert desk.reject("release_reserve", order="o1") == "already_released"
