@@ -27,7 +27,8 @@ def replay(replay_id: int) -> None:
 def report_nightly(days: int = 30) -> None:
     """Request and compute the report of the last `days` days up to yesterday in the platform's currency."""
     until = timezone.localdate() - timedelta(days=1)
-    run = services.report_request(since=until - timedelta(days=days - 1), until=until, currency=settings.CURRENCY)
+    since = until - timedelta(days=days - 1)
+    run = services.report_request(since=since, until=until, currency=settings.CURRENCY, once=True)
     services.report_run(run_id=run.pk)
 
 

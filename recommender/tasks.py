@@ -13,5 +13,5 @@ def train(run_id: int) -> None:
 
 @shared_task(name="recommender.train_nightly")
 def train_nightly() -> None:
-    """Request and train a fresh model from all behaviour so far."""
-    train(services.training_request().pk)
+    """Request and train a fresh model from all behaviour so far, unless that was asked for this night."""
+    train(services.training_request_nightly().pk)

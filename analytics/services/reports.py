@@ -31,12 +31,19 @@ PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportMode
 
 @transaction.atomic
 def report_request(
-    *, since: date, until: date, currency: str, window_days: int = 30, requested_by: User | None = None
+    *,
+    since: date,
+    until: date,
+    currency: str,
+    window_days: int = 30,
+    requested_by: User | None = None,
+    once: bool = False,
 ) -> ReportRun:
     """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it.
 
-    Who asks for what is waiting or being computed already gets that run. Raises ReportRefusedError on a range that ends
-    before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365 days, and an unknown currency.
+    Who asks for what is waiting or being computed already gets that run; with `once` also one that is done and that no
+    person asked for. Raises ReportRefusedError on a range that ends before it begins or is longer than
+    `LONGEST_DAYS`, a window outside 1 to 365 days, and an unknown currency.
     """
     report_check(since=since, until=until, currency=currency, window_days=window_days)
     # Two who ask at once must not both find nothing.
@@ -44,6 +51,8 @@ def report_request(
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
     asked = {"since": since, "until": until, "currency": currency, "window_days": window_days}
     alive = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, started_at__gt=timezone.now() - ABANDONED)
+    if once:
+        alive |= Q(state=RunState.DONE, requested_by=None)
     waiting = ReportRun.objects.filter(alive, **asked).order_by("-pk").first()
     return waiting or ReportRun.objects.create(**asked, requested_by=requested_by)
 

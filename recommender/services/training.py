@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -27,6 +27,9 @@ LEASE = timedelta(minutes=10)
 GATE_NDCG = 0.01
 """How much of the live model's test NDCG@10 a new one may lose and still be promoted by itself."""
 
+NIGHT = timedelta(hours=12)
+"""What nobody in person asked for so shortly before is this night's training."""
+
 CODE_VERSION = "1"
 
 
@@ -39,6 +42,15 @@ def training_request(
 
     get_model(model)
     return TrainingRun.objects.create(model=model, parameters=parameters or {}, requested_by=requested_by)
+
+
+@transaction.atomic
+def training_request_nightly() -> TrainingRun:
+    """Ask for the night's training, or find it asked for: two schedulers train one model."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('recommender_training_request'))")
+    tonight = TrainingRun.objects.filter(requested_by=None, requested_at__gt=timezone.now() - NIGHT)
+    return tonight.exclude(state=TrainingState.FAILED).order_by("-pk").first() or training_request()
 
 
 def training_run(*, run_id: int) -> TrainingRun:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
 from accounts.scope import all_rows
@@ -78,11 +78,29 @@ def books_verify(
 def books_verified(*, unless_within_minutes: int = 0) -> Verification | None:
     """Verify the books and keep what became of it; a failure is an error in the log.
 
-    None, and nothing done, where that was begun within so many minutes: beat may send it twice.
+    None, and nothing done, where that was begun within so many minutes, or is being done: beat may send it twice.
     """
-    if unless_within_minutes and _begun_within(unless_within_minutes):
-        return None
-    report = books_verify()
+    with _at_it() as mine:
+        if unless_within_minutes and (not mine or _begun_within(unless_within_minutes)):
+            return None
+        return _kept(books_verify())
+
+
+@contextmanager
+def _at_it() -> Iterator[bool]:
+    """Tell whether nobody else is looking the books over, and let others know until the block ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('ledger.verify'))")
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext('ledger.verify'))")
+
+
+def _kept(report: BooksReport) -> Verification:
     failures = [
         {"code": result.code, "title": result.title, "rows": [list(row) for row in result.rows]}
         for result in report.failed
