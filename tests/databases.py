@@ -62,11 +62,14 @@ def template() -> str:
 
 
 @contextlib.contextmanager
-def clone() -> Iterator[str]:
-    """A database of its own for as long as the block lasts; both connections point at it meanwhile."""
+def clone(like: str = "") -> Iterator[str]:
+    """A database of its own for as long as the block lasts; both connections point at it meanwhile.
+
+    A copy of the migrated template, or of the database `like`, to which nobody may be connected.
+    """
     name = f"portal_test_{os.getpid()}_{next(_numbers)}"
     with contextlib.closing(admin()) as link, link.cursor() as cursor:
-        like = template()
+        like = like or template()
         # Not owned by test code: two processes may not copy one template at the same instant.
         cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
         _copy(cursor, like, name)

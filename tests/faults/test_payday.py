@@ -6,7 +6,9 @@ import random
 import signal
 import time
 import warnings
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -19,6 +21,7 @@ from accounts.services import seat_give
 from ledger.choices import ItemState
 from ledger.models import Payout, PayoutItem, PayoutRun, Posting
 from ledger.services import EntryDraft, PostingDraft, entries_post, run_book, runs_book
+from tests import databases
 from tests.cast import Cast
 from tests.ledger import stage
 from tests.ledger.runs import approved, details
@@ -70,18 +73,26 @@ def ended(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
-def killing(run_id: int, *, workers: int, kills: int, pauses: tuple[float, float], dice: random.Random) -> None:
-    """Let workers book, and kill one and start another every so often; those of the end are let go on."""
-    pids = [worker(run_id) for _ in range(workers)]
+def killing(run: PayoutRun, *, workers: int, kills: int, pauses: tuple[float, float], dice: random.Random) -> int:
+    """Kill a worker and start another every so often, until the run is through; returns how many died at work.
+
+    After so many kills the workers that are left are let go on.
+    """
+    pids, died = [worker(run.pk) for _ in range(workers)], 0
     for _ in range(kills):
         time.sleep(dice.uniform(*pauses))
         victim = pids.pop(dice.randrange(len(pids)))
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
-        os.waitpid(victim, 0)
-        pids.append(worker(run_id))
+        died += os.WIFSIGNALED(os.waitpid(victim, 0)[1])
+        with all_rows():
+            run.refresh_from_db()
+        if run.state != "approved":
+            break
+        pids.append(worker(run.pk))
     for pid in pids:
         os.waitpid(pid, 0)
+    return died
 
 
 def everybody_was_paid_once(run: PayoutRun, size: int) -> None:
@@ -100,14 +111,29 @@ def everybody_was_paid_once(run: PayoutRun, size: int) -> None:
 def test_two_workers_are_killed_and_every_party_is_paid_once(committed_db: str) -> None:
     with all_rows():
         run = school(Cast(), 20)
-    killing(run.pk, workers=2, kills=2, pauses=(0.02, 0.1), dice=random.Random(1))
+    assert killing(run, workers=2, kills=2, pauses=(0.02, 0.1), dice=random.Random(1))
     everybody_was_paid_once(run, 20)
 
 
+@pytest.fixture(scope="module")
+def payday(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """A database in which 2,000 parties wait for their money."""
+    with django_db_blocker.unblock(), databases.clone() as name:
+        with all_rows():
+            school(Cast(), 2_000)
+        connections.close_all()
+        yield name
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(5))
-def test_workers_are_killed_again_and_again_and_every_one_of_400_is_paid_once(committed_db: str, seed: int) -> None:
-    with all_rows():
-        run = school(Cast(), 400)
-    killing(run.pk, workers=3, kills=25, pauses=(0.1, 0.6), dice=random.Random(seed))
-    everybody_was_paid_once(run, 400)
+@pytest.mark.parametrize("seed", range(50))
+def test_workers_are_killed_all_through_a_run_and_every_one_of_2000_is_paid_once(
+    payday: str, django_db_blocker: Any, seed: int
+) -> None:
+    with django_db_blocker.unblock(), databases.clone(like=payday):
+        with all_rows():
+            run = PayoutRun.objects.get()
+        assert killing(run, workers=3, kills=100, pauses=(0.5, 2), dice=random.Random(seed)) > 1
+        began = time.monotonic()
+        everybody_was_paid_once(run, 2_000)
+        assert time.monotonic() - began < 60

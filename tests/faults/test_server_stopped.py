@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BOOKINGS, STOPS = 400, 10
+BOOKINGS, STOPS = 20_000, 10
 
 BOOKER = """
 import django
