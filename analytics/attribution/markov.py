@@ -69,22 +69,41 @@ def count_steps(
     return steps, ends
 
 
-def _lost_by_inverse(paths: PathTable, values: Floats) -> tuple[float, float, Floats, Floats]:
+def steps_of(paths: PathTable) -> tuple[Floats, Floats]:
+    """Count the steps of a table; value that is not known is 0."""
+    return count_steps(paths.codes, paths.starts, paths.conversions, paths.nulls, _values(paths), len(paths.channels))
+
+
+def _values(paths: PathTable) -> Floats:
+    return read_only(np.zeros(len(paths.conversions))) if paths.values is None else paths.values
+
+
+def _lost_by_inverse(paths: PathTable) -> tuple[float, float, Floats, Floats]:
     """Return p, V and what each channel's removal loses of them: N[S,j] / N[j,j] * x_j, with x = N h and g = N r."""
     channels = len(paths.channels)
     if channels > MOST_CHANNELS:
         raise AttributionError(f"markov takes at most {MOST_CHANNELS} channels, this table has {channels}")
-    steps, ends = count_steps(paths.codes, paths.starts, paths.conversions, paths.nulls, values, channels)
-    leaving = steps[:-1].sum(axis=1) + ends[:, 0] + ends[:, 1]
+    p_conversion, value, lost, lost_value = lost_of_counts(*steps_of(paths))
+    return float(p_conversion), float(value), lost, lost_value
+
+
+def lost_of_counts(steps: Floats, ends: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return p, V and what each channel's removal loses of them, from what `count_steps` counted.
+
+    Axes before the last two are chains of their own, solved at once.
+    """
+    between, start = steps[..., :-1, :], steps[..., -1, :]
+    leaving = between.sum(axis=-1) + ends[..., 0] + ends[..., 1]
     leaving[leaving == 0] = 1.0  # a channel seen only on rows of no journeys: nothing leaves it, nothing enters it
     # In counts, D - S instead of I - Q: whole numbers, so nothing is rounded before the inverse; D cancels out below.
-    inverse = np.linalg.inv(np.diag(leaving) - steps[:-1])
-    reach = inverse @ ends[:, [0, 2]]
-    journeys = float(steps[-1].sum())
-    start = steps[-1] / journeys if journeys else steps[-1]
-    lost = (start @ inverse / inverse.diagonal())[:, None] * reach
-    p_conversion, value = start @ reach
-    return float(p_conversion), float(value), lost[:, 0], lost[:, 1]
+    inverse = np.linalg.inv(leaving[..., None] * np.eye(leaving.shape[-1]) - between)
+    reach = inverse @ ends[..., [0, 2]]
+    journeys = start.sum(axis=-1, keepdims=True)
+    start = start / np.where(journeys == 0, 1.0, journeys)
+    visits = (start[..., None, :] @ inverse)[..., 0, :] / np.diagonal(inverse, axis1=-2, axis2=-1)
+    reached = (start[..., None, :] @ reach)[..., 0, :]
+    lost = visits[..., None] * reach
+    return reached[..., 0], reached[..., 1], lost[..., 0], lost[..., 1]
 
 
 def _share(parts: Floats, whole: float, size: float) -> Floats:
@@ -105,9 +124,9 @@ def markov(paths: PathTable, *, order: int = 1) -> MarkovRun:
     """
     if order < 1:
         raise AttributionError(f"the order of markov must be at least 1, not {order}")
-    values = read_only(np.zeros(len(paths.conversions))) if paths.values is None else paths.values
-    solve = _lost_by_inverse if order == 1 else lambda p, v: lost_by_windows(p, v, order=order)
-    p_conversion, per_journey, lost, lost_value = solve(paths, values)
+    p_conversion, per_journey, lost, lost_value = (
+        _lost_by_inverse(paths) if order == 1 else lost_by_windows(paths, _values(paths), order=order)
+    )
     effect = _share(lost, p_conversion, p_conversion)
     effect = np.clip(effect, 0.0, 1.0)  # rounding may step an ulp past the 1 of a channel on every path
     credit = _credit(effect, float(paths.conversions.sum()))

@@ -11,6 +11,7 @@ from analytics.attribution.errors import AttributionError
 if TYPE_CHECKING:
     from analytics.attribution.markov import MarkovRun
     from analytics.attribution.paths import Floats, PathTable
+    from analytics.attribution.resampling import Intervals
 
 POSITION_MODELS = ("first_touch", "last_touch", "linear", "u_shape", "time_decay", "shapley")
 MODELS = (*POSITION_MODELS, "markov")
@@ -67,8 +68,20 @@ def compile_models(models: Iterable[str], *, order: int = 1) -> None:
         attribute(paths, model=model, order=min(order, 2))  # every higher order runs the kernels of order 2
 
 
-def as_json(paths: PathTable, attribution: Attribution) -> dict[str, Any]:
-    """Return `attribution` as the command's JSON object, channels by name in order of first appearance."""
+def as_json(paths: PathTable, attribution: Attribution, *, intervals: Intervals | None = None) -> dict[str, Any]:
+    """Return `attribution` as the command's JSON object, channels by name in order of first appearance.
+
+    With `intervals`, each channel has `conversions_95` and `value_95`: [low, high].
+    """
+    told = _as_json(paths, attribution)
+    if intervals is not None:
+        for code, row in enumerate(told["channels"].values()):
+            row["conversions_95"] = [float(end[code]) for end in intervals.conversions]
+            row["value_95"] = None if intervals.value is None else [float(end[code]) for end in intervals.value]
+    return told
+
+
+def _as_json(paths: PathTable, attribution: Attribution) -> dict[str, Any]:
 
     def rows(**columns: Floats | None) -> dict[str, dict[str, float | None]]:
         return {

@@ -85,6 +85,17 @@ class ChannelReportRow(models.Model):
     )
     refunds_minor = models.BigIntegerField(_("refunds in minor units"), default=0, db_default=0)
     spend_minor = models.BigIntegerField(_("spend in minor units"), default=0)
+    orders_low_ppm = models.BigIntegerField(_("orders in ppm, lower end"), null=True, blank=True)
+    orders_high_ppm = models.BigIntegerField(_("orders in ppm, upper end"), null=True, blank=True)
+    buyers_low_ppm = models.BigIntegerField(_("buyers in ppm, lower end"), null=True, blank=True)
+    buyers_high_ppm = models.BigIntegerField(_("buyers in ppm, upper end"), null=True, blank=True)
+    revenue_low_minor = models.BigIntegerField(_("revenue in minor units, lower end"), null=True, blank=True)
+    revenue_high_minor = models.BigIntegerField(
+        _("revenue in minor units, upper end"),
+        null=True,
+        blank=True,
+        help_text=_("Ends of the 95% interval; runs from before intervals were computed have none."),
+    )
 
     class Meta:
         verbose_name = _("row of a channel report")

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.choices import BatchState
+from analytics.attribution.uncertainty import block_of
 from analytics.choices import ConversionKind
 from analytics.models import Conversion, Spend, Touchpoint
 from analytics.selectors.exchange import Exchange
@@ -40,19 +41,27 @@ class ReportPath:
 class ReportInputs:
     """All that a channel report is computed from. Mappings are by channel; money is in the report's currency.
 
-    `channel_visitors` counts each person once, at the channel of the first touch in the range. `null_paths` are the
-    journeys of those who came in the range and bought nothing in it.
+    `channel_visitors` counts each person once, at the channel of the first touch in the range. `null_journeys` counts,
+    by block of people (`block_of`) and path, those who came in the range and bought nothing in it.
     """
 
     orders: list[ReportPath]
     sign_ups: list[ReportPath]
-    null_paths: dict[tuple[int, ...], int]
+    null_journeys: dict[tuple[int, tuple[int, ...]], int]
     spend: dict[int | None, int]
     touches: dict[int | None, int]
     channel_visitors: dict[int | None, int]
     visitors: int
     watermark: datetime
     rates: list[dict[str, str]]
+
+    @property
+    def null_paths(self) -> dict[tuple[int, ...], int]:
+        """The null journeys by path, in order."""
+        paths: Counter[tuple[int, ...]] = Counter()
+        for (_block, path), count in self.null_journeys.items():
+            paths[path] += count
+        return dict(sorted(paths.items()))
 
     @property
     def buyers(self) -> int:
@@ -101,13 +110,15 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         minor, back = (exchange.convert(amount, unit, local_day(at)) for amount in (value, returned))
         paths[kind].append(ReportPath(order_id, person, at, minor, inside, back))
         bought.add(person)
-    nulls: Counter[tuple[int, ...]] = Counter(
-        tuple(channel for channel, _ in visits.journeys[person]) for person in visits.came_by if person not in bought
+    nulls: Counter[tuple[int, tuple[int, ...]]] = Counter(
+        (block_of(person), tuple(channel for channel, _ in visits.journeys[person]))
+        for person in visits.came_by
+        if person not in bought
     )
     return ReportInputs(
         orders=paths[ConversionKind.ORDER],
         sign_ups=paths[ConversionKind.SIGN_UP],
-        null_paths=dict(sorted(nulls.items())),
+        null_journeys=dict(nulls),
         spend=_spend(since, until, exchange),
         touches=visits.touches,
         channel_visitors=visits.visitors(),

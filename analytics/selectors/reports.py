@@ -33,7 +33,10 @@ class Span:
 
 @dataclass
 class ChannelLine:
-    """One channel of a report, or everything without a channel; figures by model where models differ."""
+    """One channel of a report, or everything without a channel; figures by model where models differ.
+
+    `revenue_ends` (minor units) and `buyers_ends` (ppm) are 95 % intervals; sums and old runs have none.
+    """
 
     channel: Channel | None
     touches: int = 0
@@ -41,6 +44,8 @@ class ChannelLine:
     spend_minor: int = 0
     models: dict[str, ChannelRow] = field(default_factory=dict)
     sign_ups_ppm: dict[str, int] = field(default_factory=dict)
+    revenue_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    buyers_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def revenue(self, model: str) -> int:
         """Revenue that a model gives this channel, in minor units."""
@@ -85,6 +90,10 @@ def report_table(run: ReportRun, *, model: str) -> Report:
     for row in rows:
         line = lines.setdefault(row.channel_id, ChannelLine(row.channel))
         line.touches, line.visitors, line.spend_minor = row.touches, row.visitors, row.spend_minor
+        if row.revenue_low_minor is not None and row.revenue_high_minor is not None:
+            line.revenue_ends[row.model] = row.revenue_low_minor, row.revenue_high_minor
+        if row.buyers_low_ppm is not None and row.buyers_high_ppm is not None:
+            line.buyers_ends[row.model] = row.buyers_low_ppm, row.buyers_high_ppm
         for each in (line, total):
             sums = each.models.setdefault(row.model, ChannelRow())
             sums.spend_minor += row.spend_minor

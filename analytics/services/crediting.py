@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from analytics.attribution.credits import Touch, credits_ppm
 from analytics.selectors import ReportInputs, ReportPath
+from analytics.services.intervals import BlockSums, ChannelEnds, markov_ends
 from ledger.money import PPM, apportion
 
 Channel = int | None
@@ -16,7 +17,8 @@ Channel = int | None
 class ModelTotals:
     """Sums by channel under one model. Each column sums to the report's total, unattributed included.
 
-    Revenue is what was paid and kept; beside it, what was given back, credited as the order was.
+    Revenue is what was paid and kept; beside it, what was given back, credited as the order was. `ends` are the 95 %
+    intervals of what was credited.
     """
 
     orders_ppm: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
@@ -24,6 +26,7 @@ class ModelTotals:
     sign_ups_ppm: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
     revenue_minor: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
     refunds_minor: dict[Channel, int] = field(default_factory=lambda: defaultdict(int))
+    ends: dict[Channel, ChannelEnds] = field(default_factory=dict)
 
     def count_money(self, channels: Sequence[Channel], weights: Sequence[int], kept: int, given_back: int) -> None:
         """Divide what was kept over channels, and what was given back so that both together are divided so too."""
@@ -42,12 +45,14 @@ def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
     What was given back is taken from the channels that the order was credited to; the conversion stays.
     """
     totals = ModelTotals()
+    blocks = BlockSums()
     buyers: set[int] = set()
     for order in inputs.orders:
         parts = _parts(order, model)
         totals.count_money(list(parts), list(parts.values()), order.net_minor, order.refunded_minor)
         first = order.user_id not in buyers
         buyers.add(order.user_id)
+        blocks.count(order, parts, first=first)
         for channel, ppm in parts.items():
             totals.orders_ppm[channel] += ppm
             if first:
@@ -55,6 +60,7 @@ def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
     for sign_up in inputs.sign_ups:
         for channel, ppm in _parts(sign_up, model).items():
             totals.sign_ups_ppm[channel] += ppm
+    totals.ends = blocks.ends()
     return totals
 
 
@@ -88,6 +94,7 @@ def credit_by_markov(inputs: ReportInputs, *, effects: dict[str, float]) -> Mode
         ([None], [1], [order for order in inputs.orders if not order.path]),
     ):
         totals.count_money(channels, weights, sum(o.net_minor for o in orders), sum(o.refunded_minor for o in orders))
+    totals.ends = markov_ends(inputs)
     return totals
 
 

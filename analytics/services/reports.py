@@ -20,10 +20,14 @@ from analytics.models import ChannelReportRow, ReportRun
 from analytics.models.report import ABANDONED
 from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
+from analytics.services.intervals import ChannelEnds
 from ledger.money import MoneyError, exponent
 
 LONGEST_DAYS = 1100
 """Days that one report may cover: three years."""
+
+NOTHING = ChannelEnds((0, 0), (0, 0), (0, 0))
+"""The interval of a channel that no replicate credits anything."""
 
 PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportModel.MARKOV)
 """Models that credit each path by itself; Markov needs all paths together."""
@@ -165,9 +169,22 @@ def _rows(run: ReportRun, model: str, totals: ModelTotals, inputs: ReportInputs)
             revenue_minor=totals.revenue_minor.get(channel, 0),
             refunds_minor=totals.refunds_minor.get(channel, 0),
             spend_minor=inputs.spend.get(channel, 0),
+            **_ends(totals.ends.get(channel, NOTHING)),
         )
         for channel in sorted(channels, key=lambda channel: (channel is None, channel or 0))
     ]
+
+
+def _ends(ends: ChannelEnds) -> dict[str, int]:
+    (orders, buyers, revenue) = (ends.orders_ppm, ends.buyers_ppm, ends.revenue_minor)
+    return {
+        "orders_low_ppm": orders[0],
+        "orders_high_ppm": orders[1],
+        "buyers_low_ppm": buyers[0],
+        "buyers_high_ppm": buyers[1],
+        "revenue_low_minor": revenue[0],
+        "revenue_high_minor": revenue[1],
+    }
 
 
 def _hash(run: ReportRun, inputs: ReportInputs) -> str:

@@ -1,7 +1,7 @@
 """The marketer's pages: overview by channel, progress of a report, campaigns."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -67,6 +67,8 @@ def _shown(asked: Asked, report: Report, before: Report | None) -> dict[str, Any
         "figures": tables.figures(report, before),
         "money": tables.money_rows(report),
         "people": tables.people_rows(report),
+        "returns": tables.returns(report),
+        "sure": any(line.revenue_ends for line in report.lines),
         "points": points,
         "step": step,
         "model_name": ReportModel(asked.model).label,
@@ -188,6 +190,10 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
             f"{word}, {ReportModel(report.model).label}"
             for word in (_("Refunds"), _("Sign-ups"), _("Orders"), _("Buyers"), _("CAC"), _("ROAS"))
         ),
+        *(
+            f"{word}, {ReportModel(report.model).label}"
+            for word in (_("Revenue, 95% from"), _("Revenue, 95% to"), _("Buyers, 95% from"), _("Buyers, 95% to"))
+        ),
     ]
     named = [(line.channel.local_name if line.channel else _("Unattributed"), line) for line in report.lines]
     for name, line in [*named, (_("Total"), report.total)]:
@@ -204,7 +210,13 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
             *(_millionths(part) for part in (line.sign_ups_ppm.get(report.model, 0), row.orders_ppm, row.buyers_ppm)),
             "" if cac is None else (decimal_from_minor(cac, currency)),
             "" if roas is None else _ten_thousandths(roas),
+            *_ends(line.revenue_ends.get(report.model), lambda end: decimal_from_minor(end, currency)),
+            *_ends(line.buyers_ends.get(report.model), _millionths),
         ]
+
+
+def _ends(ends: tuple[int, int] | None, written: Callable[[int], str]) -> Sequence[str]:
+    return [written(end) for end in ends] if ends else ["", ""]
 
 
 def _millionths(ppm: int) -> str:

@@ -53,7 +53,12 @@ def money_rows(report: Report) -> dict[str, Any]:
             "line": line,
             "spend": spend[place],
             "cells": [
-                {"value": shown[model][0][place], "wide": group_of(model) != group, "chosen": model == report.model}
+                {
+                    "value": shown[model][0][place],
+                    "wide": group_of(model) != group,
+                    "chosen": model == report.model,
+                    "ends": _whole_ends(line.revenue_ends.get(model), currency),
+                }
                 for model in MODELS
             ],
             "median": float(median(shown[model][0][place] for model in MODELS)),
@@ -76,6 +81,17 @@ def money_rows(report: Report) -> dict[str, Any]:
             **_ratios(report.total, report.model, currency),
         },
     }
+
+
+def returns(report: Report) -> list[dict[str, Any]]:
+    """Revenue over spend of every channel that cost something, with its interval, the best first."""
+    found = []
+    for line in report.channels:
+        value, ends = ratio(line.models[report.model].roas), line.revenue_ends.get(report.model)
+        if value is not None and ends is not None and line.channel:
+            low, high = (Fraction(end, line.spend_minor) for end in ends)
+            found.append({"label": line.channel.local_name, "value": value, "low": low, "high": high})
+    return sorted(found, key=lambda row: row["value"], reverse=True)
 
 
 def people_rows(report: Report) -> dict[str, Any]:
@@ -123,6 +139,11 @@ def figures(report: Report, before: Report | None) -> list[dict[str, Any]]:
 def _figure(label: str, kind: str, value: Any, before: Any, good: str) -> dict[str, Any]:
     change = Fraction(value - before) / before if before and value is not None else None
     return {"label": label, "kind": kind, "value": value, "change": change, "good": good}
+
+
+def _whole_ends(ends: tuple[int, int] | None, currency: str) -> tuple[int, int] | None:
+    unit = 10 ** exponent(currency)
+    return (half_up(ends[0], unit), half_up(ends[1], unit)) if ends else None
 
 
 def _ratios(line: ChannelLine, model: str, currency: str) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def test_every_column_of_every_model_sums_to_what_went_in(seed: int) -> None:
         assert sum(row.visitors for row in rows) == run.facts["visitors"], model
         assert sum(row.touches for row in rows) == run.facts["touches"], model
         assert sum(row.channel_id is None for row in rows) == 1, model
+        for low, high in (("revenue_low_minor", "revenue_high_minor"), ("orders_low_ppm", "orders_high_ppm")):
+            assert all(0 <= getattr(row, low) <= getattr(row, high) for row in rows), model
     assert sum(run.facts["days"].values()) == run.facts["revenue_minor"] == sum(minors) - sum(back.values())
 
 
@@ -98,6 +100,30 @@ def test_models_share_one_known_journey_as_their_formulas_say() -> None:
     }
     for model, shares in known.items():
         assert column(run, model, "revenue_minor") == {**shares, "unattributed": 70_000}, model
+
+
+def test_every_figure_has_an_interval_around_it_and_the_same_input_has_the_same() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    of, ids = course(), []
+    for number in range(40):
+        person = learner()
+        key = evidence.visitor(NOON, person)
+        touches = [(mail, NOON - timedelta(days=1)), (ads, NOON)] if number % 3 else [(ads, NOON)]
+        evidence.touches(key, *touches[: number % 5])
+        if number % 2 == 0:
+            ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=10_000 + number).pk)
+    orders_settle(order_ids=ids)
+    first, second = report(), report(window_days=31)
+    for model in ReportModel.values:
+        rows = list(ChannelReportRow.objects.filter(run=first, model=model))
+        for name, unit in (("revenue", "minor"), ("orders", "ppm"), ("buyers", "ppm")):
+            for row in rows:
+                low, value, high = (getattr(row, f"{name}{end}_{unit}") for end in ("_low", "", "_high"))
+                assert low <= value <= high, (model, row.channel, name)
+                assert low < high, "twenty orders leave nobody sure"
+        ends = "channel", "revenue_low_minor", "revenue_high_minor"
+        again = ChannelReportRow.objects.filter(run=second, model=model).values_list(*ends)
+        assert set(again) == set(ChannelReportRow.objects.filter(run=first, model=model).values_list(*ends))
 
 
 def test_a_refund_is_taken_off_the_channels_that_the_order_was_credited_to_and_the_order_stays() -> None:

@@ -26,15 +26,22 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", type=Path, help="the path table")
         parser.add_argument("--models", required=True, help=f"comma-separated, among {', '.join(MODELS)}")
         parser.add_argument("--order", default="1", metavar="K", help="touches that a markov state remembers (1)")
+        parser.add_argument(
+            "--intervals",
+            action="store_true",
+            help="tell 95 %% intervals of every figure too, by a bootstrap over journeys (markov: order 1)",
+        )
         parser.add_argument("--out", required=True, metavar="OUT.json", type=Path, help="where the credits go")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._attribute(options["file"], options["models"], options["order"], options["out"])
+            self._attribute(
+                options["file"], options["models"], options["order"], options["out"], intervals=options["intervals"]
+            )
         except AttributionError as error:
             raise CommandError(str(error)) from None
 
-    def _attribute(self, file: Path, names: str, order_text: str, out: Path) -> None:
+    def _attribute(self, file: Path, names: str, order_text: str, out: Path, *, intervals: bool) -> None:
         models = known_models([name.strip() for name in names.split(",")])
         if not (order_text.isascii() and order_text.isdigit() and int(order_text) >= 1):
             raise CommandError(f"--order must be a whole number of at least 1, not '{order_text}'")
@@ -51,7 +58,14 @@ class Command(BaseCommand):
         results = {}
         for model in models:
             with self._timed(model, seconds):
-                results[model] = as_json(paths, attribute(paths, model=model, order=order))
+                credit = attribute(paths, model=model, order=order)
+            sure = None
+            if intervals:
+                from analytics.attribution.resampling import attribution_intervals
+
+                with self._timed(f"{model} intervals", seconds):
+                    sure = attribution_intervals(paths, model=model, order=order)
+            results[model] = as_json(paths, credit, intervals=sure)
         text = json.dumps({"models": results}, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
         write_whole(out, text.encode())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,120 @@
+"""How sure the figures of a report are: 95 % intervals, people drawn anew in blocks."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from analytics.attribution.uncertainty import BLOCKS, block_of, draws, interval, resampled
+from analytics.selectors import ReportInputs, ReportPath
+from ledger.money import PPM
+
+if TYPE_CHECKING:
+    from analytics.attribution.paths import Floats, PathTable
+
+Channel = int | None
+Ends = tuple[int, int]
+"""Lower and upper end, in the figure's own unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEnds:
+    """The intervals of one channel under one model."""
+
+    orders_ppm: Ends
+    buyers_ppm: Ends
+    revenue_minor: Ends
+
+
+@dataclass(slots=True)
+class BlockSums:
+    """What each block of people adds to each channel: (blocks, 3) of orders and buyers in ppm and kept minor units."""
+
+    by_channel: dict[Channel, "Floats"] = field(default_factory=dict)
+
+    def count(self, path: ReportPath, parts: Mapping[Channel, int], *, first: bool) -> None:
+        """Count one order, credited in ppm; `first` where it carries the buyer."""
+        import numpy as np
+
+        block = block_of(path.user_id)
+        for channel, ppm in parts.items():
+            if channel not in self.by_channel:
+                self.by_channel[channel] = np.zeros((BLOCKS, 3))
+            self.by_channel[channel][block] += (ppm, ppm if first else 0, ppm * path.net_minor / PPM)
+
+    def ends(self) -> dict[Channel, ChannelEnds]:
+        """The interval of every channel that was credited something."""
+        drawn = draws()
+        return {channel: _ends(resampled(sums, drawn)) for channel, sums in self.by_channel.items()}
+
+
+def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
+    """The intervals of the first-order Markov model, refitted to every replicate."""
+    import numpy as np
+
+    from analytics.attribution.uncertainty import resampled_markov
+
+    channels = sorted({channel for order in inputs.orders for channel, _ in order.path})
+    channels += sorted({c for _block, path in inputs.null_journeys for c in path} - set(channels))
+    drawn = draws()
+    untouched = BlockSums()
+    for order, first in _with_first(inputs.orders):
+        if not order.path:
+            untouched.count(order, {None: PPM}, first=first)
+    ends = untouched.ends()
+    if not channels:
+        return ends
+    buyers = inputs.first_orders()
+    shares, worth = resampled_markov(_tables(inputs.orders, inputs, channels), drawn)
+    buyer_shares, _worth = resampled_markov(_tables(buyers, inputs, channels), drawn)
+    touched = BlockSums()
+    for order, first in _with_first(inputs.orders):
+        if order.path:
+            touched.count(order, {None: PPM}, first=first)
+    whole = resampled(touched.by_channel.get(None, np.zeros((BLOCKS, 3))), drawn)
+    for code, channel in enumerate(channels):
+        columns = [shares[:, code] * whole[:, 0], buyer_shares[:, code] * whole[:, 1], worth[:, code] * whole[:, 2]]
+        ends[channel] = _ends(np.stack(columns, axis=1))
+    return ends
+
+
+def _ends(samples: "Floats") -> ChannelEnds:
+    low, high = interval(samples)
+    return ChannelEnds(*((round(float(a)), round(float(b))) for a, b in zip(low, high, strict=True)))
+
+
+def _with_first(orders: Sequence[ReportPath]) -> list[tuple[ReportPath, bool]]:
+    """Orders, and whether each is its buyer's first of the range."""
+    seen: set[int] = set()
+    told = []
+    for order in orders:
+        told.append((order, order.user_id not in seen))
+        seen.add(order.user_id)
+    return told
+
+
+def _tables(orders: Sequence[ReportPath], inputs: ReportInputs, channels: Sequence[int]) -> list["PathTable"]:
+    """A path table for each block of people, all over the same channels: orders, what was paid, and null journeys."""
+    import numpy as np
+
+    from analytics.attribution.paths import PathTable
+
+    code = {channel: place for place, channel in enumerate(channels)}
+    rows: list[dict[tuple[int, ...], list[int]]] = [defaultdict(lambda: [0, 0, 0]) for _block in range(BLOCKS)]
+    for order in orders:
+        if order.path:
+            row = rows[block_of(order.user_id)][tuple(channel for channel, _ in order.path)]
+            row[0] += 1
+            row[1] += order.value_minor
+    for (block, path), count in inputs.null_journeys.items():
+        if path:
+            rows[block][path][2] += count
+    return [
+        PathTable(
+            tuple(channels),
+            np.array([code[channel] for path in block for channel in path], np.int32),
+            np.concatenate(([0], np.cumsum([len(path) for path in block]))).astype(np.int64),
+            *(np.array([row[column] for row in block.values()], np.float64) for column in (0, 2, 1)),
+        )
+        for block in rows
+    ]
