@@ -28,6 +28,8 @@ from tests.ledger.runs import approved, details
 
 pytestmark = pytest.mark.race
 
+SEEDS = int(os.environ.get("PAYDAY_SEEDS", "10"))
+
 
 def school(cast: Cast, size: int) -> PayoutRun:
     """An approved run of so many parties; each earned another amount."""
@@ -126,7 +128,7 @@ def payday(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_workers_are_killed_all_through_a_run_and_every_one_of_2000_is_paid_once(
     payday: str, django_db_blocker: Any, seed: int
 ) -> None:

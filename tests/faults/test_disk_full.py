@@ -1,0 +1,128 @@
+"""The disk is full: under the database, and where a command writes its result (F12)."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.faults.talker import talking
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).resolve().parents[2]
+BOOKINGS, BEFORE, RECOVERED = 120, 40, 60
+"""How many are booked, after how many of them the disk is full; seconds until booking goes on when there is room."""
+
+BOOKER = """
+import time
+import django
+from unittest import mock
+django.setup()
+from django.core.management import call_command
+from django.db import Error, connection
+from django.db.migrations.state import ProjectState
+from accounts.scope import all_rows
+from ledger.models import JournalEntry
+from portal.ground import GroundError
+from tests.databases import _find_one
+from tests.ledger import stage
+
+with mock.patch.object(ProjectState, "_find_reload_model", _find_one):
+    call_command("migrate", verbosity=0, interactive=False)
+with all_rows():
+    stage.parties()
+print("ready", flush=True)
+for number in range({bookings}):
+    while True:
+        try:
+            with all_rows():
+                stage.sell(f"O-{{number}}", 1_000 + number, context={{"note": "x" * 4_000}})
+            break
+        except (Error, GroundError) as fault:
+            print("refused", str(fault).splitlines()[0], flush=True)
+            connection.close()
+            time.sleep(0.1)
+    print("booked", number, flush=True)
+with all_rows():
+    assert JournalEntry.objects.count() == {bookings}, JournalEntry.objects.count()
+    found = stage.violations("I1", "I2", "I4", "I8", "derivation")
+    assert not found, found
+print("sound", flush=True)
+"""
+
+
+@pytest.fixture
+def small() -> Iterator[Path]:
+    """A file system of 700 MB in memory."""
+    place = Path(tempfile.mkdtemp(prefix="full-", dir="/tmp"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700m", "tmpfs", str(place)], check=False)
+    if mounted.returncode:
+        place.rmdir()
+        pytest.skip("a disk of a size takes root, who may mount one")
+    place.chmod(0o777)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    place.rmdir()
+
+
+def fill(place: Path) -> Path:
+    """Leave no room."""
+    filler = place / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(2**16)):
+            pass
+    return filler
+
+
+def switch_log(place: Path) -> None:
+    """Let the server ask for a new file of its log, as it does every 16 MB."""
+    [pid] = place.rglob("postmaster.pid")
+    sockets = pid.read_text().splitlines()[4]
+    with contextlib.suppress(psycopg2.Error):
+        link = psycopg2.connect(host=sockets, port=5432, user="postgres", dbname="postgres")
+        link.autocommit = True
+        for _ in range(20):
+            link.cursor().execute("SELECT pg_logical_emit_message(false, 'full', 'x'), pg_switch_wal()")
+
+
+def test_bookings_are_refused_while_the_disk_is_full_and_go_on_when_there_is_room(small: Path) -> None:
+    environment = {"PORTAL_DATA_DIR": str(small / "data")}
+    with talking("-c", BOOKER.format(bookings=BOOKINGS), **environment) as booker:
+        _, said = booker.hear_after(time.monotonic(), 300, f"booked {BEFORE}")
+        filler = fill(small)
+        switch_log(small)
+        said += booker.hear_after(time.monotonic(), 120, "refused")[1] + booker.hear(5)
+        filler.unlink()
+        took, heard = booker.hear_after(time.monotonic(), 120, "booked")
+        said += heard
+        assert took < RECOVERED
+        said += booker.hear_after(0, 120, "sound")[1]
+    refused = [line for line in said if line.startswith("refused")]
+    assert refused
+    assert [line for line in said if line not in refused] == [
+        "ready", *(f"booked {number}" for number in range(BOOKINGS)), "sound"
+    ]  # fmt: skip
+
+
+def test_a_result_that_finds_no_room_is_not_there_at_all(small: Path) -> None:
+    table = small / "touches.csv"
+    rows = "".join(f"{n},2026-01-01 00:00:{n % 60:02},c{n % 97},{n % 2},{n % 2}\n" for n in range(200_000))
+    table.write_text("customer_id,time,channel,conversion,conversion_value\n" + rows)
+    fill(small)
+    out = small / "paths.csv"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "build_paths", str(table), "--lookback-days", "30", "--out", str(out)],
+        cwd=ROOT, env={**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+    assert {path.name for path in small.iterdir()} == {"touches.csv", "filler"}
