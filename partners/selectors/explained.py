@@ -40,6 +40,7 @@ _DECIDED_BY = {
     DecisionReason.WINDOW_CLOSED: "paying_model",
     DecisionReason.NO_CREDIT: "paying_model",
     DecisionReason.CAP_REACHED: "caps",
+    DecisionReason.DUPLICATE: "duplicate",
 }
 """Which clause decides that nothing is earned, by the place that it words."""
 

@@ -63,6 +63,12 @@ SELF_PURCHASE: Mapping[str, Names] = {
 }
 
 
+DUPLICATE = Names(
+    "A learner is brought to a course once: of a second sale of a course that the learner has bought and kept, nobody "
+    "is the one who brought them.",
+    "同一学员只会被带到同一课程一次：学员已购且未退的课程再次售出时，不计任何人带来。",
+)
+
 BASE = Names(
     "What is shared is the price that the learner pays, without tax. A discount that everyone bears has been taken "
     "off; one that a single side bears is added back and charged to that side.",

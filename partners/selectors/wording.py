@@ -21,6 +21,7 @@ from ledger.splits.parse import parse_rule
 from partners.choices import MeterPeriod
 from partners.selectors.phrases import (
     BASE,
+    DUPLICATE,
     HOUSE,
     METERS,
     MODELS,
@@ -247,7 +248,8 @@ class _Speaker:
 
     def _channels(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
         steps = [step for clause in told for step in clause.get("clauses", [clause])]
-        if any(step["params"].get("account") == CHANNEL for step in steps):
+        channels = any(step["params"].get("account") == CHANNEL for step in steps)
+        if channels:
             model, days = MODELS[self.terms.paying_model], self.terms.window_days
             yield WordedClause(
                 "4.1",
@@ -257,8 +259,10 @@ class _Speaker:
             )
             yield WordedClause("4.2", "precedence", *PRECEDENCE[self.terms.precedence])
         yield WordedClause("4.3", "self_purchase", *SELF_PURCHASE[self.terms.self_purchase])
+        if channels:
+            yield WordedClause("4.4", "duplicate", *DUPLICATE)
         if self.terms.caps:
-            yield WordedClause("4.4", "caps", *self._caps())
+            yield WordedClause("4.5", "caps", *self._caps())
 
     def _caps(self) -> Names:
         told = [cap_words(cap) for cap in self.terms.caps]

@@ -274,7 +274,7 @@ def test_the_text_words_caps_tiers_and_the_reserve() -> None:
         "§3.1 A share of what remains, by tiers of the volume before the sale, goes to the platform, each part of the",
         "30% from 0 up to 15,000; 10% from 15,000 (in the smallest units of the sale's currency).",
         "§3.5 The volume is what all sales under this agreement came to before the split, in the calendar year of the",
-        "§4.4 A partner earns by bringing learners at most CN¥500.00 from one order in CNY, CN¥10,000.00 from orders",
+        "§4.5 A partner earns by bringing learners at most CN¥500.00 from one order in CNY, CN¥10,000.00 from orders",
         "of one calendar month (Asia/Shanghai), $50.00 from one order in USD.",
         "§5.2 10% of each party's share is kept in reserve for refunds until 60 days after the order.",
     ):
