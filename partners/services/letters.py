@@ -60,7 +60,7 @@ def _adjustment_words(row: Adjustment) -> Words:
     facts = {"amount": amount, "house": settings.PLATFORM_NAME}
     credit = row.amount_minor > 0
     subject = (_("%(amount)s was credited to you") if credit else _("%(amount)s was charged to you")) % facts
-    told = [f"{subject}: {row.reason}"]
+    told = [f"{subject}.", row.reason]
     if row.order_code:
         told.append(_("It is about order %(code)s.") % {"code": row.order_code})
     told.append(_("It stands among the adjustments of your statement."))

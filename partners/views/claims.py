@@ -120,7 +120,7 @@ def _context(found: Claim, at: Desk, form: AppealForm) -> dict[str, Any]:
     credited = Adjustment.objects.filter(claim=found).first()
     entry = credited.entry_id if credited else None
     posting = posting_of_entry(entry_id=entry, line="", party=at.party.pk) if entry else None
-    row = _row(found, at)
+    row, since = _row(found, at), _since(found, at) if credited else []
     return {
         "desk": at,
         **row,
@@ -129,7 +129,8 @@ def _context(found: Claim, at: Desk, form: AppealForm) -> dict[str, Any]:
         "history": [step for step in claim_steps(claim=found, house=False) if step.kind != ClaimStepKind.GATHERED],
         "credited": credited,
         "lines": claim_lines(claim=found) if credited else [],
-        "since": _since(found, at) if credited else [],
+        "since": since,
+        "stands_minor": (credited.amount_minor if credited else 0) + sum(row["minor"] for row in since),
         "posting_url": f"{reverse('partners:posting', args=[posting])}?party={at.party.code}" if posting else "",
         "appeal": form if row["stands"]["until"] else None,
         "may_withdraw": found.is_open and found.state != ClaimState.CONFIRMING,

@@ -32,3 +32,8 @@ class Letter(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def rest(self) -> str:
+        """The text without its first paragraph, which says what the subject says."""
+        return self.body.partition("\n\n")[2]
