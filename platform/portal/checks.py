@@ -8,6 +8,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
+from portal import env
+
 
 @checks.register(checks.Tags.security, deploy=True)
 def installation_is_public(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
@@ -50,6 +52,18 @@ def installation_is_public(app_configs: Sequence[AppConfig] | None, **options: A
         (
             "smtp" not in settings.EMAIL_BACKEND,
             checks.Warning("Mail reaches nobody.", hint="Set EMAIL_URL to an smtp address.", id="portal.W007"),
+        ),
+        (
+            "*" in settings.ALLOWED_HOSTS,
+            checks.Warning(
+                "The portal answers to every host name.", hint="Name them in PORTAL_ALLOWED_HOSTS.", id="portal.W008"
+            ),
+        ),
+        (
+            bool(env.unknown()),
+            checks.Warning(
+                f"No setting is called {', '.join(env.unknown())}.", hint="Correct or unset it.", id="portal.W009"
+            ),
         ),
     ]
     return [message for fault, message in rows if fault]

@@ -6,11 +6,15 @@ file whose content, less one trailing newline, is the value; giving both is an e
 """
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-Kind = Literal["text", "flag", "integer", "list", "choice", "folder", "url"]
+from ledger.money import EXPONENTS
+
+Kind = Literal["text", "flag", "integer", "list", "choice", "folder", "url", "time zone", "currency"]
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -21,7 +25,10 @@ class VariableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One row of the table. `minimum` and `maximum` bound an integer, `choices` a choice; a secret is never shown."""
+    """One row of the table. `minimum` and `maximum` bound an integer.
+
+    `choices` are those of a choice, or the schemes of a URL. A secret is never shown.
+    """
 
     name: str
     kind: Kind
@@ -65,8 +72,9 @@ TABLE: tuple[Variable, ...] = (
     Variable(
         name="PORTAL_BASE_URL",
         kind="url",
+        choices=("http", "https"),
         default="http://localhost:8000",
-        meaning="Where the portal is reached from outside; links in mails, QR codes and tracking links begin with it. "
+        meaning="Where the portal is reached from outside, http:// or https://; links in mails, QR codes and tracking links begin with it. "
         "Unset: this machine at PORTAL_PORT.",
     ),
     Variable(
@@ -95,16 +103,18 @@ TABLE: tuple[Variable, ...] = (
     Variable(
         name="BROKER_URL",
         kind="url",
+        choices=("amqp", "amqps", "redis", "rediss"),
         default="",
         secret=True,
-        meaning="Message broker: amqp://..., redis://... Unset: embedded Valkey.",
+        meaning="Message broker: amqp://..., amqps://..., redis://..., rediss://... Unset: embedded Valkey.",
     ),
     Variable(
         name="CACHE_URL",
         kind="url",
+        choices=("redis", "rediss"),
         default="",
         secret=True,
-        meaning="Cache: redis://HOST:PORT/DB. Unset: embedded Valkey.",
+        meaning="Cache: redis://HOST:PORT/DB, rediss:// with TLS. Unset: embedded Valkey.",
     ),
     Variable(
         name="EMAIL_URL",
@@ -122,13 +132,13 @@ TABLE: tuple[Variable, ...] = (
     ),
     Variable(
         name="PORTAL_TIME_ZONE",
-        kind="text",
+        kind="time zone",
         default="Asia/Shanghai",
         meaning="By it days, months, statements and reports are cut. Instants are stored in UTC. Once there are "
         "entries, only to a zone that gives each of them the same day.",
     ),
     Variable(
-        name="PORTAL_CURRENCY", kind="text", default="CNY", meaning="ISO 4217 code of the platform's own currency."
+        name="PORTAL_CURRENCY", kind="currency", default="CNY", meaning="ISO 4217 code of the platform's own currency."
     ),
     Variable(
         name="PORTAL_TAX_BP",
@@ -302,12 +312,16 @@ def raw(name: str) -> str:
 
 
 def text(name: str) -> str:
-    """A text, choice or URL; raises VariableError when a choice is none of those allowed or a URL has no scheme."""
+    """A text, choice, URL, time zone or currency; raises VariableError when it is none that is allowed or exists."""
     row, value = BY_NAME[name], raw(name)
     if row.kind == "choice" and value not in row.choices:
         raise _fault(row, value, "one of " + ", ".join(row.choices))
-    if row.kind == "url" and value and ":" not in value:
-        raise _fault(row, value, "a URL such as scheme://host/")
+    if row.kind == "url" and value and (":" not in value or (row.choices and _scheme(value) not in row.choices)):
+        raise _fault(row, value, " or ".join(f"{scheme}://..." for scheme in row.choices or ("scheme",)))
+    if row.kind == "time zone" and not _is_zone(value):
+        raise _fault(row, value, "a name such as Asia/Shanghai or UTC")
+    if row.kind == "currency" and value not in EXPONENTS:
+        raise _fault(row, value, "a code of ISO 4217 in capitals, such as CNY")
     return value
 
 
@@ -350,6 +364,31 @@ def data_dir() -> Path:
     path = folder("PORTAL_DATA_DIR")
     assert path is not None
     return path
+
+
+def check() -> None:
+    """Read the whole table, so that a wrong value stops whatever starts and not only what asks for it one day."""
+    readers: Mapping[str, Callable[[str], Any]] = {"flag": flag, "integer": integer, "list": listing, "folder": folder}
+    for row in TABLE:
+        readers.get(row.kind, text)(row.name)
+
+
+def unknown() -> list[str]:
+    """Variables that begin as the portal's do and stand in no row: misspelt, or gone."""
+    known = {*BY_NAME, *(f"{row.name}_FILE" for row in TABLE if row.secret)}
+    return sorted(name for name in os.environ if name.startswith("PORTAL_") and name not in known)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _fault(row: Variable, value: str, allowed: str) -> VariableError:

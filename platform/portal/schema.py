@@ -10,7 +10,7 @@ from django.db import ProgrammingError, connections
 from django.db.migrations.executor import MigrationExecutor
 from psycopg2.errors import UndefinedColumn, UndefinedTable
 
-from portal import ground
+from portal import env, ground
 
 
 def missing() -> list[str]:
@@ -21,13 +21,17 @@ def missing() -> list[str]:
 
 
 def run_command(argv: Sequence[str]) -> None:
-    """Run an operator's command; say so in one sentence where it met a database without its tables.
+    """Run an operator's command; say in one sentence where a setting or the ground fails it, or the tables are missing.
 
     A bare embedded database gets its tables first, as it gets its server: the command then runs again, and what it did
     the first time was nothing, since there was nowhere to keep it.
     """
     try:
         execute_from_command_line(list(argv))
+    except (env.VariableError, ground.GroundError) as error:
+        if "--traceback" in argv:
+            raise
+        sys.exit(str(error))
     except ProgrammingError as error:
         if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn) or not (absent := missing()):
             raise

@@ -10,6 +10,8 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from portal import connections, env, logs, theme
 
+env.check()
+
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
 

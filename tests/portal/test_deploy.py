@@ -52,8 +52,10 @@ def test_production_settings_pass() -> None:
                 "DATABASE_URL": PUBLIC["DATABASE_OWNER_URL"],
                 "PORTAL_BASE_URL": "http://portal.example",
                 "EMAIL_URL": "",
+                "PORTAL_ALLOWED_HOSTS": "*",
+                "PORTAL_COLOUR": "red",
             },
-            ["E004", "E005", "W006", "W007"],
+            ["E004", "E005", "W006", "W007", "W008", "W009"],
         ),
     ],
     ids=["embedded services", "demo, one role, addresses that reach nobody"],
@@ -63,6 +65,12 @@ def test_what_a_public_installation_may_not_have_is_refused(changes: dict[str, s
     assert done.returncode == 1
     for name in ids:
         assert f"portal.{name}" in done.stderr
+
+
+def test_a_wrong_setting_ends_a_command_with_one_line() -> None:
+    done = check(PORTAL_PORT="web")
+    assert done.returncode == 1
+    assert done.stderr == "PORTAL_PORT='web' is not allowed; allowed: a whole number from 1 to 65535\n"
 
 
 @pytest.mark.django_db

@@ -46,6 +46,36 @@ def test_a_url_has_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
         env.text("PORTAL_BASE_URL")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("PORTAL_TIME_ZONE", "Mars/Base", "a name such as Asia/Shanghai"),
+        ("PORTAL_TIME_ZONE", "../etc/passwd", "a name such as Asia/Shanghai"),
+        ("PORTAL_CURRENCY", "cny", "a code of ISO 4217 in capitals"),
+        ("PORTAL_CURRENCY", "XXX", "a code of ISO 4217 in capitals"),
+        ("PORTAL_BASE_URL", "ftp://portal.example", r"http://\.\.\. or https://"),
+        ("BROKER_URL", "http://broker.example", r"amqp://\.\.\. or amqps://"),
+        ("CACHE_URL", "memcached://cache.example", r"redis://\.\.\. or rediss://"),
+        ("PORTAL_PORT", "web", "a whole number from 1 to 65535"),
+        ("PORTAL_TEST_PAYMENT", "perhaps", "one of 1, true"),
+    ],
+)
+def test_whatever_is_wrong_stops_whoever_starts(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    env.check()
+    monkeypatch.setenv(name, value)
+    with pytest.raises(env.VariableError, match=f"^{name}=.* is not allowed; allowed: {allowed}"):
+        env.check()
+
+
+def test_a_misspelt_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = env.unknown()
+    for name in ("PORTAL_SECRET_KEY_FILE", "PORTAL_PORTS", "PORTAL_PORT_FILE"):
+        monkeypatch.setenv(name, "1")
+    assert set(env.unknown()) - set(before) == {"PORTAL_PORTS", "PORTAL_PORT_FILE"}
+
+
 def test_a_list_is_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_ALLOWED_HOSTS", " a.example, b.example ,,")
     assert env.listing("PORTAL_ALLOWED_HOSTS") == ["a.example", "b.example"]
