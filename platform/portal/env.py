@@ -74,8 +74,8 @@ TABLE: tuple[Variable, ...] = (
         kind="url",
         choices=("http", "https"),
         default="http://localhost:8000",
-        meaning="Where the portal is reached from outside, http:// or https://; links in mails, QR codes and tracking links begin with it. "
-        "Unset: this machine at PORTAL_PORT.",
+        meaning="Where the portal is reached from outside, http:// or https://; links in mails, QR codes and tracking "
+        "links begin with it. Unset: this machine at PORTAL_PORT.",
     ),
     Variable(
         name="PORTAL_PLATFORM_NAME", kind="text", default="Northbank", meaning="The platform's name on every page."
