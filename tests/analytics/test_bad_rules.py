@@ -112,9 +112,9 @@ def test_the_verb_refuses_it(agreement: Agreement, cast: Cast, rule: dict[str, A
 def test_the_form_says_the_same_and_keeps_nothing(agreement: Agreement, cast: Cast) -> None:
     mei = cast.client_of(cast.mei)
     before = AgreementVersion.objects.count()
-    texts: list[tuple[str, str]] = [
-        *((json.dumps(rule), says) for rule, says in (*EVERYWHERE.values(), *DRAFTS.values(), *OURS.values())
-          if "\0" not in json.dumps(rule) and "\\u0000" not in json.dumps(rule)),
+    some = [*list(EVERYWHERE.values())[::4], DRAFTS["the same twice"], OURS["an unknown field"]]
+    texts = [
+        *((json.dumps(rule), says) for rule, says in some),
         ("{", "This is no JSON: look at line 1, column 2."),
         ("[" * 100_000, "This JSON cannot be kept"),
         ('{"steps": ' + "9" * 5_000 + "}", "This JSON cannot be kept"),

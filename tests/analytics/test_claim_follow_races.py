@@ -12,8 +12,8 @@ from courses.services import NewRefund, order_refund
 from events.services import relay_all
 from partners.errors import ClaimError
 from partners.models import Claim, EarningDecision
-from partners.services import Acceptance, aftermath, claim_accept
-from partners.services.claims import deciding, limits  # what they lock is taken away below
+from partners.services import Acceptance, aftermath, claim_accept, meters
+from partners.services.claims import crediting, deciding, limits  # what they lock is taken away below
 from tests.analytics.claimed import NOON, Claimed, failures
 from tests.factories import evidence
 from tests.ledger.together import together
@@ -65,8 +65,8 @@ def test_without_the_orders_lock_a_refund_and_an_acceptance_miss_each_other(monk
         claim = stage.claim(order.code)
     met = Barrier(2)
     monkeypatch.setattr(deciding, "order_hold", lambda **_facts: None)
-    monkeypatch.setattr(deciding, "claim_credit", meeting(deciding.claim_credit, met, before=True))
-    monkeypatch.setattr(aftermath, "claims_follow", meeting(aftermath.claims_follow, met, before=False))
+    monkeypatch.setattr(deciding, "claim_credit", meeting(crediting.claim_credit, met, before=True))
+    monkeypatch.setattr(aftermath, "claims_follow", meeting(crediting.claims_follow, met, before=False))
     together(accepting(stage, claim), refunded(order))
     # Nobody took back what the refund took: the partner would have 600 had the click been known in time.
     assert stands(stage) == 1_000
@@ -75,7 +75,7 @@ def test_without_the_orders_lock_a_refund_and_an_acceptance_miss_each_other(monk
 def test_whichever_comes_first_the_partner_has_what_the_agreement_gives() -> None:
     with all_rows():
         stage = Claimed()
-        orders = [stage.late(stage.reef) for _number in range(3)]
+        orders = [stage.late(stage.reef) for _number in range(2)]
         claims = [stage.claim(order.code) for order in orders]
     expected = 0
     for order, claim in zip(orders, claims, strict=True):
@@ -90,9 +90,9 @@ def test_whichever_comes_first_the_partner_has_what_the_agreement_gives() -> Non
 def test_without_the_counters_lock_two_claims_take_the_same_room(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, claims = capped()
     met = Barrier(2)
-    had = limits.caps_had
+    had = meters.caps_had
     monkeypatch.setattr(limits, "caps_had", lambda **facts: had(**{**facts, "lock": False}))
-    monkeypatch.setattr(deciding, "claim_credit", meeting(deciding.claim_credit, met, before=True))
+    monkeypatch.setattr(deciding, "claim_credit", meeting(crediting.claim_credit, met, before=True))
     together(*[accepting(stage, claim) for claim in claims])
     assert stands(stage) == 1_000 + 2_000
 
