@@ -6,12 +6,13 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import Desk, ReadingDesk, clerk
+from accounts.admin.base import Desk, ReadingDesk, clerk, figure
 from accounts.rules import may
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
@@ -113,12 +114,12 @@ class TrainingRunAdmin(Desk):
         return obj.stage, obj.get_stage_display()
 
     @display(description=_("NDCG@10, test"))
-    def display_ndcg(self, obj: TrainingRun) -> str:
+    def display_ndcg(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
         return _figure(obj, "ndcg@10")
 
     @display(description=_("HR@10, test"))
-    def display_hits(self, obj: TrainingRun) -> str:
+    def display_hits(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
         return _figure(obj, "hr@10")
 
@@ -145,6 +146,6 @@ class DismissalAdmin(ReadingDesk):
     ordering = ("-pk",)
 
 
-def _figure(run: TrainingRun, name: str) -> str:
+def _figure(run: TrainingRun, name: str) -> SafeString:
     found = run.metrics.get("test", {}).get(name)
-    return f"{found['value']:.4f} ± {found['se']:.4f}" if found else "–"
+    return figure(f"{found['value']:.4f} ± {found['se']:.4f}" if found else None)

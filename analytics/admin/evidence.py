@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -23,7 +24,7 @@ KIND_TONES = {ConversionKind.ORDER: "success", ConversionKind.SIGN_UP: "info"}
 class VisitorAdmin(ReadingDesk):
     """Browsers by their random keys, and the people recognised in them."""
 
-    list_display = ("key", "user", "country", "device", "consent", "first_seen_at")
+    list_display = ("display_key", "user", "country", "device", "consent", "first_seen_at")
     list_filter = (
         ("user", admin.EmptyFieldListFilter),
         "consent",
@@ -37,6 +38,11 @@ class VisitorAdmin(ReadingDesk):
     paginator = InfinitePaginator
     fields = ("key", "user", ("country", "device", "consent"), "first_seen_at", "import_batch", "display_touches")
     readonly_fields = ("display_touches",)
+
+    @display(description=_("visitor"), ordering="key")
+    def display_key(self, obj: Visitor) -> str:
+        """The beginning of its key; a page of one shows all of it."""
+        return gettext("Visitor %(key)s") % {"key": str(obj.key)[:8]}
 
     @display(description=_("touches"))
     def display_touches(self, obj: Visitor) -> SafeString:

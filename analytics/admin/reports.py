@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, Lines, clerk, day_words
+from accounts.admin.base import Desk, Lines, clerk, day_words, figure
 from analytics import services, tasks
 from analytics.admin.words import count, money
 from analytics.choices import RunState
@@ -166,9 +166,9 @@ class ReportRunAdmin(Desk):
         return obj.state, str(obj.get_state_display())
 
     @display(description=_("progress"))
-    def display_progress(self, obj: ReportRun) -> str:
+    def display_progress(self, obj: ReportRun) -> SafeString:
         """In percent."""
-        return f"{obj.progress_bp // 100}%"
+        return figure(f"{obj.progress_bp // 100}%")
 
     @display(description=_("failed because"))
     def display_failure(self, obj: ReportRun) -> str:

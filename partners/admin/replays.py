@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, clerk, day_words
+from accounts.admin.base import Desk, clerk, day_words, figure
 from accounts.scope import streamed
 from partners import selectors, services
 from partners.choices import ReplayState
@@ -103,9 +104,9 @@ class ReplayAdmin(Desk):
         return obj.state, str(obj.get_state_display())
 
     @display(description=gettext_lazy("progress"))
-    def display_progress(self, obj: Replay) -> str:
+    def display_progress(self, obj: Replay) -> SafeString:
         """In percent."""
-        return f"{obj.progress_bp // 100}%"
+        return figure(f"{obj.progress_bp // 100}%")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Ask; `?version=` asks about a draft, `?agreement=` begins with its code."""

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -23,7 +22,7 @@ from accounts.models import Party, User
 from accounts.rules import may
 from ledger.admin.words import moment
 from partners import services
-from partners.admin.agreements import TONES, version_link
+from partners.admin.agreements import TONES
 from partners.choices import VersionKind, VersionState
 from partners.errors import PartnersError
 from partners.forms.versions import CorrectionForm, VersionForm, version_initial
@@ -64,10 +63,10 @@ class AgreementVersionAdmin(Desk):
         """Versions are withdrawn, never deleted."""
         return False
 
-    @display(description=gettext_lazy("version"), ordering="agreement__title")
-    def display_version(self, obj: AgreementVersion) -> SafeString:
-        """Agreement and number."""
-        return version_link(obj)
+    @display(description=gettext_lazy("version"), header=True, ordering="agreement__title")
+    def display_version(self, obj: AgreementVersion) -> tuple[str, str]:
+        """Agreement above number."""
+        return obj.agreement.local_title, _("Version %(number)d") % {"number": obj.number}
 
     @display(description=gettext_lazy("state"), label=TONES, ordering="state")
     def display_state(self, obj: AgreementVersion) -> tuple[str, str]:

@@ -20,6 +20,9 @@ from unfold.decorators import display
 from accounts.errors import AccountsError
 from accounts.models import User
 
+EMPTY = mark_safe('<span class="absent">–</span>')
+"""How an absent value is written."""
+
 
 def figure(value: int | str | None) -> SafeString:
     """A figure of a list, which stands at the right of its column: whole numbers with grouped digits, text as it is."""
@@ -49,7 +52,7 @@ class Desk(ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_submit = True
-    empty_value_display = mark_safe('<span class="absent">–</span>')
+    empty_value_display = EMPTY
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """The columns; those that hold whole numbers are written as figures."""
@@ -110,6 +113,7 @@ class Lines(TabularInline):
     extra = 0
     tab = True
     show_change_link = False
+    empty_value_display = EMPTY
     verbose_name_plural: Any
 
 

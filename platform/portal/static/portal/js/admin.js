@@ -1,7 +1,12 @@
 // One choice of theme for all faces: the cookie that the portals read is told to Unfold before it starts, and told back.
+// And boxes that find as one types are named by their labels.
 (() => {
   const found = document.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
   try { localStorage.setItem("adminTheme", JSON.stringify(found ? found[1] : "auto")); } catch { /* a browser that keeps nothing */ }
+  addEventListener("load", () => document.querySelectorAll("select.select2-hidden-accessible[id]").forEach((select) => {
+    const label = document.querySelector(`label[for="${select.id}"]`), box = select.nextElementSibling;
+    if (label && box) box.querySelectorAll("[role=combobox], [role=textbox]").forEach((part) => part.setAttribute("aria-label", label.textContent.trim()));
+  }));
   document.addEventListener("alpine:initialized", () => window.Alpine.effect(() => {
     const chosen = window.Alpine.$data(document.documentElement).adminTheme;
     const value = chosen === "light" || chosen === "dark" ? chosen : "";
