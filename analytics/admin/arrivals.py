@@ -25,6 +25,9 @@ class ChannelRuleAdmin(Desk):
     """Rules that name the channel of live arrivals, before the built-in ones."""
 
     form = ChannelRuleForm
+    empty_words = _(
+        "A rule names the channel of a visit by its tags, its click id or its referrer; the first that fits decides."
+    )
     list_display = ("position", "display_marks", "channel", "is_active")
     list_display_links = ("display_marks",)
     list_filter = (("channel", RelatedDropdownFilter), "is_active")

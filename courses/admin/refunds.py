@@ -21,6 +21,7 @@ DISPUTE_TONES = {"open": "warning", "won": "success", "lost": "danger"}
 class RefundAdmin(ReadingDesk):
     """Refunds and those taken back, the latest first; what waits for a second person stands at the order."""
 
+    empty_words = _("Refunds stand here: asked for on an order's page, decided by a second person.")
     list_display = ("display_order", "display_kind", "display_state", "display_amount", "reason", "requested_by",
                     "decided_by", "occurred_at")  # fmt: skip
     list_filter = (("state", ChoicesDropdownFilter), "provider", ("requested_at", RangeDateTimeFilter))
@@ -65,6 +66,7 @@ class RefundAdmin(ReadingDesk):
 class DisputeAdmin(ReadingDesk):
     """Disputes, those whose evidence is due first."""
 
+    empty_words = _("A dispute that a bank opens against a payment stands here, with the day by which evidence is due.")
     list_display = ("display_order", "display_state", "display_amount", "display_fee", "reason", "evidence_due",
                     "opened_at", "closed_at")  # fmt: skip
     list_filter = (("state", ChoicesDropdownFilter), "provider", ("opened_at", RangeDateTimeFilter))

@@ -85,8 +85,8 @@ class EarningDecisionAdmin(ReadingDesk):
             {
                 "fields": (
                     ("order_code", "item_title", "party"),
-                    ("display_reason", "display_amount", "display_paid"),
-                    ("channel", "credit_ppm"),
+                    ("display_reason_word", "display_amount", "display_paid"),
+                    ("channel", "display_credit"),
                     ("placed_at", "matures_at", "decided_at"),
                     ("display_version", "entry", "display_why"),
                 )
@@ -95,7 +95,8 @@ class EarningDecisionAdmin(ReadingDesk):
         (_("Why this amount"), {"fields": ("display_steps",)}),
     )
     readonly_fields = (
-        "display_reason",
+        "display_reason_word",
+        "display_credit",
         "display_amount",
         "display_paid",
         "display_version",
@@ -171,6 +172,16 @@ class EarningDecisionAdmin(ReadingDesk):
         """Why it is what it is."""
         reason = obj.reason_at(timezone.now())
         return str(reason), str(reason.label)
+
+    @display(description=_("reason"))
+    def display_reason_word(self, obj: EarningDecision) -> str:
+        """The same on its page, where a label has no place."""
+        return self.display_reason(obj)[1]
+
+    @display(description=_("credit"))
+    def display_credit(self, obj: EarningDecision) -> str | None:
+        """In percent with all of its digits."""
+        return None if obj.credit_ppm is None else f"{obj.credit_ppm // 10_000}.{obj.credit_ppm % 10_000:04d}%"
 
     @display(description=_("amount"), ordering="amount_minor")
     def display_amount(self, obj: EarningDecision) -> SafeString:

@@ -5,14 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import formats
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk, clerk, day_words, table
+from accounts.admin.base import ReadingDesk, clerk, table
 from accounts.models import AuditEntry
 from accounts.selectors import audit_changes, audit_entries
 
@@ -83,7 +85,7 @@ class AuditEntryAdmin(ReadingDesk):
     @display(description=_("time"), ordering="at")
     def display_time(self, obj: AuditEntry) -> str:
         """To the second, in the platform's time zone."""
-        return f"{day_words(obj.at)} {localtime(obj.at):%H:%M:%S}"
+        return f"{formats.date_format(localtime(obj.at), 'DATETIME_FORMAT')}:{localtime(obj.at):%S}"
 
     @display(description=_("change"))
     def display_change(self, obj: AuditEntry) -> str:
@@ -106,7 +108,7 @@ class AuditEntryAdmin(ReadingDesk):
         kind = str(model._meta.verbose_name) if model else obj.source
         named = (obj.data.get(key) for key in ("email", "code", "name", "title", "role", "purpose"))
         name = next((str(value) for value in named if value), "")
-        return f"{kind} {obj.object_id}" + (f" · {name}" if name else "")
+        return f"{capfirst(kind)} {obj.object_id}" + (f" · {name}" if name else "")
 
     @display(description=_("actor"))
     def display_actor(self, obj: AuditEntry) -> str:

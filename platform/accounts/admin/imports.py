@@ -22,7 +22,7 @@ class ImportBatchAdmin(ReadingDesk):
     """Imports with their receipts; `import_business` makes them, `reverse_import` takes them back."""
 
     empty_words = _(
-        "`manage.py import_business` reads the files of another platform; each import leaves its receipt here."
+        "The command import_business reads the files of another platform; each import leaves its receipt here."
     )
     list_display = ("display_batch", "display_state", "display_rows", "actor", "created_at", "reversed_at")
     list_filter = (("state", ChoicesDropdownFilter), "source", ("created_at", RangeDateTimeFilter))

@@ -255,6 +255,9 @@ class RoleGrantAdmin(Desk):
 class ConsentAdmin(ReadingDesk):
     """What people said yes or no to; the latest word counts."""
 
+    empty_words = _(
+        "What people agree to on their account pages is kept here with its date, and so is what they take back."
+    )
     list_display = ("user", "purpose", "granted", "given_at")
     list_filter = (("purpose", ChoicesDropdownFilter), "granted", ("given_at", RangeDateTimeFilter))
     list_select_related = ("user",)

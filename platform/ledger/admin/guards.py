@@ -45,11 +45,11 @@ class VerificationAdmin(ReadingDesk):
     ordering = ("-pk",)
     fields = (
         ("started_at", "display_duration"),
-        "display_result",
+        "display_result_word",
         ("proofs", "entries", "orders"),
         "display_failures",
     )
-    readonly_fields = ("display_result", "display_duration", "display_failures")
+    readonly_fields = ("display_result_word", "display_duration", "display_failures")
 
     @display(description=_("result"), label={"holds": "success", "fails": "danger"})
     def display_result(self, obj: Verification) -> tuple[str, str]:
@@ -58,6 +58,11 @@ class VerificationAdmin(ReadingDesk):
             return "holds", gettext("Everything holds")
         words = ngettext("%(n)d proof failed", "%(n)d proofs failed", obj.failed) % {"n": obj.failed}
         return "fails", words
+
+    @display(description=_("result"))
+    def display_result_word(self, obj: Verification) -> str:
+        """The same on its page, where a label has no place."""
+        return self.display_result(obj)[1]
 
     @display(description=_("seconds"))
     def display_duration(self, obj: Verification) -> SafeString:

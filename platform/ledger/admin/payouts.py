@@ -259,11 +259,11 @@ class PayoutHoldAdmin(ReadingDesk):
     ordering = ("lifted_at", "-pk")
     fields = (
         ("party", "reason"),
-        ("decide_by", "display_state"),
+        ("decide_by", "display_state_word"),
         ("placed_by", "placed_at"),
         ("lifted_by", "lifted_at"),
     )
-    readonly_fields = ("display_state",)
+    readonly_fields = ("display_state_word",)
     actions = ("lift",)
     actions_list = ("place",)
 
@@ -291,6 +291,11 @@ class PayoutHoldAdmin(ReadingDesk):
     def display_state(self, obj: PayoutHold) -> tuple[str, str]:
         """Held or lifted."""
         return ("lifted", _("Lifted")) if obj.lifted_at else ("held", _("On hold"))
+
+    @display(description=gettext_lazy("state"))
+    def display_state_word(self, obj: PayoutHold) -> str:
+        """The same on its page, where a label has no place."""
+        return self.display_state(obj)[1]
 
     @admin.action(description=gettext_lazy("Lift the hold"), permissions=["place"])
     def lift(self, request: HttpRequest, queryset: Any) -> None:

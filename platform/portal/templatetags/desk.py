@@ -35,8 +35,8 @@ def rows_shown(cl: Any) -> dict[str, str]:
     here = len(cl.result_list)
     first = (cl.page_num - 1) * cl.list_per_page + 1 if cl.multi_page and not cl.show_all else 1
     last = first + here - 1
-    words = figures.interval_text(figures.number_text(first), figures.number_text(last)) if here else "0"
-    if counted:
+    words = figures.interval_text(figures.number_text(first), figures.number_text(last)) if here else ""
+    if counted and here:
         words = _("%(rows)s of %(total)s") % {"rows": words, "total": figures.number_text(cl.result_count)}
     more = last < cl.result_count if counted else here == cl.list_per_page
     return {

@@ -3,10 +3,10 @@
 (() => {
   const found = document.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
   try { localStorage.setItem("adminTheme", JSON.stringify(found ? found[1] : "auto")); } catch { /* a browser that keeps nothing */ }
-  addEventListener("load", () => document.querySelectorAll("select.select2-hidden-accessible[id]").forEach((select) => {
-    const label = document.querySelector(`label[for="${select.id}"]`), box = select.nextElementSibling;
-    if (label && box) box.querySelectorAll("[role=combobox], [role=textbox]").forEach((part) => part.setAttribute("aria-label", label.textContent.trim()));
-  }));
+  new MutationObserver((changes) => changes.flatMap((change) => [...change.addedNodes]).forEach((box) => {
+    const label = box.matches?.(".select2-container") && document.querySelector(`label[for="${box.previousElementSibling?.id}"]`);
+    if (label) box.querySelectorAll("[role=combobox], [role=textbox]").forEach((part) => part.setAttribute("aria-label", label.textContent.trim()));
+  })).observe(document.documentElement, { childList: true, subtree: true });
   document.addEventListener("alpine:initialized", () => window.Alpine.effect(() => {
     const chosen = window.Alpine.$data(document.documentElement).adminTheme;
     const value = chosen === "light" || chosen === "dark" ? chosen : "";
