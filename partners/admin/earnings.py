@@ -176,7 +176,7 @@ class EarningDecisionAdmin(ReadingDesk):
     @display(description=_("reason"))
     def display_reason_word(self, obj: EarningDecision) -> str:
         """The same on its page, where a label has no place."""
-        return self.display_reason(obj)[1]
+        return str(self.display_reason(obj)[1])
 
     @display(description=_("credit"))
     def display_credit(self, obj: EarningDecision) -> str | None:

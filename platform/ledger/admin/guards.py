@@ -62,7 +62,7 @@ class VerificationAdmin(ReadingDesk):
     @display(description=_("result"))
     def display_result_word(self, obj: Verification) -> str:
         """The same on its page, where a label has no place."""
-        return self.display_result(obj)[1]
+        return str(self.display_result(obj)[1])
 
     @display(description=_("seconds"))
     def display_duration(self, obj: Verification) -> SafeString:

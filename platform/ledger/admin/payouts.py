@@ -295,7 +295,7 @@ class PayoutHoldAdmin(ReadingDesk):
     @display(description=gettext_lazy("state"))
     def display_state_word(self, obj: PayoutHold) -> str:
         """The same on its page, where a label has no place."""
-        return self.display_state(obj)[1]
+        return str(self.display_state(obj)[1])
 
     @admin.action(description=gettext_lazy("Lift the hold"), permissions=["place"])
     def lift(self, request: HttpRequest, queryset: Any) -> None:
