@@ -25,7 +25,7 @@ def march(everything: None) -> None:
 def test_one_person_prepares_a_month_and_another_closes_it(cast: Cast) -> None:
     finn = cast.client_of(cast.finn)
     page = finn.get(OPEN).content.decode()
-    assert "Two people close 2026-03" in page
+    assert "Two people close Mar 2026" in page
     assert "Every earlier month is closed" in page
     finn.post(f"{OPEN}2026-03/prepare/")
     assert PreparedPeriod.objects.get().prepared_by == cast.finn

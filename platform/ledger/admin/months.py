@@ -79,6 +79,7 @@ class ClosedPeriodAdmin(ReadingDesk):
             "running": timezone.localdate().replace(day=1),
             "first": first,
             "step": f"{first.month:%Y-%m}" if first else "",
+            "step_words": month_words(first.month) if first else "",
             "checks": [
                 {"ok": finding.ok, "bad": not finding.ok, "words": finding.words}
                 for finding in (period_findings(month=first.month) if first else [])
