@@ -21,6 +21,7 @@ from analytics.models.report import ABANDONED
 from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
 from analytics.services.intervals import ChannelEnds
+from analytics.services.paths import path_facts
 from ledger.money import MoneyError, exponent
 
 LONGEST_DAYS = 1100
@@ -140,6 +141,7 @@ def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], 
         "touches": sum(inputs.touches.values()),
         "days": _by_day(inputs),
         "removal_effects": effects,
+        "paths": path_facts(inputs),
         "rates": inputs.rates,
     }
     run.state, run.progress_bp, run.finished_at = RunState.DONE, 10_000, timezone.now()

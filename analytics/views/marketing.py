@@ -20,7 +20,7 @@ from analytics.choices import ReportModel, RunState
 from analytics.models import ReportRun
 from analytics.selectors import Report, Span, campaign_lines, report_finished, report_latest, report_table
 from analytics.services import report_request
-from analytics.views import asking, tables
+from analytics.views import asking, paths, tables
 from analytics.views.asking import Asked
 from analytics.views.frame import frame, is_on_desk
 from ledger.money import decimal_from_minor, half_up
@@ -68,6 +68,7 @@ def _shown(asked: Asked, report: Report, before: Report | None) -> dict[str, Any
         "money": tables.money_rows(report),
         "people": tables.people_rows(report),
         "returns": tables.returns(report),
+        "flow": paths.flow(report),
         "sure": any(line.revenue_ends for line in report.lines),
         "points": points,
         "step": step,

@@ -104,6 +104,45 @@ def test_every_column_of_the_table_sums_to_the_total_and_unattributed_is_a_row(c
     assert unattributed[2:9] == ["78"] * 7
 
 
+def test_figures_say_how_sure_they_are_and_return_on_spend_is_drawn_with_its_interval(cast: Cast) -> None:
+    business(channels=4)
+    run = computed()
+    client = cast.client_of(cast.marco)
+    text = page(client)
+    row = run.rows.get(model="linear", channel__code="way0")
+    low, high = round(row.revenue_low_minor / 100), round(row.revenue_high_minor / 100)
+    assert low < row.revenue_minor / 100 < high < 1_000
+    assert f"{low}–{high}" in re.sub(r"<[^>]+>", "", text)
+    assert "Small figures: 95% interval" in text
+    assert 'id="returns"' in text
+    assert "Return on spend" in text
+    run.rows.update(revenue_low_minor=None, revenue_high_minor=None)
+    text = page(client)
+    assert "Small figures" not in text, "a run from before tells none"
+    assert 'id="returns"' not in text
+
+
+def test_paths_are_drawn_from_first_to_last_touch_and_outcome(cast: Cast) -> None:
+    business()
+    run = computed()
+    client = cast.client_of(cast.marco)
+    text = page(client)
+    assert 'id="paths"' in text
+    for words in ("First touch", "Last touch", "Outcome", "Paid order", "The most frequent paths"):
+        assert words in text
+    assert "Way0 as last touch: 17% of journeys, 17% of paid orders" in text
+    run.facts = {**run.facts, "paths": {"ends": [], "top": [], "touches": {}}}
+    run.save()
+    assert 'id="paths"' not in page(client), "nothing to draw"
+
+
+def test_many_channels_flow_together_beside_the_largest(cast: Cast) -> None:
+    business(channels=11)
+    computed()
+    text = page(cast.client_of(cast.marco))
+    assert "Other channels" in text
+
+
 def test_the_second_table_sums_too(cast: Cast) -> None:
     business()
     computed()

@@ -126,6 +126,30 @@ def test_every_figure_has_an_interval_around_it_and_the_same_input_has_the_same(
         assert set(again) == set(ChannelReportRow.objects.filter(run=first, model=model).values_list(*ends))
 
 
+def test_a_report_keeps_how_journeys_began_ended_and_what_came_of_them() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    of, ids = course(), []
+    for buys, *ways in (
+        (True, ads, mail, mail),
+        (True, ads, mail),
+        (False, ads, mail),
+        (True, mail),
+        (True,),
+        (False, mail),
+    ):
+        person = learner()
+        key = evidence.visitor(NOON, person)
+        evidence.touches(key, *((way, NOON - timedelta(days=9 - place)) for place, way in enumerate(ways)))
+        if buys:
+            ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=100).pk)
+    orders_settle(order_ids=ids)
+    assert report().facts["paths"] == {
+        "ends": sorted([[ads, mail, 2, 1], [mail, mail, 1, 1]]),
+        "top": [[[ads, mail], 2, 1], [[mail], 1, 1]],
+        "touches": {"1": 1, "2": 1, "3": 1},
+    }
+
+
 def test_a_refund_is_taken_off_the_channels_that_the_order_was_credited_to_and_the_order_stays() -> None:
     mail, ads = evidence.channel("mail"), evidence.channel("ads")
     person = learner()
