@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import log2
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,7 +17,8 @@ def strip_plot_context(
 ) -> dict[str, Any]:
     """Draw ratios with their intervals on a doubling axis with break-even at 1.
 
-    ``rows``: ``label``, ``value``, ``low``, ``high``. ``mark`` is diamond (causal), ring (paying model) or dot.
+    ``rows``: ``label``, ``value``, ``low``, ``high``. ``mark`` is diamond (causal), ring (paying model) or dot. Of many
+    ticks every other one is left out where it is narrow.
     """
     lows = [float(row["low"]) for row in rows if float(row["low"]) > 0] or [0.5]
     ticks = charts.log_ticks(min(lows), max((float(row["high"]) for row in rows), default=2.0))
@@ -32,7 +34,15 @@ def strip_plot_context(
     ]
     return {
         "rows": placed,
-        "ticks": [{"x": charts.place_log(t, ticks), "text": f"{t:g}", "one": t == 1} for t in ticks],
+        "ticks": [
+            {
+                "x": charts.place_log(t, ticks),
+                "text": f"{t:g}",
+                "one": t == 1,
+                "spare": len(ticks) > 6 and log2(t) % 2 == 1,
+            }
+            for t in ticks
+        ],
         "height": 36 * len(rows),
         "axis": 36 * len(rows) + 18,
         "tall": 36 * len(rows) + 44,
