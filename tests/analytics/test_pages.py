@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from analytics import tasks
 from analytics.models import ReportRun
 from analytics.services import orders_settle, report_request, report_run
+from ledger.money import half_up
 from partners.models import Channel
 from tests.cast import Cast
 from tests.factories import evidence
@@ -110,7 +111,7 @@ def test_figures_say_how_sure_they_are_and_return_on_spend_is_drawn_with_its_int
     client = cast.client_of(cast.marco)
     text = page(client)
     row = run.rows.get(model="linear", channel__code="way0")
-    low, high = round(row.revenue_low_minor / 100), round(row.revenue_high_minor / 100)
+    low, high = (half_up(end or 0, 100) for end in (row.revenue_low_minor, row.revenue_high_minor))
     assert low < row.revenue_minor / 100 < high < 1_000
     assert f"{low}–{high}" in re.sub(r"<[^>]+>", "", text)
     assert "Small figures: 95% interval" in text
