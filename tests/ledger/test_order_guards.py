@@ -196,8 +196,9 @@ def test_a_month_is_closed_by_two_persons_from_its_first_day(books: None) -> Non
         PreparedPeriod.objects.create(prepared_by=fay, month=stage.PLACED.date().replace(day=2))
 
 
-def test_nothing_is_booked_into_a_closed_month(books: None) -> None:
+def test_nothing_is_booked_into_a_closed_month_or_before_one(books: None) -> None:
     day = stage.PLACED.date().replace(month=1, day=31)
     facts = {"kind": "sale", "source_kind": "x", "source_id": "x", "occurred_at": stage.PLACED, "inputs": {}}
-    with pytest.raises(IntegrityError, match=f"booked on {day}, but that month is closed"), transaction.atomic():
-        JournalEntry.objects.create(booked_on=day, **facts)
+    for shut in (day, day.replace(year=day.year - 3)):
+        with pytest.raises(IntegrityError, match=f"booked on {shut}, but that month is closed"), transaction.atomic():
+            JournalEntry.objects.create(booked_on=shut, **facts)

@@ -68,6 +68,16 @@ def test_what_becomes_known_later_stands_in_the_open_month_and_points_back(books
     assert not violations("P15", "I6", "I7", "I19", "derivation")
 
 
+def test_what_lies_before_a_closed_month_stands_in_the_open_one_too(books: None) -> None:
+    close()
+    for code, at in (("O-old", datetime(2023, 10, 5, tzinfo=UTC)), ("O-february", datetime(2026, 2, 5, tzinfo=UTC))):
+        stage.sell(code, 100, at=at)
+        assert JournalEntry.objects.get(source_id=code).booked_on == timezone.localdate()
+    stage.sell("O-april", 100, at=datetime(2026, 4, 5, tzinfo=UTC))
+    assert JournalEntry.objects.get(source_id="O-april").booked_on == date(2026, 4, 5)
+    assert not violations("P15", "I9-days", "derivation")
+
+
 def test_a_month_is_closed_by_somebody_else_than_who_prepared_it(books: None) -> None:
     with pytest.raises(PeriodRefusedError, match="2026-03 was not prepared yet"):
         period_close(month=MARCH, by=stage.clerk())

@@ -39,12 +39,13 @@ _ENTRIES = Statement(
     INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
         body_hash, actor_id, recorded_at, booked_on)
     SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs::jsonb, trace::jsonb, body_hash,
-        actor_id, %(now)s::timestamptz, CASE WHEN c.id IS NULL THEN day ELSE greatest(day, %(today)s::date) END
+        actor_id, %(now)s::timestamptz,
+        CASE WHEN date_trunc('month', day)::date <= c.month THEN greatest(day, %(today)s::date) ELSE day END
     FROM unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
         %(c5)s::text[], %(c6)s::text[], %(c7)s::text[], %(c8)s::bigint[])
         AS d (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id)
     CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s::text)::date AS day) l
-    LEFT JOIN ledger_closedperiod c ON c.month = date_trunc('month', l.day)::date
+    CROSS JOIN (SELECT max(month) AS month FROM ledger_closedperiod) c
     ON CONFLICT (kind, source_kind, source_id) DO NOTHING
     RETURNING kind, source_kind, source_id, id, booked_on
     """,
@@ -127,7 +128,8 @@ def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
 def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], tuple[int, date]]:
     """Insert what is new; returns id and day in the books of each. Waits for others who are booking the same source.
 
-    What occurred in a month that is closed by now is booked today.
+    What occurred in a month that is closed by now, or before one, is booked today: a closed month's balances are those
+    of all that stands before its end.
     """
     drafts, now = [row.draft for row in prepared], timezone.now()
     columns = [
