@@ -50,6 +50,18 @@ def test_importing_the_webs_addresses_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_engine_alone_imports_torch() -> None:
+    # The import contract names rooms, and a room that is new would not be among them.
+    found = set()
+    for path in own_files(*SOURCES):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] == "torch" for name in names):
+                found.add(path.relative_to(ROOT).parts[:2])
+    assert found == {("recommender", "engine")}
+
+
 def test_no_module_is_a_drawer() -> None:
     drawers = {"utils.py", "helpers.py", "misc.py", "common.py", "signals.py"}
     assert not [path for path in own_files(*SOURCES) if path.name in drawers]

@@ -1,8 +1,11 @@
 """A command that meets a database without its tables says so, or makes them where the database is new and embedded."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +65,19 @@ def test_who_migrates_second_waits_for_the_first(committed_db: str) -> None:
         assert cursor.fetchone() == (True,)
 
 
+@pytest.fixture
+def fresh() -> Iterator[Path]:
+    """A data folder that does not exist yet; not under pytest's own, which every pytest that starts closes to others."""
+    home = Path(tempfile.mkdtemp(prefix="schema-", dir="/tmp"))
+    home.chmod(0o777)
+    yield home / "data"
+    shutil.rmtree(home)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("command", [["prepare"], POST[1:]], ids=["prepare", "post"])
-def test_six_first_commands_at_once_share_one_new_database(command: list[str], tmp_path: Path) -> None:
-    env = {**os.environ, "PORTAL_DATA_DIR": str(tmp_path / "data")}
+def test_six_first_commands_at_once_share_one_new_database(command: list[str], fresh: Path) -> None:
+    env = {**os.environ, "PORTAL_DATA_DIR": str(fresh)}
     begun = [
         subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), *command],
