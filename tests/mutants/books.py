@@ -105,6 +105,34 @@ BOOKS: tuple[Fault, ...] = (
         'return Adjustment.objects.select_related("party").get(pk=adjustment_id)',
         ("tests/partners/test_adjustments.py",),
     ),
+    Fault(
+        "the room that caps leave a claim is read without a lock",
+        "partners/services/claims/deciding.py",
+        "basis=basis, lock=True)",
+        "basis=basis)",
+        ("tests/analytics/test_claim_follow_races.py",),
+    ),
+    Fault(
+        "an accepted claim counts for no cap",
+        "partners/services/claims/crediting.py",
+        "caps_count(moved=found.counted,",
+        "caps_count(moved=(),",
+        ("tests/analytics/test_claim_follow_races.py",),
+    ),
+    Fault(
+        "a claim does not follow its order",
+        "partners/services/aftermath.py",
+        "        claims_follow(drafts=",
+        "        list(",
+        ("tests/analytics/test_claim_follow_races.py",),
+    ),
+    Fault(
+        "a duplicate pays who brought the learner",
+        "partners/services/journeys.py",
+        "elif duplicate:",
+        "elif not owner:",
+        ("tests/partners/test_decisions.py",),
+    ),
     # triggers
     Fault(
         "a portal may decide its own claim",
