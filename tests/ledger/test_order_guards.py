@@ -74,6 +74,27 @@ def test_rows_are_never_changed_or_removed(table: str, verb: str) -> None:
         cursor.execute(verb.format(table))
 
 
+@pytest.mark.parametrize(
+    "column", ["currency", "settled_currency", "paid_minor", "settled_minor", "placed_at", "sale_id"]
+)
+def test_what_an_orders_sale_said_bounds_its_refunds_and_cannot_be_changed(books: None, column: str) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"UPDATE ledger_bookedorder SET {column} = {column}")
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DELETE FROM ledger_bookedorder")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_bookedorder SET events_count = events_count")
+        assert cursor.rowcount
+
+
 def test_only_what_may_change_is_not_append_only() -> None:
     """Whoever adds a table of money decides: it only grows, or it stands here with the reason."""
     may_change = {
