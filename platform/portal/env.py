@@ -103,18 +103,18 @@ TABLE: tuple[Variable, ...] = (
     Variable(
         name="BROKER_URL",
         kind="url",
-        choices=("amqp", "amqps", "redis", "rediss"),
+        choices=("amqp", "amqps", "redis", "rediss", "redis+socket"),
         default="",
         secret=True,
-        meaning="Message broker: amqp://..., amqps://..., redis://..., rediss://... Unset: embedded Valkey.",
+        meaning="Message broker: amqp://, amqps://, redis://, rediss:// or redis+socket://... Unset: embedded Valkey.",
     ),
     Variable(
         name="CACHE_URL",
         kind="url",
-        choices=("redis", "rediss"),
+        choices=("redis", "rediss", "unix"),
         default="",
         secret=True,
-        meaning="Cache: redis://HOST:PORT/DB, rediss:// with TLS. Unset: embedded Valkey.",
+        meaning="Cache: redis://HOST:PORT/DB, rediss:// with TLS, unix:// for a socket. Unset: embedded Valkey.",
     ),
     Variable(
         name="EMAIL_URL",
