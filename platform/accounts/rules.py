@@ -38,6 +38,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     # the outbox
     "events.outboxevent": {_O: V},
     "events.delivery": {_O: ("view", "retry")},
+    "events.letter": {},
     # money
     "ledger.account": {_M: V, _F: V},
     "ledger.balancesnapshot": {_F: V},
@@ -72,6 +73,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "partners.claimstep": {_M: V, _F: V},
     "partners.claimgathering": {_M: V, _F: V},
     "partners.claimfinding": {_M: V, _F: V},
+    "partners.claimcredit": {_M: V, _F: V},
     "partners.meter": {_M: V, _F: V},
     "partners.boundorder": {_M: V, _F: V},
     "partners.leave": {_M: V, _F: V},

@@ -20,7 +20,7 @@ from accounts.models import Party
 from accounts.services import party_create
 from events.models import Delivery, OutboxEvent
 from events.services import EventData, Handler, NewEvent, events_record, handles, registry, relay, relay_all, sweep
-from events.services.relay import DIED, RelayResult, _Taken
+from events.services.relay import DIED, RelayResult, _Begun, _Taken
 
 pytestmark = pytest.mark.race
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,14 +54,15 @@ def in_thread(results: list[RelayResult], *, block: bool = False) -> threading.T
     return thread
 
 
-def begin_without_lock(handler: Handler, size: int, *, block: bool) -> tuple[list[int], RelayResult]:
+def begin_without_lock(handler: Handler, size: int, *, block: bool) -> tuple[_Begun, RelayResult]:
     """What the relay would do had nobody thought of locks."""
     due = Delivery.objects.filter(handler=handler.label, state="due", due_at__lte=timezone.now())
-    return list(due.order_by("due_at", "id").values_list("pk", flat=True)[:size]), RelayResult()
+    ids = due.order_by("due_at", "id").values_list("pk", flat=True)[:size]
+    return _Begun(tuple(ids), timezone.now()), RelayResult()
 
 
-def take_without_lock(ids: list[int]) -> list[_Taken]:
-    due = Delivery.objects.filter(pk__in=ids, state="due").select_related("event")
+def take_without_lock(begun: _Begun) -> list[_Taken]:
+    due = Delivery.objects.filter(pk__in=begun.ids, state="due").select_related("event")
     told = [
         (row.pk, EventData(id=e.pk, name=e.name, key=e.key, payload=e.payload, occurred_at=e.occurred_at))
         for row in due

@@ -35,6 +35,11 @@ def percent(account: str, bp: int, of: str = "remaining") -> dict[str, Any]:
     return {"take": "percent", "account": account, "bp": bp, "of": of}
 
 
+def one_fee(steps: list[dict[str, Any]]) -> bool:
+    """Tell whether the processor's fee is taken once at most, as a rule must."""
+    return sum(step["take"] == "processor_fee" for step in steps) <= 1
+
+
 THIRTY = [
     percent("channel", 1000, "base"),
     {"take": "processor_fee"},

@@ -252,7 +252,7 @@ def test_a_channels_owner_sees_the_price_and_its_own_step(world: World) -> None:
         ("share", "others", 290 + 2_208 + 4_122 + 1_030),
         ("share", "you", 850),
     ]
-    assert [clause.number for clause in told.clauses] == ["3.1", "4.1", "4.2", "4.3"]
+    assert [clause.number for clause in told.clauses] == ["3.1", "4.1", "4.2", "4.3", "4.4"]
     assert told.decisive == {"3.1", "4.1"}
     found = words(told)
     for hidden in ("4122", "1030", "2208", "Alice Studio", "Bob Codes", "alice", "bob"):

@@ -53,7 +53,7 @@ def histories(draw: Any) -> dict[str, Any]:
             }
         )
     return {
-        "takes": draw(st.lists(TAKES, max_size=4)),
+        "takes": draw(st.lists(TAKES, max_size=4).filter(desk.one_fee)),
         "weights": draw(WEIGHTS),
         "reserve": draw(st.sampled_from([0, 1_000])),
         "sales": sales,

@@ -61,7 +61,8 @@ def rules(draw: Any) -> dict[str, Any]:
     pays = desk.percent("channel", draw(st.integers(1, 3_000)), "base")
     weights = draw(st.lists(st.integers(0, 9), min_size=3, max_size=3).filter(any))
     accounts = ("party:alice", "party:bob", "platform:revenue")
-    steps = [pays, *draw(st.lists(TAKES, max_size=3)), desk.split(*zip(accounts, weights, strict=True))]
+    takes = draw(st.lists(TAKES, max_size=3).filter(desk.one_fee))
+    steps = [pays, *takes, desk.split(*zip(accounts, weights, strict=True))]
     return {"steps": steps, "reserve_bp": draw(st.sampled_from([0, 1_000]))}
 
 

@@ -22,6 +22,7 @@ from accounts.models import ImportBatch, User
 from courses.admin.catalogue import to_page
 from courses.admin.words import money
 from courses.models import Order
+from portal.figures import money_text
 from portal.imports.errors import RefusedImportError
 from portal.imports.run import reverse
 
@@ -48,7 +49,7 @@ def contents(batch: int) -> str:
     sums = live.annotate(orders=Count("pk"), total=Sum("total_minor")).order_by("currency")
     parts = [
         ngettext("%(orders)d order of %(total)s", "%(orders)d orders of %(total)s", orders)
-        % {"orders": orders, "total": money(total, currency)}
+        % {"orders": orders, "total": money_text(total, currency)}
         for currency, orders, total in sums
     ]
     people = User.objects.filter(import_batch=batch, is_active=True).count()
