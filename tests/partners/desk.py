@@ -37,7 +37,7 @@ def percent(account: str, bp: int, of: str = "remaining") -> dict[str, Any]:
 
 def one_fee(steps: list[dict[str, Any]]) -> bool:
     """Tell whether the processor's fee is taken once at most, as a rule must."""
-    return sum(step["take"] == "processor_fee" for step in steps) <= 1
+    return [step["take"] for step in steps].count("processor_fee") <= 1
 
 
 THIRTY = [

@@ -172,6 +172,8 @@ def test_every_sentence_can_be_filled_in() -> None:
         ([{"kind": "a"}], [("variants_leave_gap", "variants")]),
         ([{}, {"kind": "a"}], [("variant_unreachable", "variants[1]")]),
         ([{}, {}], [("variant_unreachable", "variants[1]")]),
+        ([{"kind": "a"}, {"kind": "a"}, {}], [("variant_shadowed", "variants[1]")]),
+        ([{"kind": "a"}, {"kind": "a", "brought_by": "owner"}, {}], [("variant_shadowed", "variants[1]")]),
     ],
 )
 def test_a_drafts_variants_must_match_every_sale_and_be_reachable(
