@@ -43,7 +43,7 @@ def test_an_interval_holds_the_middle() -> None:
     assert interval(np.arange(101.0)[:, None], level=0.5)[0].tolist() == [25.0]
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rows=rows_of_paths)
 def test_blocks_divide_a_table_and_lose_nothing(rows: Any) -> None:
     whole = table(rows)
@@ -67,7 +67,7 @@ def test_blocks_divide_a_table_and_lose_nothing(rows: Any) -> None:
         assert after[path] == pytest.approx(amounts, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rows=rows_of_paths)
 def test_the_replicate_that_draws_each_block_once_says_what_the_model_says(rows: Any) -> None:
     whole = table(rows)
