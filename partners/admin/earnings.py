@@ -45,7 +45,7 @@ class ReasonFilter(DropdownFilter):
     title = _("reason")
     parameter_name = "reason"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002 - Django's
         """Every reason."""
         return [(str(value), label) for value, label in DecisionReason.choices]
 

@@ -12,4 +12,4 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks."""
-        from ledger import checks  # noqa: F401
+        from ledger import checks  # noqa: F401 - registers by being imported
