@@ -12,6 +12,7 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
+from django.urls import reverse
 from django.utils.translation import get_language
 
 from accounts.choices import Role
@@ -35,6 +36,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             key = str(getattr(request, "visitor_key", ""))  # set by the visitor middleware of analytics
             sign_ups_record(sign_ups=[SignUp(user_id=user.pk, visitor_key=key)])
         return user
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail about an account in the language of the page, with the platform's name and addresses."""
+        addresses = {
+            "platform_name": settings.PLATFORM_NAME,
+            "platform_url": settings.BASE_URL,
+            "password_url": settings.BASE_URL + reverse("account_reset_password"),
+            "security_url": settings.BASE_URL + reverse("mfa_index"),
+        }
+        super().send_mail(template_prefix, email, {**addresses, **context})
+
+    def format_email_subject(self, subject: str) -> str:
+        """What happened, then where."""
+        return f"{subject} · {settings.PLATFORM_NAME}"
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """The door of the person's work: marketers and staff, creators, learners; `next` in the address comes first."""
