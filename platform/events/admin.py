@@ -90,7 +90,7 @@ class OutboxEventAdmin(Reading, ModelAdmin):
     list_filter_submit = True
     search_fields = ("=key", "name")
     ordering = ("-pk",)
-    list_per_page = 50
+    list_per_page = 30
     show_full_result_count = False
     fields = ("name", "key", ("occurred_at", "recorded_at"), "display_payload")
     readonly_fields = ("display_payload",)
@@ -135,7 +135,7 @@ class DeliveryAdmin(Reading, ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("=event__key", "reason")
     ordering = ("-state", "-pk")  # parked, due, done: the alphabet happens to agree
-    list_per_page = 50
+    list_per_page = 30
     show_full_result_count = False
     fields = ("event", "handler", "queue", "state", "attempts", "due_at", "begun_at", "done_at", "reason")
     actions = ("try_again",)

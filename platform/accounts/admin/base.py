@@ -47,7 +47,7 @@ class Desk(ModelAdmin):
 
     empty_words: str | Promise = ""
     """What the list says as long as it has no rows: what will be here, and what makes it come."""
-    list_per_page = 50
+    list_per_page = 30
     show_full_result_count = False
     compressed_fields = True
     warn_unsaved_form = True

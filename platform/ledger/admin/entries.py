@@ -114,7 +114,7 @@ class JournalEntryAdmin(ReadingDesk):
     @display(description=_("kind"), ordering="kind", label=KIND_TONES)
     def display_kind(self, obj: JournalEntry) -> tuple[str, str]:
         """Sale or void."""
-        return obj.kind, str(obj.get_kind_display())
+        return obj.kind, str(EntryKind(obj.kind).label)
 
     @display(description=_("postings"), ordering="posting_count")
     def display_postings(self, obj: JournalEntry) -> int:
