@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Talker:
     """A process of the product at the near end, and what it says, with the time at which it said so."""
 
-    def __init__(self, command: list[str], **environment: str) -> None:
-        paths = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
+    def __init__(self, command: list[str], *, at: Path = ROOT, **environment: str) -> None:
+        paths = f"{at}{os.pathsep}{at / 'platform'}"
         env = {**os.environ, "PYTHONPATH": paths, "DJANGO_SETTINGS_MODULE": "portal.settings", **environment}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=at, env=env, stdout=subprocess.PIPE, text=True)
         self.lines: Queue[tuple[float, str]] = Queue()
         self.listener = Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -50,8 +50,9 @@ class Talker:
 
 
 @contextmanager
-def talking(*command: str, **environment: str) -> Iterator[Talker]:
-    talker = Talker([sys.executable, *command], **environment)
+def talking(*command: str, at: Path = ROOT, **environment: str) -> Iterator[Talker]:
+    """A Python process of the product as it stands at `at`, for as long as the block lasts."""
+    talker = Talker([sys.executable, *command], at=at, **environment)
     try:
         yield talker
     finally:

@@ -3,12 +3,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.core.management.commands.migrate import Command as Migrate
+from django.core.management.commands import migrate as stock
 from django.db import Error, connections
 
+from portal.migrating import PatientExecutor
 
-class Command(Migrate):
-    help = "Bring the database's schema up to date, always as role owner.\n\nExample: manage.py migrate"
+stock.MigrationExecutor = PatientExecutor  # type: ignore[attr-defined]  # the command has no other place to name it
+
+
+class Command(stock.Command):
+    help = (
+        "Bring the database's schema up to date, always as role owner; others may be at work meanwhile.\n\n"
+        "Example: manage.py migrate"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
