@@ -91,12 +91,12 @@ class VersionLines(Lines):
     @display(description=_("from"))
     def display_from(self, obj: AgreementVersion) -> str:
         """Start, inclusive."""
-        return moment(obj.effective.lower)
+        return moment(obj.starts)
 
     @display(description=_("until"))
     def display_until(self, obj: AgreementVersion) -> str:
         """End, exclusive."""
-        return moment(obj.effective.upper)
+        return moment(obj.ends)
 
 
 def version_link(version: AgreementVersion) -> SafeString:

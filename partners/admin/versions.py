@@ -76,12 +76,12 @@ class AgreementVersionAdmin(Desk):
     @display(description=gettext_lazy("from"), ordering="effective__startswith")
     def display_from(self, obj: AgreementVersion) -> str:
         """Start, inclusive."""
-        return moment(obj.effective.lower)
+        return moment(obj.starts)
 
     @display(description=gettext_lazy("until"))
     def display_until(self, obj: AgreementVersion) -> str:
         """End, exclusive."""
-        return moment(obj.effective.upper)
+        return moment(obj.ends)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Draft a version; `?agreement=` begins with the figures in force, `?corrects=` a correction of `&orders=`."""

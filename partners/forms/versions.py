@@ -1,7 +1,7 @@
 """Forms of agreements and their versions on the partner manager's desk."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -240,7 +240,7 @@ class CorrectionForm(VersionForm):
 
 def version_initial(version: AgreementVersion) -> dict[str, Any]:
     """What the form shows for a version: its figures where they are the usual ones, else its rule as JSON."""
-    start: datetime = version.effective.lower
+    start = version.starts
     told: dict[str, Any] = {
         "agreement": version.agreement_id,
         "effective_from": start,

@@ -1,5 +1,7 @@
 """Agreements, their versions, and who accepted what."""
 
+from datetime import datetime
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -151,6 +153,18 @@ class AgreementVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agreement} v{self.number}"
+
+    @property
+    def starts(self) -> datetime:
+        """The first instant of its range."""
+        start: datetime = self.effective.lower
+        return start
+
+    @property
+    def ends(self) -> datetime | None:
+        """The first instant after its range, None while that is open."""
+        end: datetime | None = self.effective.upper
+        return end
 
     @property
     def local_text(self) -> str:

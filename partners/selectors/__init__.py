@@ -54,7 +54,7 @@ from partners.selectors.replays import (
     replay_parties,
     replay_releases,
 )
-from partners.selectors.terms import Terms, Versions, in_force_at, paying_terms, valid_versions
+from partners.selectors.terms import Terms, Versions, paying_terms, valid_versions
 from partners.selectors.versions import (
     Consent,
     open_leaves,
@@ -113,7 +113,6 @@ __all__ = [
     "earning_neighbours",
     "earning_rows",
     "earning_waterfall",
-    "in_force_at",
     "open_leaves",
     "order_effect",
     "own_effects",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from django.db import connection
 
@@ -133,19 +133,25 @@ def valid_versions(*, items: Collection[Item], hold: bool = False) -> Versions:
     return found
 
 
-def valid_at(versions: Iterable[ValidVersion], at: datetime) -> ValidVersion | None:
-    """The version whose range holds the instant. Ranges never overlap."""
+class Ranged(Protocol):
+    """What has a range of time: start inclusive, end exclusive or open."""
+
+    @property
+    def starts(self) -> datetime:
+        """The first instant of it."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """The first instant after it."""
+
+
+_Row = TypeVar("_Row", bound=Ranged)
+
+
+def valid_at(versions: Iterable[_Row], at: datetime) -> _Row | None:
+    """The version, as a row or as settlement reads it, whose range holds the instant. Ranges never overlap."""
     for version in versions:
         if version.starts <= at and (version.ends is None or at < version.ends):
-            return version
-    return None
-
-
-def in_force_at(versions: Sequence[AgreementVersion], at: datetime) -> AgreementVersion | None:
-    """The version whose range holds the instant: start inclusive, end exclusive. Ranges never overlap."""
-    for version in versions:
-        span = version.effective
-        if span.lower <= at and (span.upper is None or at < span.upper):
             return version
     return None
 

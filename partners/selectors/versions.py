@@ -27,7 +27,7 @@ def version_before(version: AgreementVersion) -> AgreementVersion | None:
     others = AgreementVersion.objects.filter(
         agreement=version.agreement_id, kind=VersionKind.STANDARD, state__in=VALID
     ).exclude(pk=version.pk)
-    start = version.effective.lower
+    start = version.starts
     if version.kind == VersionKind.CORRECTION:
         others = others.filter(effective__contains=start)
     else:

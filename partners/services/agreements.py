@@ -217,7 +217,7 @@ def refuse_overlap(*, agreement: Agreement, start: datetime) -> None:
                 "effective_from lies in the range of another version: version %(number)d holds from %(start)s, and two "
                 "versions never hold at once. Let this one begin after that."
             )
-            % {"number": latest.number, "start": moment(latest.effective.lower)}
+            % {"number": latest.number, "start": moment(latest.starts)}
         )
 
 

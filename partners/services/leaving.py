@@ -15,7 +15,7 @@ from ledger.splits.accounts import GROUP_PREFIX, payable
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
 from partners.models import Agreement, AgreementVersion, Leave
-from partners.selectors.terms import VALID, in_force_at, rule_party_codes
+from partners.selectors.terms import VALID, rule_party_codes, valid_at
 from partners.services.agreements import moment, version_draft
 from partners.services.terms import DraftTerms
 from partners.services.versions import refuse_without_seat, version_propose
@@ -122,7 +122,7 @@ def _used(groups: Mapping[str, Sequence[Rule]], members: Sequence[Rule]) -> set[
 def _current(agreement: Agreement, party: Party, at: datetime) -> AgreementVersion:
     """The version that will hold at an instant if nothing changes, and that the party may leave."""
     held = AgreementVersion.objects.filter(agreement=agreement, kind=VersionKind.STANDARD, state__in=VALID)
-    current = in_force_at(list(held), at)
+    current = valid_at(held, at)
     if current is None:
         raise AgreementError(_("No version is in force on that day, so there is nothing to leave."))
     if agreement.owner_id == party.pk:

@@ -131,7 +131,7 @@ def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | 
     if row.created_by_id is None or row.created_by_id == by.pk:
         raise AgreementError(_("Who prepared a version does not put it in force; a second person does."))
     if row.kind == VersionKind.STANDARD:
-        _refuse_settled(agreement, row.effective.lower)
+        _refuse_settled(agreement, row.starts)
         _end_the_one_before(agreement, row)
     row.state, row.approved_by, row.in_force_at = VersionState.IN_FORCE, by, at or timezone.now()
     with acting(actor=by.pk):
@@ -146,12 +146,12 @@ def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | 
 
 
 def _end_the_one_before(agreement: Agreement, row: AgreementVersion) -> None:
-    start = row.effective.lower
+    start = row.starts
     refuse_overlap(agreement=agreement, start=start)
     others = AgreementVersion.objects.filter(agreement=agreement, kind=VersionKind.STANDARD, state__in=VALID)
     before = others.filter(effective__contains=start).first()
     if before is not None:
-        before.effective = DateTimeTZRange(before.effective.lower, start)
+        before.effective = DateTimeTZRange(before.starts, start)
         before.state = VersionState.SUPERSEDED
         before.save(update_fields=["effective", "state"])
 

@@ -19,43 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOKINGS, BEFORE, RECOVERED = 120, 40, 60
 """How many are booked, after how many of them the disk is full; seconds until booking goes on when there is room."""
 
-BOOKER = """
-import time
-import django
-from unittest import mock
-django.setup()
-from django.core.management import call_command
-from django.db import Error, connection
-from django.db.migrations.state import ProjectState
-from accounts.scope import all_rows
-from ledger.models import JournalEntry
-from portal.ground import GroundError
-from tests.databases import _find_one
-from tests.ledger import stage
-
-with mock.patch.object(ProjectState, "_find_reload_model", _find_one):
-    call_command("migrate", verbosity=0, interactive=False)
-with all_rows():
-    stage.parties()
-print("ready", flush=True)
-for number in range({bookings}):
-    while True:
-        try:
-            with all_rows():
-                stage.sell(f"O-{{number}}", 1_000 + number, context={{"note": "x" * 4_000}})
-            break
-        except (Error, GroundError) as fault:
-            print("refused", str(fault).splitlines()[0], flush=True)
-            connection.close()
-            time.sleep(0.1)
-    print("booked", number, flush=True)
-with all_rows():
-    assert JournalEntry.objects.count() == {bookings}, JournalEntry.objects.count()
-    found = stage.violations("I1", "I2", "I4", "I8", "derivation")
-    assert not found, found
-print("sound", flush=True)
-"""
-
 
 @pytest.fixture
 def small() -> Iterator[Path]:
@@ -93,7 +56,7 @@ def switch_log(place: Path) -> None:
 
 def test_bookings_are_refused_while_the_disk_is_full_and_go_on_when_there_is_room(small: Path) -> None:
     environment = {"PORTAL_DATA_DIR": str(small / "data")}
-    with talking("-c", BOOKER.format(bookings=BOOKINGS), **environment) as booker:
+    with talking("-m", "tests.faults.booker", str(BOOKINGS), "4000", **environment) as booker:
         _, said = booker.hear_after(time.monotonic(), 300, f"booked {BEFORE}")
         filler = fill(small)
         switch_log(small)

@@ -174,7 +174,7 @@ def _correction(cast: Cast) -> None:
     steps = [dict(step) for step in rule["steps"]]
     steps[2]["bp"] = steps[2].get("bp", 3_000) - 500
     terms = DraftTerms(
-        effective_from=version.effective.lower,
+        effective_from=version.starts,
         paying_model=version.paying_model,
         window_days=version.window_days,
         hold_days=version.hold_days,
