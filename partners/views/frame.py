@@ -1,5 +1,6 @@
 """What every page under /creator/ shares: who reads, for which party, which days, and the frame around it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,9 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Party, User
 from accounts.selectors import parties
+from events.selectors import letters_unread
 from partners.selectors import TABS, EarningsOf, earning_currencies
 
 DEFAULT_DAYS = 30
@@ -19,7 +22,10 @@ DEFAULT_DAYS = 30
 
 @dataclass(frozen=True)
 class Desk:
-    """One reader's view of one party: the days (inclusive), the currency, the tab. The address holds all of it."""
+    """One reader's view of one party: the days (inclusive), the currency, the tab. The address holds all of it.
+
+    `unread`: letters that the reader has not read, by party.
+    """
 
     user: User
     party: Party
@@ -29,6 +35,7 @@ class Desk:
     currency: str
     currencies: tuple[str, ...]
     tab: str
+    unread: Mapping[int, int]
 
     @property
     def of(self) -> EarningsOf:
@@ -89,7 +96,8 @@ def desk(request: HttpRequest) -> Desk:
     """Read who asks for what. The door is open only for people with a seat, so there is always a party."""
     user = request.user
     assert isinstance(user, User)
-    mine = list(parties(visible_to=user).filter(seats__user=user).order_by("pk").distinct())
+    seated = parties(visible_to=user).filter(seats__user=user).order_by("pk").distinct()
+    mine = list(seated.annotate(unread=letters_unread(visible_to=user)))
     party = next((one for one in mine if one.code == request.GET.get("party")), mine[0])
     known = earning_currencies(visible_to=user, party=party.pk)
     asked = request.GET.get("currency", "")
@@ -106,6 +114,7 @@ def desk(request: HttpRequest) -> Desk:
         currency=asked if asked in known else (known[0] if known else party.currency),
         currencies=tuple(known),
         tab=tab if (tab := request.GET.get("tab", "all")) in TABS else "all",
+        unread={one.pk: one.unread for one in mine},
     )
 
 
@@ -120,6 +129,7 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         {"label": _("Claims"), "url": reverse("partners:claims"), "icon": "shield"},
         {"label": _("Messages"), "url": reverse("partners:messages"), "icon": "message"},
     ]
+    entries[-1] |= _waits(at.unread[at.party.pk])
     for entry in entries:
         entry["current"] = request.path == entry["url"] or (
             entry["url"] == reverse("partners:claims") and request.path.startswith(entry["url"])
@@ -132,6 +142,7 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
                 "label": _("Your other seats"),
                 "entries": [
                     {"label": str(one), "url": f"{reverse('partners:home')}?party={one.code}", "icon": "users"}
+                    | _waits(at.unread[one.pk])
                     for one in at.others
                 ],
             }
@@ -143,6 +154,12 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         "room_url": reverse("partners:home"),
         "user_note": at.party.get_kind_display(),
     }
+
+
+def _waits(unread: int) -> dict[str, Any]:
+    """What an entry of the navigation says of letters that were not read."""
+    words = ngettext("%(n)d unread message", "%(n)d unread messages", unread) % {"n": unread}
+    return {"count": unread, "accent": True, "count_words": words}
 
 
 def _start(day: date) -> datetime:

@@ -1,5 +1,7 @@
 """What a person says of themselves, and what they agree to."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -9,11 +11,19 @@ from accounts.choices import ConsentPurpose
 
 
 class YouForm(forms.Form):
-    """Names and language."""
+    """Names and language; whoever acts for a party (`acts`) also says whether letters about it are mailed."""
 
     name = forms.CharField(label=pgettext_lazy("person", "Name"), max_length=120, required=False)
     name_zh = forms.CharField(label=_("Name in Chinese"), max_length=120, required=False)
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    letters_by_mail = forms.BooleanField(
+        label=_("Send me what is written about my parties by e-mail too"), required=False
+    )
+
+    def __init__(self, *args: Any, acts: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not acts:  # who has no seat is written nothing
+            del self.fields["letters_by_mail"]
 
 
 class ConsentsForm(forms.Form):

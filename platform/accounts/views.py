@@ -29,13 +29,12 @@ def you(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     said = consents_now(user=user)
     data = request.POST if request.method == "POST" else None
-    details = YouForm(
-        data, initial={"name": user.name, "name_zh": user.name_zh, "language": user.language or get_language()}
-    )
+    own_seats = list(seats(visible_to=user).filter(user=user).order_by("party__name"))
+    said_of_me = {field: getattr(user, field) for field in ("name", "name_zh", "letters_by_mail")}
+    details = YouForm(data, initial={**said_of_me, "language": user.language or get_language()}, acts=bool(own_seats))
     consents = ConsentsForm(data, initial=said)
     if data is not None and details.is_valid() and consents.is_valid():
         return _save(request, user, details, consents)
-    own_seats = seats(visible_to=user).filter(user=user).order_by("party__name")
     context: dict[str, Any] = {
         "details": details,
         "consents": consents,

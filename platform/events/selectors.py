@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
@@ -35,3 +36,10 @@ def backlog() -> Backlog:
 def letters_of(*, party: int, visible_to: User) -> QuerySet[Letter]:
     """What this person was written about a party, the newest first; row-level security stands behind it."""
     return Letter.objects.filter(user=visible_to, party=party).order_by("-pk")
+
+
+def letters_unread(*, visible_to: User) -> Coalesce:
+    """How many letters about a party this person has not read, to annotate rows of parties with."""
+    mine = Letter.objects.filter(user=visible_to, party=OuterRef("pk"), read_at=None)
+    counted = mine.order_by().values("party").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)

@@ -31,6 +31,18 @@ def test_a_person_saves_names_language_and_consents(cast: Cast) -> None:
     assert (entry.actor, entry.url) == (user, URL)
 
 
+def test_who_acts_for_a_party_switches_its_letters_off_and_on(cast: Cast) -> None:
+    client, form = cast.client_of(cast.alice), {"name": "Alice", "language": "en"}
+    assert "letters_by_mail" in client.get(URL).content.decode()
+    for said, stands in (({}, False), ({"letters_by_mail": "on"}, True)):
+        client.post(URL, form | said)
+        assert User.objects.get(pk=cast.alice.pk).letters_by_mail is stands
+    lee = cast.client_of(cast.lee)
+    assert "letters_by_mail" not in lee.get(URL).content.decode()
+    lee.post(URL, {"name": "Lee", "language": "en"})
+    assert User.objects.get(pk=cast.lee.pk).letters_by_mail
+
+
 def test_only_what_was_said_is_recorded(cast: Cast) -> None:
     client = cast.client_of(cast.lee)
     form = {"name": "Lee", "name_zh": "", "language": "en"}

@@ -69,6 +69,39 @@ def test_a_mail_that_fails_is_tried_again_alone(two: Cast, monkeypatch: pytest.M
     assert [sent.to for sent in mail.outbox] == [[two.bob.email], [two.alice.email]]
 
 
+def test_who_wants_none_by_mail_still_reads_them_in_the_portal(two: Cast) -> None:
+    two.bob.letters_by_mail = False
+    two.bob.save()
+    letters_write(party=two.alice_party, key="news/1", words=words)
+    relay_all()
+    assert [sent.to[0] for sent in mail.outbox] == [two.alice.email]
+    assert "/accounts/you/" in str(mail.outbox[0].body)
+    page = two.client_of(two.bob).get(reverse("partners:messages"), {"party": two.alice_party.code})
+    assert "Two" in page.content.decode()
+    assert "none goes to your e-mail address" in page.content.decode()
+
+
+def test_a_letter_is_new_until_its_own_reader_has_opened_the_messages(two: Cast) -> None:
+    letters_write(party=two.alice_party, key="news/1", words=words)
+    letters_write(party=two.bob_party, key="news/2", words=words, to=[two.bob])
+    bob, here = two.client_of(two.bob), {"party": two.alice_party.code}
+
+    def counts() -> dict[str, int]:
+        groups = bob.get(reverse("partners:agreements"), here).context["nav"]
+        return {entry["label"]: entry["count"] for group in groups for entry in group["entries"] if entry.get("count")}
+
+    both = {"Messages": 1, str(two.bob_party): 1}
+    assert counts() == both
+    assert "1 unread message" in bob.get(reverse("partners:agreements"), here).content.decode()
+    bob.head(reverse("partners:messages"), here)
+    assert counts() == both
+    first, second = (bob.get(reverse("partners:messages"), here).content.decode() for _time in range(2))
+    assert ">New<" in first
+    assert ">New<" not in second
+    assert counts() == {str(two.bob_party): 1}
+    assert Letter.objects.get(user=two.alice).read_at is None
+
+
 def test_the_portal_shows_a_person_the_own_letters_about_this_party(
     two: Cast, as_parties: Callable[..., AbstractContextManager[None]]
 ) -> None:

@@ -39,6 +39,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(
         _("language"), max_length=10, blank=True, help_text=_("Empty: as the browser asks; mails in the portal's own.")
     )
+    letters_by_mail = models.BooleanField(
+        _("letters by e-mail"),
+        default=True,
+        db_default=True,
+        help_text=_("Letters about parties they act for also go to their address; the portal keeps them anyway."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("Set by granting a staff role; opens the admin.")

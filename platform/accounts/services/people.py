@@ -119,12 +119,13 @@ def person_update(
     name: str | None = None,
     name_zh: str | None = None,
     language: str | None = None,
+    letters_by_mail: bool | None = None,
     by: User | None = None,
 ) -> User:
     """Change what a person says of themselves; None leaves a value. Raises ValueError: unknown language."""
     if language is not None and language not in dict(settings.LANGUAGES):
         raise ValueError(f"no such language: {language}")
-    said = {"name": name, "name_zh": name_zh, "language": language}
+    said = {"name": name, "name_zh": name_zh, "language": language, "letters_by_mail": letters_by_mail}
     changes = {field: value for field, value in said.items() if value is not None}
     for field, value in changes.items():
         setattr(user, field, value)

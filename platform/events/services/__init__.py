@@ -1,6 +1,6 @@
 """Verbs of the outbox: record, register a handler, relay, sweep, try again, purge."""
 
-from events.services.letters import Words, letter_send, letters_write
+from events.services.letters import Words, letter_send, letters_read, letters_write
 from events.services.record import (
     NewEvent,
     SignUp,
@@ -28,6 +28,7 @@ __all__ = [
     "handlers",
     "handles",
     "letter_send",
+    "letters_read",
     "letters_write",
     "purge",
     "relay",

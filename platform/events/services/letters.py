@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts.models import Party, User
@@ -64,17 +65,18 @@ def letters_write(*, party: Party, key: str, words: Callable[[], Words], to: Ite
 
 @transaction.atomic
 def letter_send(*, letter_id: int) -> bool:
-    """Mail a letter; false where it was mailed before, or its person may not sign in any more.
+    """Mail a letter; false where it was mailed before, its person wants none by mail or may not sign in any more.
 
     Call it where all rows are visible.
     """
     row = Letter.objects.select_for_update(of=("self",)).select_related("user").get(pk=letter_id)
-    if row.sent_at is not None or not row.user.is_active:
+    if row.sent_at is not None or not (row.user.is_active and row.user.letters_by_mail):
         return False
     context = {
         "letter": row,
         "platform_name": settings.PLATFORM_NAME,
         "url": f"{settings.BASE_URL}{row.path}" if row.path else "",
+        "settings_url": f"{settings.BASE_URL}{reverse('accounts:you')}",
         "preview": row.body.partition("\n")[0],
     }
     with translation.override(row.language):
@@ -92,3 +94,9 @@ def letter_send(*, letter_id: int) -> bool:
     row.sent_at = timezone.now()
     row.save(update_fields=["sent_at"])
     return True
+
+
+def letters_read(*, user: User, party: Party, upto: int) -> int:
+    """Mark a person's letters about a party, up to this one by id, as read; how many were unread."""
+    unread = Letter.objects.filter(user=user, party=party, pk__lte=upto, read_at=None)
+    return unread.update(read_at=timezone.now())
