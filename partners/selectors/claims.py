@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -101,6 +101,15 @@ def brought_alone(*, since: datetime, until: datetime) -> dict[str, int]:
         source_id="", basis=ClaimBasis.SOLE, channel__isnull=False, placed_at__gte=since, placed_at__lt=until
     )
     return dict(rows.values_list("order_code", "channel_id"))
+
+
+def claimed_of(*, party: int, currency: str, since: datetime, until: datetime) -> int:
+    """What accepted claims gave a party of orders placed in [since, until), less what was taken back since.
+
+    In minor units of `currency`. Call it where all rows are visible.
+    """
+    rows = ClaimCredit.objects.filter(claim__party=party, currency=currency, placed_at__gte=since, placed_at__lt=until)
+    return int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def fact_label(code: str) -> str:
         "to": _("Until before"),
         "guarantee": _("Guaranteed"),
         "earned": _("Earned in the range"),
+        "beside": _("Of it by accepted claims"),
         "balance": _("Balance then"),
         "held": _("Of it still held"),
         "available": _("Available"),

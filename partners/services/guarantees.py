@@ -15,6 +15,7 @@ from ledger.selectors import OrderKey, is_closed, month_range
 from ledger.services import GuaranteeResult, closing_step, guarantee_book
 from partners.errors import GuaranteeError
 from partners.models import Guarantee
+from partners.selectors.claims import claimed_of
 
 SOURCE = "guarantee"
 
@@ -119,6 +120,7 @@ def _top_up(row: Guarantee, month: date, by: User) -> GuaranteeResult:
         guarantee=row.monthly_minor,
         source=OrderKey(SOURCE, f"{row.pk}:{_name(month)}"),
         at=span.end - timedelta(microseconds=1),
+        beside=claimed_of(party=row.party_id, currency=row.currency, since=span.start, until=span.end),
         actor_id=by.pk,
     )
 

@@ -1,6 +1,6 @@
 """What a claim credits, held against books that knew the touch in time; and the way of its cent through the pages."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
@@ -11,11 +11,14 @@ from analytics.services.crediting import credit_by_path
 from courses.models import Order, Refund
 from courses.services import NewDispute, NewRefund, dispute_close, dispute_open, order_refund, refund_reverse
 from events.services import relay_all
+from ledger.models import JournalEntry
+from ledger.services import period_close, period_prepare
 from partners.choices import ClaimBasis, ClaimState
 from partners.models import Adjustment, Claim, ClaimCredit, EarningDecision, Meter
 from partners.selectors import EarningsOf, earning_by_course, earning_waterfall
 from partners.selectors.earnings import standing
-from partners.services import claim_confirm
+from partners.selectors.posting_explained import posting_explained
+from partners.services import claim_confirm, guarantee_approve, guarantee_propose
 from tests.analytics.claimed import DAY, NOON, Claimed, failures
 from tests.cast import Cast
 from tests.factories import evidence
@@ -160,6 +163,39 @@ def test_caps_and_tiers_end_where_they_would_have_ended_had_the_touch_been_known
         ends.append((sum(row.amount_minor for row in rows), list(counters.values_list("kind", "amount"))))
     assert ends[0] == ends[1]
     assert ends[0][0] == earned
+    assert failures() == []
+
+
+def test_a_guarantee_ends_where_it_would_have_ended_had_the_touch_been_known_in_time(stage: Claimed) -> None:
+    """10 % of a month's two orders, half of the first given back; of pier the touch before it is known afterwards."""
+    for owner in (stage.reef, stage.pier):
+        keys = [evidence.visitor(NOON - timedelta(days=20)) for _number in range(2)]
+        for number, key in enumerate(keys):
+            if number or owner == stage.reef:
+                stage.came(key, owner)
+        orders = [stage.order(key=key) for key in keys]
+        if owner == stage.pier:
+            stage.came(keys[0], owner)
+            stage.accept(stage.claim(orders[0].code, owner))
+        half = NewRefund(amount_minor=5_000, reason="x")
+        order_refund(order_id=orders[0].pk, refund=half, at=NOON + timedelta(days=1))
+        assert relay_all().parked == 0
+        row = guarantee_propose(
+            party=owner, currency="CNY", monthly_minor=2_500, since=date(2026, 3, 1), until=None, note="", by=stage.mei
+        )
+        guarantee_approve(guarantee_id=row.pk, by=stage.finn)
+    period_prepare(month=date(2026, 3, 1), by=stage.mei)
+    told = period_close(month=date(2026, 3, 1), by=stage.finn)
+    assert told == [
+        "Reef got 10.00 CNY on top, up to the guarantee.",
+        "Pier got 10.00 CNY on top, up to the guarantee.",
+    ]
+    reef, pier = JournalEntry.objects.filter(kind="guarantee").order_by("pk")
+    assert "beside" not in reef.inputs["event"]
+    assert (pier.inputs["event"]["earned"], pier.inputs["event"]["beside"]) == (1_500, 500)
+    posting = pier.postings.get(party=stage.pier)
+    shown = posting_explained(posting_id=posting.pk, visible_to=None)
+    assert ("beside", 500) in [(fact.code, fact.value) for fact in shown.facts]
     assert failures() == []
 
 

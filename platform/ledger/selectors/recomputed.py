@@ -122,5 +122,5 @@ def _party_event(entry: JournalEntry) -> Recomputed:
     if entry.inputs.get("format") != PARTY_FORMAT:
         return Recomputed((), {}, {})
     made = party_effect(kind=entry.kind, event=event)
-    keys = ("amount", "recoup_bp", "creator_bp", "from", "to", "guarantee", "earned", "reason")
+    keys = ("amount", "recoup_bp", "creator_bp", "from", "to", "guarantee", "earned", "beside", "reason")
     return Recomputed(made.details, made.trace, {key: event[key] for key in keys if key in event})

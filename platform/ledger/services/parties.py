@@ -49,7 +49,10 @@ def advance_book(
 
 @dataclass(frozen=True, slots=True)
 class GuaranteeResult:
-    """What a party earned in a range, what tops it up to its guarantee, and the entry if there was something to do."""
+    """What a party earned in a range, what tops it up to its guarantee, and the entry if there was something to do.
+
+    `earned` includes what was earned of these orders beside their lines.
+    """
 
     earned: int
     top_up: int
@@ -67,12 +70,14 @@ def guarantee_book(
     guarantee: int,
     source: OrderKey,
     at: datetime,
+    beside: int = 0,
     actor_id: int | None = None,
 ) -> GuaranteeResult:
     """Top a party up to `guarantee` for orders placed in [since, until) with postings in `currency`, once per source.
 
-    Earned are its payable and reserve shares less reversals, before recoupment; what was found the first time holds,
-    whatever came since. Call it where all rows are visible.
+    Earned are its payable and reserve shares less reversals, before recoupment, and `beside`: what was credited for
+    these orders, and taken back again, beside their lines. What was found the first time holds, whatever came since.
+    Call it where all rows are visible.
     """
     reader = Reader({"party": party, "currency": currency, "guarantee": guarantee})
     least = reader.integer("guarantee")
@@ -87,9 +92,10 @@ def guarantee_book(
     earned, orders = earned_of_party(
         party=reader.party("party"), currency=reader.currency("currency"), since=since, until=until
     )
+    earned += beside
     if earned >= least:
         return GuaranteeResult(earned, 0, None, created=False)
-    told = {**asked, "earned": earned, "orders": orders}
+    told = {**asked, "earned": earned, "orders": orders} | ({"beside": beside} if beside else {})
     effect = party_effect(kind=EntryKind.GUARANTEE, event=told)
     posted = _post(EntryKind.GUARANTEE, told, effect, source, at, actor_id)
     return GuaranteeResult(earned, least - earned, posted.id, posted.created)
