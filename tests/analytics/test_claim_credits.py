@@ -195,6 +195,7 @@ def test_a_guarantee_ends_where_it_would_have_ended_had_the_touch_been_known_in_
     assert (pier.inputs["event"]["earned"], pier.inputs["event"]["beside"]) == (1_500, 500)
     posting = pier.postings.get(party=stage.pier)
     shown = posting_explained(posting_id=posting.pk, visible_to=None)
+    assert shown is not None
     assert ("beside", 500) in [(fact.code, fact.value) for fact in shown.facts]
     assert failures() == []
 

@@ -55,8 +55,7 @@ def switch_log(place: Path) -> None:
 
 
 def test_bookings_are_refused_while_the_disk_is_full_and_go_on_when_there_is_room(small: Path) -> None:
-    environment = {"PORTAL_DATA_DIR": str(small / "data")}
-    with talking("-m", "tests.faults.booker", str(BOOKINGS), "4000", **environment) as booker:
+    with talking("-m", "tests.faults.booker", str(BOOKINGS), "4000", PORTAL_DATA_DIR=str(small / "data")) as booker:
         _, said = booker.hear_after(time.monotonic(), 300, f"booked {BEFORE}")
         filler = fill(small)
         switch_log(small)

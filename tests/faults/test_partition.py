@@ -5,6 +5,7 @@ Nothing acknowledged is lost, and everybody is at work again within half a minut
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -118,7 +119,7 @@ def test_nobody_waits_long_for_a_broker_that_cannot_be_reached(wire: Wire, forgo
 def test_a_worker_takes_work_again_after_a_cut(wire: Wire, forgotten: bool) -> None:
     valkey = redis.Redis(unix_socket_path=ground.valkey(), db=NUMBER)
     valkey.flushdb()
-    where = {"BROKER_URL": f"redis://{THERE}:{BROKER}/{NUMBER}", "DATABASE_URL": far_database()}
+    where: dict[str, Any] = {"BROKER_URL": f"redis://{THERE}:{BROKER}/{NUMBER}", "DATABASE_URL": far_database()}
     near = {**where, "BROKER_URL": f"redis+socket://{ground.valkey()}?virtual_host={NUMBER}"}
     worker = ["-m", "celery", "-A", "portal", "worker", "--queues", "money", "--pool", "solo", "--loglevel", "ERROR"]
     with (
