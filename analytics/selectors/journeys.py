@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
 from accounts.choices import BatchState
 from accounts.columns import numbers, texts
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,6 @@ def touches_before(
     *, user_ids: Collection[int], visitor_keys: Collection[UUID], since: datetime, until: datetime
 ) -> list[JourneyTouch]:
     """Touches of these people and browsers in [since, until], oldest first; withdrawn imports count nowhere."""
-    with connection.cursor() as cursor:
-        keys = texts(str(key) for key in visitor_keys)
-        execute(cursor, (_BEFORE, [numbers(user_ids), keys, since, until, BatchState.REVERSED.value]))
-        return [JourneyTouch(*row) for row in cursor.fetchall()]
+    keys = texts(str(key) for key in visitor_keys)
+    rows = fetch((_BEFORE, [numbers(user_ids), keys, since, until, BatchState.REVERSED.value]))
+    return [JourneyTouch(*row) for row in rows]

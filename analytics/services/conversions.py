@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from analytics.choices import ConversionKind
 
 
@@ -58,22 +57,16 @@ def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequen
     """Store the conversions of some orders, each of which has none yet, and all their credits, in one statement."""
     order, user, visitor, occurred, value, currency, batch = zip(*conversions, strict=True)
     credit_order, model, channel, owner, ppm = zip(*credited, strict=True)
-    with connection.cursor() as cursor:
-        execute(
-            cursor,
-            (
-                _KEEP,
-                [
-                    ConversionKind.ORDER.value,
-                    timezone.now(),
-                    *(numbers(column) for column in (order, user, visitor)),
-                    instants(occurred),
-                    numbers(value),
-                    texts(currency),
-                    numbers(batch),
-                    numbers(credit_order),
-                    texts(model),
-                    *(numbers(column) for column in (channel, owner, ppm)),
-                ],
-            ),
-        )
+    columns = [
+        ConversionKind.ORDER.value,
+        timezone.now(),
+        *(numbers(column) for column in (order, user, visitor)),
+        instants(occurred),
+        numbers(value),
+        texts(currency),
+        numbers(batch),
+        numbers(credit_order),
+        texts(model),
+        *(numbers(column) for column in (channel, owner, ppm)),
+    ]
+    fetch((_KEEP, columns))

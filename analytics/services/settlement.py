@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.columns import numbers
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from analytics.choices import ConversionKind, RunState
 from analytics.models import Conversion, ReportRun, Visitor
 from analytics.selectors import JourneyTouch
@@ -68,7 +68,7 @@ _LOCK = Statement(
 _LOCKED = Statement(
     "orders_locked",
     """
-    SELECT o.id, EXISTS (SELECT FROM analytics_conversion c WHERE c.order_id = o.id)
+    SELECT o.id, (SELECT c.id FROM analytics_conversion c WHERE c.order_id = o.id) IS NOT NULL
     FROM courses_order o WHERE o.id = ANY (%s::bigint[]) AND o.state = %s ORDER BY o.id
     """,
 )
@@ -81,9 +81,7 @@ def _lock(order_ids: Sequence[int]) -> tuple[list[int], set[int]]:
     sees the first one's conversion.
     """
     asked = [numbers(order_ids), OrderState.PAID.value]
-    with connection.cursor() as cursor:
-        execute(cursor, (_LOCK, asked), (_LOCKED, asked))
-        rows = cursor.fetchall()
+    rows = fetch((_LOCK, asked), (_LOCKED, asked))
     return [pk for pk, settled in rows if not settled], set(order_ids) - {pk for pk, _settled in rows}
 
 

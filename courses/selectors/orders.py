@@ -7,13 +7,12 @@ from itertools import groupby
 from operator import itemgetter
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
 
 from accounts.columns import numbers
 from accounts.models import User
 from accounts.scope import all_rows
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from courses.choices import OrderState
 from courses.models import CartItem, Enrolment, Order, OrderLine
 from courses.selectors.catalogue import Reader
@@ -132,11 +131,8 @@ def _order_of(code: str, visible_to: User) -> Order | None:
 
 def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
     """Return these orders for settlement, by id, in one query however many they are."""
-    with connection.cursor() as cursor:
-        execute(cursor, (_FACTS, [numbers(ids)]))
-        rows = cursor.fetchall()
     found = []
-    for order, of_order in groupby(rows, key=itemgetter(slice(_OF_ORDER))):
+    for order, of_order in groupby(fetch((_FACTS, [numbers(ids)])), key=itemgetter(slice(_OF_ORDER))):
         told = [line[_OF_ORDER:] for line in of_order]
         # A row holds all fields, which mypy cannot count.
         lines = tuple(LineFacts(*line[:4], tuple(line[4]), *line[5:]) for line in told if line[0])  # type: ignore[call-arg]

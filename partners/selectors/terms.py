@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from django.db import connection
-
 from accounts.columns import texts
 from accounts.models import Party
 from accounts.scope import all_rows
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.selectors import BookRule, book_rule
 from ledger.splits.accounts import CHANNEL, REVENUE
 from ledger.splits.rule import Rule, final_parties, rule_accounts
@@ -121,15 +119,13 @@ def valid_versions(*, items: Collection[Item], hold: bool = False) -> Versions:
     """
     kinds, ids = ([], []) if not items else zip(*sorted(items), strict=True)
     covered = [texts(kinds), texts(ids)]
-    with connection.cursor() as cursor:
-        valid = (_VALID, [*covered, VersionKind.STANDARD.value, [state.value for state in VALID]])
-        # Two statements: the second must see what the first had to wait for.
-        execute(cursor, *([(_HOLD, covered)] if hold else []), valid)
-        found: dict[Item, list[ValidVersion]] = {item: [] for item in items}
-        for kind, scope_id, *row, rule, caps in cursor.fetchall():
-            # The row holds all fields but the last two, which mypy cannot count.
-            version = ValidVersion(*row, book_rule(body=rule), json.loads(caps))  # type: ignore[call-arg]
-            found[kind, scope_id].append(version)
+    valid = (_VALID, [*covered, VersionKind.STANDARD.value, [state.value for state in VALID]])
+    found: dict[Item, list[ValidVersion]] = {item: [] for item in items}
+    # Two statements: the second must see what the first had to wait for.
+    for kind, scope_id, *row, rule, caps in fetch(*([(_HOLD, covered)] if hold else []), valid):
+        # The row holds all fields but the last two, which mypy cannot count.
+        version = ValidVersion(*row, book_rule(body=rule), json.loads(caps))  # type: ignore[call-arg]
+        found[kind, scope_id].append(version)
     return found
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
-
 from accounts.columns import numbers, texts
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.selectors import BookRule, book_rule
 from ledger.splits.rule import ProcessorFee
 from partners.choices import MembershipState
@@ -84,7 +82,7 @@ _PARTIES = Statement(
     "parties_of_sales",
     """
     SELECT p.id, p.code,
-        EXISTS (SELECT FROM partners_membership m WHERE m.party_id = p.id AND m.state = %s)
+        (SELECT m.id FROM partners_membership m WHERE m.party_id = p.id AND m.state = %s) IS NOT NULL
     FROM accounts_party p WHERE p.code = ANY (%s::text[]) OR p.id = ANY (%s::bigint[])
     """,
 )
@@ -99,9 +97,8 @@ _SEATS_AND_CHANNELS = Statement(
 
 def _parties(codes: set[str], ids: set[int]) -> list[tuple[int, str, bool]]:
     """Parties by code or id, and whether each is an approved member."""
-    with connection.cursor() as cursor:
-        execute(cursor, (_PARTIES, [MembershipState.APPROVED.value, texts(codes), numbers(ids)]))
-        return [(pk, code, member) for pk, code, member in cursor.fetchall()]
+    rows = fetch((_PARTIES, [MembershipState.APPROVED.value, texts(codes), numbers(ids)]))
+    return [(pk, code, member) for pk, code, member in rows]
 
 
 def _seats_and_channels(sales: Sequence[SaleFacts]) -> tuple[dict[int, frozenset[int]], dict[int, str]]:
@@ -111,13 +108,11 @@ def _seats_and_channels(sales: Sequence[SaleFacts]) -> tuple[dict[int, frozenset
     buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}
     seats: dict[int, set[int]] = {}
     kinds: dict[int, str] = {}
-    with connection.cursor() as cursor:
-        execute(cursor, (_SEATS_AND_CHANNELS, [numbers(buyers), numbers(channels)]))
-        for pk, party, kind in cursor.fetchall():
-            if kind is None:
-                seats.setdefault(pk, set()).add(party)
-            else:
-                kinds[pk] = kind
+    for pk, party, kind in fetch((_SEATS_AND_CHANNELS, [numbers(buyers), numbers(channels)])):
+        if kind is None:
+            seats.setdefault(pk, set()).add(party)
+        else:
+            kinds[pk] = kind
     return {user: frozenset(parties) for user, parties in seats.items()}, kinds
 
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 
 
 class LineDecided(NamedTuple):
@@ -74,22 +73,16 @@ def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]
         return
     line, party, channel, reason, amount, capped, credit = zip(*rows, strict=True)
     common = list(zip(*(told for told, _parties in lines), strict=True))
-    with connection.cursor() as cursor:
-        execute(
-            cursor,
-            (
-                _KEEP,
-                [
-                    timezone.now(),
-                    *(numbers(column) for column in (line, party, channel)),
-                    texts(reason),
-                    *(numbers(column) for column in (amount, capped, credit)),
-                    texts(common[0]),
-                    *(numbers(column) for column in common[1:3]),
-                    texts(common[3]),
-                    *(numbers(column) for column in common[4:8]),
-                    *(texts(column) for column in common[8:13]),
-                    *(instants(column) for column in common[13:15]),
-                ],
-            ),
-        )
+    columns = [
+        timezone.now(),
+        *(numbers(column) for column in (line, party, channel)),
+        texts(reason),
+        *(numbers(column) for column in (amount, capped, credit)),
+        texts(common[0]),
+        *(numbers(column) for column in common[1:3]),
+        texts(common[3]),
+        *(numbers(column) for column in common[4:8]),
+        *(texts(column) for column in common[8:13]),
+        *(instants(column) for column in common[13:15]),
+    ]
+    fetch((_KEEP, columns))

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.columns import texts
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.choices import EntryKind
 from ledger.errors import SaleRefusedError
-from ledger.selectors import OrderKey, booked_sources
+from ledger.selectors import OrderKey
 from ledger.services import BookedSale, SaleDraft, sales_book
 from ledger.splits.accounts import POOL
 from ledger.splits.sale import Detail
@@ -114,21 +114,22 @@ def earnings_never_booked(*, sales: Sequence[SaleFacts]) -> None:
     )
 
 
-_DECIDED = Statement(
-    "orders_decided",
-    "SELECT DISTINCT order_code FROM partners_earningdecision WHERE order_code = ANY (%s::text[])",
+_SETTLED = Statement(
+    "orders_settled",
+    """
+    SELECT source_id, id FROM ledger_journalentry
+    WHERE kind = %(kind)s AND source_kind = %(source)s AND source_id = ANY (%(codes)s::text[])
+    UNION ALL
+    SELECT DISTINCT order_code, NULL::bigint FROM partners_earningdecision WHERE order_code = ANY (%(codes)s::text[])
+    """,
 )
 
 
 def _settled_before(codes: Sequence[str]) -> dict[str, int | None]:
     """Orders that were settled: by their entry, or (nothing moved) by their decisions."""
-    booked = booked_sources(kind=EntryKind.SALE, source_kind=SOURCE, source_ids=codes, visible_to=None)
-    known: dict[str, int | None] = dict(booked)
-    rest = [code for code in codes if code not in known]
-    if rest:
-        with connection.cursor() as cursor:
-            execute(cursor, (_DECIDED, [texts(rest)]))
-            known |= {code: None for (code,) in cursor.fetchall()}
+    known: dict[str, int | None] = {}
+    for code, entry in fetch((_SETTLED, {"kind": EntryKind.SALE.value, "source": SOURCE, "codes": texts(codes)})):
+        known[code] = entry or known.get(code)
     return known
 
 

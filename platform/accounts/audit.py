@@ -71,15 +71,10 @@ def acting_on_all_rows(*, plan_once: bool, using: str = DEFAULT_DB_ALIAS, **cont
         with all_rows(using=using), acting(using=using, **context):
             yield
         return
-    with transaction.atomic(using=using):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('app.scope', 'all', true), set_config('pghistory.context_metadata', %s, true), "
-                + KNOWN,
-                [json.dumps(context)],
-            )
-            known = cursor.fetchone()[2]
-        with planned_once(known) if plan_once else nullcontext():
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        scope = "SELECT set_config('app.scope', 'all', true), set_config('pghistory.context_metadata', %s, true)"
+        cursor.execute(f"{scope}, {KNOWN}" if plan_once else scope, [json.dumps(context)])
+        with planned_once(cursor, cursor.fetchone()[-1]) if plan_once else nullcontext():
             yield
 
 

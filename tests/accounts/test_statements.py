@@ -10,7 +10,7 @@ from accounts.audit import acting_on_all_rows, current
 from accounts.models import Party
 from accounts.scope import all_rows
 from accounts.services import party_create
-from accounts.statements import Statement, execute, planned_once
+from accounts.statements import Statement, fetch, planned_once
 
 SUM = Statement("sum", "SELECT %s::int + %s::int")
 NAMED = Statement("named", "SELECT %(a)s::int - %(b)s::int, %(a)s::int")
@@ -21,64 +21,75 @@ FAILS = Statement("fails", "SELECT 1 / %s::int")
 @pytest.fixture(params=[False, True], ids=["planned each time", "planned once"])
 def planned(request: pytest.FixtureRequest, db: None) -> Iterator[bool]:
     if request.param:
-        with planned_once([]):
+        with connection.cursor() as cursor, planned_once(cursor, ""):
             yield True
+        forget()
     else:
         yield False
 
 
 def prepared() -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM pg_prepared_statements WHERE name ~ '^(sum|named|nothing|fails)_'")
+        cursor.execute("SELECT name FROM pg_prepared_statements WHERE name ~ '^(sum|named|nothing|fails|seek)_'")
         return sorted(name.split("_")[0] for (name,) in cursor.fetchall())
 
 
-def test_values_reach_their_places_by_order_and_by_name(planned: bool) -> None:
+def forget() -> None:
     with connection.cursor() as cursor:
-        for _twice in range(2):
-            execute(cursor, (SUM, [2, 3]))
-            assert cursor.fetchall() == [(5,)]
-            execute(cursor, (NAMED, {"a": 2, "b": 3, "more": 9}))
-            assert cursor.fetchall() == [(-1, 2)]
-            execute(cursor, (NOTHING, []))
-            assert cursor.fetchall() == [(1,)]
-        execute(cursor, (SUM, [1, 1]), (NAMED, {"a": 5, "b": 1}))
-        assert cursor.fetchall() == [(4, 5)], "the rows of the last, in one round trip"
-        assert prepared() == (["named", "nothing", "sum"] if planned else [])
         cursor.execute("DEALLOCATE ALL")
+
+
+def test_values_reach_their_places_by_order_and_by_name(planned: bool) -> None:
+    for _twice in range(2):
+        assert fetch((SUM, [2, 3])) == [(5,)]
+        assert fetch((NAMED, {"a": 2, "b": 3, "more": 9})) == [(-1, 2)]
+        assert fetch((NOTHING, [])) == [(1,)]
+    assert fetch((SUM, [1, 1]), (NAMED, {"a": 5, "b": 1})) == [(4, 5)], "the rows of the last, in one round trip"
+    assert prepared() == (["named", "nothing", "sum"] if planned else [])
 
 
 def test_the_same_name_with_another_text_is_another_statement(db: None) -> None:
-    with connection.cursor() as cursor, planned_once([]):
-        execute(cursor, (Statement("sum", "SELECT 10 * %s::int"), [2]))
-        assert cursor.fetchall() == [(20,)]
-        execute(cursor, (SUM, [2, 2]))
-        assert cursor.fetchall() == [(4,)]
-        cursor.execute("DEALLOCATE ALL")
+    with connection.cursor() as cursor, planned_once(cursor, ""):
+        assert fetch((Statement("sum", "SELECT 10 * %s::int"), [2])) == [(20,)]
+        assert fetch((SUM, [2, 2])) == [(4,)]
+    forget()
 
 
 def test_a_statement_stays_prepared_when_the_savepoint_it_came_in_is_undone(db: None) -> None:
-    with connection.cursor() as cursor, planned_once([]):
+    with connection.cursor() as cursor, planned_once(cursor, ""):
         with pytest.raises(DataError), transaction.atomic():
-            execute(cursor, (FAILS, [0]))
-        execute(cursor, (FAILS, [1]))
-        assert cursor.fetchall() == [(1,)]
-        cursor.execute("DEALLOCATE ALL")
+            fetch((FAILS, [0]))
+        assert fetch((FAILS, [1])) == [(1,)]
+    forget()
 
 
 def test_each_transaction_asks_what_its_connection_knows(committed_db: str) -> None:
     """Between two transactions a pooler may change the connection, or somebody may forget all it knew."""
-    with acting_on_all_rows(plan_once=True, task="t"), connection.cursor() as cursor:
-        execute(cursor, (SUM, [1, 2]))
+    with acting_on_all_rows(plan_once=True, task="t"):
+        assert fetch((SUM, [1, 2])) == [(3,)]
         assert prepared() == ["sum"]
-    with connection.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-        execute(cursor, (SUM, [1, 2]))
-        assert (cursor.fetchall(), prepared()) == ([(3,)], []), "outside, nothing is prepared"
+    forget()
+    assert (fetch((SUM, [1, 2])), prepared()) == ([(3,)], []), "outside, nothing is prepared"
     for _twice in range(2):
-        with acting_on_all_rows(plan_once=True, task="t"), connection.cursor() as cursor:
-            execute(cursor, (SUM, [1, 2]))
-            assert (cursor.fetchall(), prepared()) == ([(3,)], ["sum"])
+        with acting_on_all_rows(plan_once=True, task="t"):
+            assert (fetch((SUM, [1, 2])), prepared()) == ([(3,)], ["sum"])
+
+
+def test_a_plan_that_is_made_while_a_table_is_empty_goes_by_its_index_and_is_kept(committed_db: str) -> None:
+    """Left alone, the server reads the whole of a table that it takes to be empty, and plans anew where that pays."""
+    seek = Statement("seek", "SELECT id FROM ledger_account WHERE code = ANY (%s::text[])")
+    with acting_on_all_rows(plan_once=True, task="t"), connection.cursor() as cursor:
+        for _time in range(7):
+            assert fetch((seek, ["{x}"])) == []
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",), "only the planning of a statement is told so"
+        cursor.execute(f"EXPLAIN EXECUTE {seek.name} (NULL)")
+        assert "Seq Scan" not in cursor.fetchone()[0]
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = %s", [seek.name])
+        assert cursor.fetchone() == (9, 0)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW plan_cache_mode")
+        assert cursor.fetchone() == ("auto",), "the next transaction on this connection may be another's"
 
 
 def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db: str) -> None:
@@ -99,9 +110,8 @@ def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db:
 
 
 def test_a_worker_may_leave_planning_to_each_execution(committed_db: str) -> None:
-    with acting_on_all_rows(plan_once=False, task="t"), connection.cursor() as cursor:
-        execute(cursor, (SUM, [1, 2]))
-        assert (cursor.fetchall(), prepared()) == ([(3,)], [])
+    with acting_on_all_rows(plan_once=False, task="t"):
+        assert (fetch((SUM, [1, 2])), prepared()) == ([(3,)], [])
 
 
 def test_inside_a_transaction_scope_and_name_end_with_the_block(db: None) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.audit import current
@@ -82,6 +83,31 @@ def test_events_reach_the_handler_in_batches_oldest_first(db: None, desk: Desk) 
     assert (result.done, result.retried, result.parked, result.more) == (5, 0, 0, False)
     assert set(states().values()) == {DeliveryState.DONE}
     assert relay().tried == 0, "done is done"
+
+
+def test_the_transaction_that_marks_a_batch_begins_the_next_within_the_limit(db: None, desk: Desk) -> None:
+    record("A", "B", "C", "D", "E")
+    seen: list[set[str]] = []
+    before = desk.handle
+
+    def look(events: list[EventData]) -> None:
+        seen.append(set(Delivery.objects.exclude(begun_at=None).values_list("event__key", flat=True)))
+        before(events)
+
+    desk.handle = look  # type: ignore[method-assign]
+    with CaptureQueriesContext(connection) as queries:
+        assert relay(limit=4).done == 4
+    assert seen == [{"A", "B", "C"}, {"D"}], "E is beyond the limit, so nobody would come for it"
+    begins = [query["sql"] for query in queries if "begun AS" in query["sql"]]
+    assert ["state = 'done'" in sql for sql in begins] == [False, True]
+    assert not Delivery.objects.exclude(begun_at=None).exists(), "nothing is left begun"
+
+
+def test_what_failed_before_is_not_begun_along_with_a_mark(db: None, desk: Desk) -> None:
+    record("A", "B")
+    Delivery.objects.filter(event__key="B").update(attempts=1)
+    assert relay(batch=1).done == 2
+    assert desk.batches == [["A"], ["B"]]
 
 
 def test_a_relay_keeps_to_its_queue_and_its_limit(db: None, desk: Desk) -> None:

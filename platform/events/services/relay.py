@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 from accounts.audit import acting_on_all_rows
 from accounts.columns import numbers
 from accounts.savepoints import one_savepoint
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from events.choices import DeliveryState
 from events.errors import UselessRetryError
 from events.models import Delivery
@@ -63,6 +63,8 @@ _BEGIN = f"""
     )
     SELECT (SELECT count(*) FROM due), ARRAY(SELECT id FROM begun)
 """  # noqa: S608 - only a constant is put in
+
+_BEGIN_FREE = Statement("deliveries_begin", _BEGIN.format(skip="SKIP LOCKED"))
 
 
 _TAKE = Statement(
@@ -113,23 +115,25 @@ class RelayResult:
 def relay(*, queue: str | None = None, limit: int = 1000, batch: int | None = None, block: bool = False) -> RelayResult:
     """Run handlers on due deliveries, oldest first, until `limit` were tried or none is due.
 
-    Each batch is two transactions: one says durably that it is begun; one locks the rows with FOR UPDATE SKIP LOCKED,
-    runs the handler in a savepoint and marks them. Killed anywhere, it leaves the rows due, and whoever comes `GRACE`
-    later counts that as a failure. With `block` it waits for rows that another relay is at.
+    Two transactions a batch: one says durably that it is begun (the one that marks the batch before, where there is
+    one); one locks the rows with FOR UPDATE SKIP LOCKED, runs the handler in a savepoint and marks them. Killed
+    anywhere, it leaves the rows due, and whoever comes `GRACE` later counts that as a failure. With `block` it waits
+    for rows that another relay is at.
     `batch` overrides the size that handlers ask for, save those that want one event at a time.
     """
     result = RelayResult()
     chosen = handlers(queue=queue)
     due = _due_labels(chosen)
     for handler in chosen:
+        begun = _NOTHING
         while handler.label in due:
             asked = handler.batch if handler.batch == 1 else batch or handler.batch
-            size = min(asked, limit - result.tried)
-            if size <= 0:
+            left = limit - result.tried
+            if left <= 0:
                 return result + RelayResult(more=True)
-            step = _relay_batch(handler, size, block=block)
+            step, begun = _relay_batch(handler, begun, asked=asked, left=left, block=block)
             result += step
-            if step.tried < size:
+            if step.tried < min(asked, left):
                 due = _due_labels(chosen)  # again: what was handled may have been news for the next
             if not step.tried:
                 if not block:
@@ -164,21 +168,6 @@ def _due_labels(chosen: Collection[Handler]) -> set[str]:
         return {label for (label,) in cursor.fetchall()}
 
 
-def _relay_batch(handler: Handler, size: int, *, block: bool) -> RelayResult:
-    begun, result = _begin(handler, size, block=block)
-    if not begun:
-        return result
-    few = len(begun.ids) <= FEW
-    with acting_on_all_rows(plan_once=few, task="events.relay", handler=handler.label):
-        taken = _take(begun)
-        if not taken:
-            return result
-        fault = _succeeds(handler, taken)
-        if fault is None:
-            return result + _mark_done(taken)
-        return result + (_mark_failed(_row(taken[0]), fault) if len(taken) == 1 else _each_singly(handler, taken))
-
-
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """Deliveries that this relay has said to begin, by the instant at which it said so."""
@@ -188,6 +177,33 @@ class _Begun:
 
     def __bool__(self) -> bool:
         return bool(self.ids)
+
+
+_NOTHING = _Begun()
+
+
+def _relay_batch(handler: Handler, begun: _Begun, *, asked: int, left: int, block: bool) -> tuple[RelayResult, _Begun]:
+    """Run the handler on what is begun for it already, or else on what is begun now; `left` may be tried in all.
+
+    The transaction that marks the rows begins the next batch of those that nobody holds: one wait for the disk makes
+    both durable. Returns what is begun so.
+    """
+    result = RelayResult()
+    if not begun:
+        begun, result = _begin(handler, min(asked, left), block=block)
+    if not begun:
+        return result, _NOTHING
+    following = min(asked, left - result.tried - len(begun.ids))
+    few = len(begun.ids) <= FEW
+    with acting_on_all_rows(plan_once=few, task="events.relay", handler=handler.label):
+        taken = _take(begun)
+        if not taken:
+            return result, _NOTHING
+        fault = _succeeds(handler, taken)
+        if fault is None:
+            return result + RelayResult(done=len(taken)), _mark_done(taken, handler, following)
+        failed = _mark_failed(_row(taken[0]), fault) if len(taken) == 1 else _each_singly(handler, taken)
+        return result + failed, _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +220,15 @@ def _begin(handler: Handler, size: int, *, block: bool) -> tuple[_Begun, RelayRe
     Others' locked rows are skipped or waited for.
     """
     now = timezone.now()
-    asked: dict[str, Any] = {"handler": handler.label, "now": now, "left": now - GRACE, "size": size}
+    asked = _due_at(now, handler, size)
     with connection.cursor() as cursor:
         cursor.execute(_BEGIN.format(skip="" if block else "SKIP LOCKED"), asked)
         found, ids = cursor.fetchone()
     return _begin_troubled(asked, block=block) if found and not ids else (_Begun(tuple(ids), now), RelayResult())
+
+
+def _due_at(now: datetime, handler: Handler, size: int) -> dict[str, Any]:
+    return {"handler": handler.label, "now": now, "left": now - GRACE, "size": size}
 
 
 @transaction.atomic
@@ -234,12 +254,10 @@ def _begin_troubled(asked: dict[str, Any], *, block: bool) -> tuple[_Begun, Rela
 
 def _take(begun: _Begun) -> list[_Taken]:
     """Lock what was begun; what somebody else took or called back meanwhile is left out."""
-    with connection.cursor() as cursor:
-        execute(cursor, (_TAKE, [numbers(begun.ids), begun.at]))
-        return [
-            _Taken(pk, EventData(id=event, name=name, key=key, payload=json.loads(payload), occurred_at=at))
-            for pk, event, name, key, payload, at in cursor.fetchall()
-        ]
+    return [
+        _Taken(pk, EventData(id=event, name=name, key=key, payload=json.loads(payload), occurred_at=at))
+        for pk, event, name, key, payload, at in fetch((_TAKE, [numbers(begun.ids), begun.at]))
+    ]
 
 
 def _succeeds(handler: Handler, taken: list[_Taken]) -> Exception | None:
@@ -274,7 +292,9 @@ def _each_singly(handler: Handler, taken: list[_Taken]) -> RelayResult:
     result = RelayResult()
     for delivery in taken:
         fault = _succeeds(handler, [delivery])
-        result += _mark_done([delivery]) if fault is None else _mark_failed(_row(delivery), fault)
+        if fault is None:
+            _mark_done([delivery], handler)
+        result += RelayResult(done=1) if fault is None else _mark_failed(_row(delivery), fault)
     return result
 
 
@@ -282,10 +302,18 @@ def _row(taken: _Taken) -> Delivery:
     return Delivery.objects.get(pk=taken.id)
 
 
-def _mark_done(taken: list[_Taken]) -> RelayResult:
-    with connection.cursor() as cursor:
-        execute(cursor, (_DONE, [timezone.now(), numbers(delivery.id for delivery in taken)]))
-        return RelayResult(done=cursor.rowcount)
+def _mark_done(taken: list[_Taken], handler: Handler, following: int = 0) -> _Begun:
+    """Mark rows that are held locked, and begin others in the same message.
+
+    What a dead process had begun, or what failed before, is left to `_begin`; so is all that others hold.
+    """
+    now = timezone.now()
+    done = (_DONE, [now, numbers(delivery.id for delivery in taken)])
+    if following <= 0:
+        fetch(done)
+        return _NOTHING
+    [(_found, ids)] = fetch(done, (_BEGIN_FREE, _due_at(now, handler, following)))
+    return _Begun(tuple(ids), now)
 
 
 def _mark_failed(delivery: Delivery, fault: Exception) -> RelayResult:

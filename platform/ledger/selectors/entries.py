@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.columns import texts
 from accounts.models import User
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.models import JournalEntry
 from ledger.selectors.visibility import parties_seen
 
@@ -83,9 +83,7 @@ def booked_sources(
     """Which of the sources were booked: source id to entry id."""
     if parties_seen(visible_to) is not None:
         return {}
-    with connection.cursor() as cursor:
-        execute(cursor, (_BOOKED, [kind, source_kind, texts(source_ids)]))
-        return dict(cursor.fetchall())
+    return dict(fetch((_BOOKED, [kind, source_kind, texts(source_ids)])))
 
 
 def credits_of_parties(*, source_kind: str, source_ids: Collection[str]) -> list[tuple[str, str, int]]:

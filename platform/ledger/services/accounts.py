@@ -6,8 +6,9 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
+from accounts.columns import texts
 from accounts.models import Party
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.choices import AccountKind
 from ledger.errors import UnknownAccountError
 from ledger.splits.accounts import is_known
@@ -26,8 +27,8 @@ class AccountRow(NamedTuple):
 _FIND = Statement(
     "accounts_find",
     """
-    SELECT a.code, a.currency, a.id, a.party_id
-    FROM unnest(%s::text[], %s::text[]) AS k (code, currency) JOIN ledger_account a USING (code, currency)
+    SELECT code, currency, id, party_id FROM ledger_account
+    WHERE code = ANY (%s::text[]) AND currency = ANY (%s::text[])
     """,
 )
 
@@ -43,9 +44,10 @@ def accounts_open(*, keys: Collection[AccountKey]) -> dict[AccountKey, AccountRo
 
 
 def _find(keys: Collection[AccountKey]) -> dict[AccountKey, AccountRow]:
-    with connection.cursor() as cursor:
-        execute(cursor, (_FIND, [[code for code, _ in keys], [currency for _, currency in keys]]))
-        return {(code, currency): AccountRow(id_, party) for code, currency, id_, party in cursor.fetchall()}
+    """The accounts that are open, by key; maybe others with a code of one key and the currency of another."""
+    codes, currencies = {code for code, _ in keys}, {currency for _, currency in keys}
+    rows = fetch((_FIND, [texts(codes), texts(currencies)]))
+    return {(code, currency): AccountRow(id_, party) for code, currency, id_, party in rows}
 
 
 def _insert(missing: Collection[AccountKey]) -> None:

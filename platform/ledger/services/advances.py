@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from accounts.statements import Statement, execute
+from accounts.columns import texts
+from accounts.statements import Statement, fetch
 from ledger.splits.accounts import advance
 from ledger.splits.sale import Advance
 
@@ -27,8 +28,9 @@ _LOCKED = Statement(
     "advances_lock",
     f"""
     SELECT a.id, a.code, a.currency, a.recoup_bp FROM ledger_account a
-    JOIN unnest(%s::text[], %s::text[]) AS k (code, currency) USING (code, currency)
-    WHERE a.recoup_bp IS NOT NULL ORDER BY a.id {LOCK}
+    WHERE (a.code, a.currency) IN (SELECT * FROM unnest(%(codes)s::text[], %(currencies)s::text[]))
+        AND a.code = ANY (%(codes)s::text[]) AND a.recoup_bp IS NOT NULL
+    ORDER BY a.id {LOCK}
     """,  # noqa: S608 - only a constant of this module is put in
 )
 
@@ -40,12 +42,11 @@ def advances_lock(*, payables: Collection[Payable]) -> dict[Payable, AdvanceBala
     """
     if not payables:
         return {}
+    codes, currencies = texts(advance(account) for account, _ in payables), texts(currency for _, currency in payables)
+    rows = fetch((_LOCKED, {"codes": codes, "currencies": currencies}))
+    if not rows:
+        return {}
     with connection.cursor() as cursor:
-        columns = [advance(account) for account, _ in payables], [currency for _, currency in payables]
-        execute(cursor, (_LOCKED, columns))
-        rows = cursor.fetchall()
-        if not rows:
-            return {}
         cursor.execute(
             """
             SELECT a.id, coalesce(s.amount, 0) + coalesce((

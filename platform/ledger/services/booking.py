@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
 from ledger.selectors.body import PostingBody, body_hash, canonical
@@ -143,15 +143,14 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
         texts(row.hash for row in prepared),
         numbers(draft.actor_id for draft in drafts),
     ]
-    with connection.cursor() as cursor:
-        told = {
-            "now": now,
-            "today": timezone.localdate(now),
-            "zone": timezone.get_default_timezone_name(),
-            **{f"c{i}": column for i, column in enumerate(columns)},
-        }
-        execute(cursor, (SHARE_LOCK, []), (_ENTRIES, told))
-        return {(kind, source, source_id): (pk, day) for kind, source, source_id, pk, day in cursor.fetchall()}
+    told = {
+        "now": now,
+        "today": timezone.localdate(now),
+        "zone": timezone.get_default_timezone_name(),
+        **{f"c{i}": column for i, column in enumerate(columns)},
+    }
+    rows = fetch((SHARE_LOCK, []), (_ENTRIES, told))
+    return {(kind, source, source_id): (pk, day) for kind, source, source_id, pk, day in rows}
 
 
 def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
@@ -188,18 +187,12 @@ def _insert_postings(
     entry, booked, occurred, position, where, bodies = zip(*rows, strict=True)
     account, party = zip(*where, strict=True)
     _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
-    with connection.cursor() as cursor:
-        execute(
-            cursor,
-            (
-                _POSTINGS,
-                [
-                    *(numbers(column) for column in (entry, position, account, party, amount)),
-                    *(texts(column) for column in (currency, line, clause)),
-                    *(instants(column) for column in (occurred, matures, booked)),
-                ],
-            ),
-        )
+    columns = [
+        *(numbers(column) for column in (entry, position, account, party, amount)),
+        *(texts(column) for column in (currency, line, clause)),
+        *(instants(column) for column in (occurred, matures, booked)),
+    ]
+    fetch((_POSTINGS, columns))
 
 
 def _name(draft: EntryDraft) -> str:

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from accounts.columns import texts
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, execute
+from accounts.statements import Statement, fetch
 from ledger.choices import EntryKind
 from ledger.errors import IdempotencyConflictError, SaleRefusedError
 from ledger.models import BookedOrder, OrderEvent
@@ -32,17 +30,15 @@ FORMAT = "sale/2"
 _KNOWN = Statement(
     "sales_known",
     """
-    SELECT e.source_kind, e.source_id, e.id, e.inputs
-    FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS k (source_kind, source_id)
-    JOIN ledger_journalentry e USING (source_kind, source_id) WHERE e.kind = %(sale)s
+    SELECT e.source_kind, e.source_id, e.id, e.inputs FROM ledger_journalentry e
+    WHERE e.kind = %(sale)s AND e.source_kind = ANY (%(kinds)s::text[]) AND e.source_id = ANY (%(ids)s::text[])
     UNION ALL
     SELECT o.source_kind, o.source_id, NULL, v.body
-    FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS k (source_kind, source_id)
-    JOIN ledger_bookedorder o USING (source_kind, source_id)
-    JOIN ledger_orderevent v ON v.order_id = o.id WHERE v.kind = %(sale)s
+    FROM ledger_bookedorder o JOIN ledger_orderevent v ON v.order_id = o.id AND v.kind = %(sale)s
+    WHERE o.source_kind = ANY (%(kinds)s::text[]) AND o.source_id = ANY (%(ids)s::text[])
     """,
 )
-"""Sales in the books: by their entries, or (nothing moved) by the event that was kept."""
+"""Sales in the books: by their entries, or (nothing moved) by the event that was kept. Of every kind with every id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +98,9 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
 
 def _known(drafts: Sequence[SaleDraft]) -> dict[OrderKey, int | None]:
     """Entries of orders that are in the books; the same facts and rules, or IdempotencyConflictError."""
-    kinds, ids = zip(*{(draft.key.source_kind, draft.key.source_id) for draft in drafts}, strict=True)
-    with connection.cursor() as cursor:
-        asked = {"sale": EntryKind.SALE.value, "kinds": texts(kinds), "ids": texts(ids)}
-        execute(cursor, (_KNOWN, asked))
-        stored = {OrderKey(kind, pk): (entry, json.loads(inputs)) for kind, pk, entry, inputs in cursor.fetchall()}
+    kinds, ids = {draft.key.source_kind for draft in drafts}, {draft.key.source_id for draft in drafts}
+    rows = fetch((_KNOWN, {"sale": EntryKind.SALE.value, "kinds": texts(kinds), "ids": texts(ids)}))
+    stored = {OrderKey(kind, pk): (entry, json.loads(inputs)) for kind, pk, entry, inputs in rows}
     known = {}
     for draft in drafts:
         if draft.key in stored:
