@@ -17,8 +17,8 @@ def staff(live_portal: str) -> str:
 
 def test_nobody_is_kept_out_in_any_theme_language_or_width(live_portal: str, chromium: str, staff: str) -> None:
     faults: list[str] = []
-    # Every theme in every language and at every width, though not all three at once: each look takes seven seconds.
-    looks = {"en": {1440: "light", 390: "dark"}, "zh-hans": {1440: "dark", 390: "light"}}
+    # Every theme, language and width, though not every mixture of them: each look takes seven seconds.
+    looks = {"en": {1440: "dark"}, "zh-hans": {390: "light"}}
     with chrome(chromium) as browser:
         for language, themes in looks.items():
             with page_of(browser, live_portal, session=staff, language=language) as page:

@@ -85,11 +85,15 @@ def test_nobody_is_kept_out_of_the_storefront(live_portal: str, chromium: str) -
     paths.append(f"/learn/{one.slug}/{lesson.pk}/")
     faults: list[str] = []
     with chrome(chromium) as browser:
-        for language, themes in (("en", {1440: "light", 390: "dark"}), ("zh-hans", {1440: "dark", 390: "light"})):
+        for language in ("en", "zh-hans"):
             with page_of(browser, live_portal, session=session, language=language) as page:
-                for path in paths:
+                for number, path in enumerate(paths):
                     page.goto(path)
-                    faults += [f"{language} {path} {line}" for line in _faults(page, themes)]
+                    # Each page in each language, each theme and each width of which the rules differ, though not in
+                    # every mixture of these: a look takes a second.
+                    wide = (language == "en") == (number % 2 == 0)
+                    look = (1440, "light") if wide else (390, "dark")
+                    faults += [f"{language} {path} {line}" for line in _faults(page, *look)]
     assert not faults, "\n".join(faults)
 
 
@@ -128,13 +132,13 @@ def _filled(cast: Cast) -> Course:
     return one
 
 
-def _faults(page: Page, themes: dict[int, str]) -> list[str]:
-    """Each width in one theme; the other language looks at the other theme."""
+def _faults(page: Page, looked_at: int, theme: str) -> list[str]:
+    """What reaches past the edge at any width, and what keeps people out at one, in one theme."""
     faults = []
     for width in (1440, 390, 320):
         page.set_viewport_size({"width": width, "height": 900})
         faults += [f"{width}: {line} is too wide" for line in overflow(page)]
-        if width in themes:
-            page.locator("html").evaluate("(root, theme) => { root.dataset.theme = theme }", themes[width])
-            faults += [f"{themes[width]} {width}: {line}" for line in findings(page)]
+        if width == looked_at:
+            page.locator("html").evaluate("(root, theme) => { root.dataset.theme = theme }", theme)
+            faults += [f"{theme} {width}: {line}" for line in findings(page)]
     return faults

@@ -197,10 +197,12 @@ def test_each_desk_opens_for_the_roles_of_the_matrix(world: house.World) -> None
                 if kind in {"history", "delete"} and letter in "mfo":
                     continue  # all five at two more pages of every desk would double the walk and tell no more
                 may = tuple(allows(role, each, label) for each in ("view", "add", "change", "delete"))
-                drawn = any(may) and may not in seen  # who may do the same gets the same page
-                seen.add(may)
+                # Who may do the same gets the same page; of the small ones one is enough.
+                drawn = any(may) and (may not in seen if kind in {"changelist", "change"} else not seen)
                 status, _leads, body = walker.ask(letter, "get", address, drawn=drawn)
                 allowed = allows(role, action, label)
+                if drawn and status == "200":
+                    seen.add(may)
                 # A desk may close what the matrix leaves open (rows written by verbs alone), never the other way.
                 closed = action in {"add", "delete"} and status == "403"
                 nothing = empty and kind not in {"changelist", "add"}
@@ -227,7 +229,8 @@ def test_no_desk_opens_for_people_without_a_role(world: house.World) -> None:
     for address in addresses:
         for letter in "-a":
             for method in ("get", "post") if address.endswith("/change/") else ("get",):
-                status, leads, body = walker.ask(letter, method, address)
+                drawn = not address.endswith(("/add/", "/history/", "/delete/"))  # refused in the words of the others
+                status, leads, body = walker.ask(letter, method, address, drawn=drawn)
                 if status == "200" or (status == "302" and "/login/" not in leads and "logout" not in address):
                     faults.append(f"{address} {method} by {PEOPLE[letter] or 'anonymous'}: {status} {leads}")
                 faults += [f"{address} by {letter}: {word}" for word in world.canaries if word in body]

@@ -319,7 +319,7 @@ def test_the_left_over_units_are_told_with_who_got_them() -> None:
 def test_staff_reach_the_panel_from_every_posting_and_every_decision(year: Stage, cast: Cast) -> None:
     client = cast.client_of(cast.finn)
     for kind in ("sale", "refund", "payout", "correction"):
-        for row in Posting.objects.filter(entry__kind=kind).order_by("pk")[:6]:
+        for row in Posting.objects.filter(entry__kind=kind).order_by("pk")[:2]:
             address = f"/admin/partners/earningdecision/posting/{row.pk}/why/"
             assert address in client.get(f"/admin/ledger/posting/{row.pk}/change/").content.decode()
             answer = client.get(address)
