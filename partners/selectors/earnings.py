@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts.models import User
+from ledger.choices import ItemState
 from ledger.selectors import parties_seen
+from ledger.selectors.payouts import hold_live, line_payout
 from partners.choices import EFFECTS, DecisionReason
 from partners.models import EarningDecision
 
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
         effect_minor: int
         effect_at: datetime | None
         effect_reason: str | None
+        payout: str | None
+        kept: bool
 
     Standing = WithAnnotations[EarningDecision, _Effects]
     """A decision of `standing`: one row an order line."""
 
 AVAILABLE, PENDING, DISPUTED, REFUNDED, NONE = "available", "pending", "disputed", "refunded", "none"
+ON_HOLD, IN_TRANSIT, PAID = "on_hold", "in_transit", "paid"
 
 TABS = ("all", "earned", "refunded", "none")
 """Which lines a list shows; `refunded` those of which something was taken back, `none` those that paid nothing."""
@@ -53,7 +58,8 @@ class EarningLine:
     """One order line for one party. Amounts in minor units.
 
     `amount_minor` is what the sale gave, `effect_minor` what refunds, disputes and corrections since made of it; their
-    sum is what stands. `status`: AVAILABLE, PENDING, DISPUTED, REFUNDED (nothing is left), NONE.
+    sum is what stands. `status`: PENDING (in its holding period), AVAILABLE, ON_HOLD (free, but the party's payouts are
+    held back), IN_TRANSIT and PAID (a payout took it along), DISPUTED, REFUNDED (nothing is left), NONE.
     """
 
     id: int
@@ -118,7 +124,8 @@ def decisions_of(*, of: EarningsOf, visible_to: User | None) -> QuerySet[Earning
 def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
     """Return one row an order line: the sale's own decisions, each with what happened to it since.
 
-    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. A party that came in
+    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. `payout` is the state
+    of the one that took it along, `kept` says that the party's payouts are held back now. A party that came in
     by an effect alone (a correction) stands with its first one.
     """
     same = EarningDecision.objects.filter(
@@ -132,6 +139,8 @@ def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
         effect_minor=Coalesce(Subquery(total), 0, output_field=BigIntegerField()),
         effect_at=Subquery(last.values("decided_at")[:1]),
         effect_reason=Subquery(last.values("reason")[:1]),
+        payout=line_payout(entry="entry", line="source_id", party="party"),
+        kept=hold_live(party="party"),
     )
 
 
@@ -225,7 +234,7 @@ def line_of(row: "Standing", at: datetime) -> EarningLine:
     elif row.effect_reason == DecisionReason.DISPUTED:
         status = DISPUTED
     else:
-        status = PENDING if row.matures_at > at else AVAILABLE
+        status = _free(row, at)
     return EarningLine(
         id=row.pk,
         placed_at=row.placed_at,
@@ -247,6 +256,15 @@ def line_of(row: "Standing", at: datetime) -> EarningLine:
         effect_at=row.effect_at,
         effect_reason=DecisionReason(row.effect_reason) if row.effect_reason else None,
     )
+
+
+def _free(row: "Standing", at: datetime) -> str:
+    """How far what stands of a line is on its way to the party."""
+    if row.payout is not None:
+        return PAID if row.payout == ItemState.ARRIVED else IN_TRANSIT
+    if row.matures_at > at:
+        return PENDING
+    return ON_HOLD if row.kept else AVAILABLE
 
 
 def _tab(rows: "QuerySet[Standing]", tab: str) -> "QuerySet[Standing]":

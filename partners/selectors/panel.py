@@ -16,6 +16,7 @@ from partners.selectors.explained import Explained
 from partners.selectors.panel_came import came_panel
 from partners.selectors.panel_words import (
     held_words,
+    hold_words,
     how_words,
     is_chinese,
     joined,
@@ -85,6 +86,7 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         "reason": reason_in_sentence(line.reason),
         "because": joined("", zero_words(found)) if zero else "",
         "held": held_words(found),
+        "hold_words": hold_words(found.arrivals.hold if found.arrivals else None),
         "status": "no_earning" if zero else line.status,
         "status_reason": reason_in_sentence(line.reason) if zero else "",
         "status_date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(
@@ -254,7 +256,7 @@ def _payout_points(found: Explained) -> Iterator[dict[str, Any]]:
             note = _("arrived") if payout.arrived_at else _("on its way")
             yield {"at": payout.arrived_at or payout.at, "title": _("Payout"), "note": note, "state": "done"}
     if not way.payouts or way.payouts[-1].failed_at:
-        note = _("with the next payout run")
+        note = _("with the next payout run") if way.payee else _("once you have said where to")
         yield {"at": None, "title": _("Payout"), "note": _("on hold") if way.hold else note, "state": "next"}
 
 

@@ -9,7 +9,9 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from ledger.selectors.arrivals import Hold
 from partners.choices import DecisionReason, PayingModel
+from partners.selectors.earnings import DISPUTED
 from partners.selectors.explained import Explained
 from partners.selectors.steps import Row
 
@@ -48,8 +50,13 @@ def zero_words(found: Explained) -> str:
 
 
 def held_words(found: Explained) -> str:
-    """Why what was earned is not free yet; empty where nothing is held."""
+    """Why what was earned is not free yet, or is taken back for now; empty where nothing is held."""
     line, days = found.line, found.version.hold_days if found.version else 0
+    if line.status == DISPUTED:
+        return _(
+            "The learner's bank asks the payment back. What of it was yours is taken back until that is decided; if "
+            "the bank decides for the sale, it comes back to the cent."
+        )
     if line.reason != DecisionReason.HELD or not line.net_minor:
         return ""
     day = date_format(timezone.localtime(line.matures_at), "DATE_FORMAT")
@@ -61,6 +68,16 @@ def held_words(found: Explained) -> str:
         days,
     )
     return told % {"day": day, "days": days}
+
+
+def hold_words(hold: Hold | None) -> str:
+    """Why a party's payouts are held back, in a sentence; empty where they are not."""
+    if hold is None:
+        return ""
+    if hold.decide_by is None:
+        return _("Payouts are on hold: %(reason)s. The money stays yours.") % {"reason": hold.reason.rstrip(".。")}
+    told = _("Payouts are on hold: %(reason)s. It is decided by %(when)s; the money stays yours until then.")
+    return told % {"reason": hold.reason.rstrip(".。"), "when": date_format(hold.decide_by, "DATE_FORMAT")}
 
 
 def row_label(row: Row) -> str:

@@ -15,10 +15,13 @@ from ledger.selectors import (
     ACCOUNTS,
     Movement,
     parties_seen,
+    party_held,
     party_months,
     party_movements,
     party_openings,
 )
+from ledger.selectors.arrivals import Hold
+from ledger.selectors.payouts import hold_of
 from partners.models import EarningDecision, Statement, StatementMonth
 from partners.selectors import merkle
 
@@ -70,12 +73,23 @@ class MonthlyStatement:
         return [(section, *found[section]) for section in SECTIONS if section in found]  # type: ignore[misc]
 
     def maturing(self) -> tuple[int, int]:
-        """What of the closing balance is not free at the month's end, and what became free within it."""
-        start, end = _instant(self.month), _instant(month_after(self.month))
-        times = [(line["amount"], _moment(line["available_from"])) for line in self.lines if line["available_from"]]
-        held = sum(amount for amount, at in times if at > end)
-        freed = sum(amount for amount, at in times if start < at <= end)
-        return held, freed
+        """What of the closing balance is not free at the month's end, and what became free within it.
+
+        Shares of earlier months are in both.
+        """
+        until = month_after(self.month)
+        return party_held(
+            party=self.party.pk,
+            currency=self.currency,
+            since=_instant(self.month),
+            until=_instant(until),
+            before=until,
+        )
+
+    def hold(self, *, visible_to: User | None) -> Hold | None:
+        """What held payouts back at the month's end, or does so now in a month that has not ended."""
+        end = _instant(month_after(self.month))
+        return hold_of(party=self.party.pk, visible_to=visible_to, at=min(end, timezone.now()))
 
 
 def month_after(month: date) -> date:
@@ -273,5 +287,6 @@ def _instant(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time(), timezone.get_default_timezone())
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def day_of(text: str) -> date:
+    """The day of an instant in a statement's line, by the calendar of the house."""
+    return timezone.localtime(datetime.fromisoformat(text)).date()

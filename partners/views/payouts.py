@@ -19,6 +19,7 @@ from accounts.services import payout_details_set
 from ledger.choices import ItemState
 from ledger.selectors.payouts import PayoutRow, hold_of, payouts_of
 from partners.forms.payouts import PayoutDetailsForm
+from partners.selectors.panel_words import hold_words
 from partners.views.frame import Desk, desk, frame
 
 
@@ -34,7 +35,7 @@ def payouts(request: HttpRequest) -> HttpResponse:
             {**payout_row(row), "why_url": _why_url(at, row)}
             for row in payouts_of(party=at.party.pk, visible_to=at.user)
         ],
-        "hold": hold_of(party=at.party.pk, visible_to=at.user),
+        "hold_words": hold_words(hold_of(party=at.party.pk, visible_to=at.user)),
         "details": payout_details_now(party_ids=[at.party.pk]).get(at.party.pk),
         "owner": _owns(at),
         "details_url": f"{reverse('partners:payout_details')}?party={at.party.code}",

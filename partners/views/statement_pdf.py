@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,20 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ledger.money import decimal_from_minor
-from partners.selectors.statements import MonthlyStatement, local_title
+from ledger.selectors.arrivals import Hold
+from partners.selectors.panel_words import hold_words
+from partners.selectors.statements import MonthlyStatement, day_of, local_title
 from partners.views.fonts import han_face
 from partners.views.words import section_label
 
 WIDTHS = (20, 34, 76, 26, 26)
 
 
-def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str]) -> bytes:
-    """The summary by section, then every line, then the proof. `words`: what entries of claims are called."""
+def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str], hold: Hold | None) -> bytes:
+    """The summary by section, then every line, then the proof.
+
+    `words`: what entries of claims are called; `hold`: what held payouts back at the month's end.
+    """
     from fpdf import FPDF
 
     rows = _summary(statement)
@@ -27,8 +31,18 @@ def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str]) -> byte
     facts = _facts(statement)
     heads = [_("Booked"), _("Order"), _("What"), _("Amount"), _("Available from")]
     proof = _proof(statement)
+    waits = [hold_words(hold)] if hold else []
     foot = _("Page")
-    texts = [title, foot, *facts, *heads, *proof, *(cell for row in (*rows, *lines) for cell in row), "0123456789/ …"]
+    texts = [
+        title,
+        foot,
+        *facts,
+        *heads,
+        *proof,
+        *waits,
+        *(cell for row in (*rows, *lines) for cell in row),
+        "0123456789/ …",
+    ]
     pdf = FPDF(format="A4")
     pdf.set_title(f"{statement.head['number']}")
     pdf.set_margin(14)
@@ -46,6 +60,9 @@ def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str]) -> byte
     for label, amount in rows:
         pdf.cell(120, 6, label, border="B")
         pdf.cell(0, 6, amount, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
+    for sentence in waits:
+        pdf.ln(2)
+        pdf.multi_cell(0, 5, sentence, new_x="LMARGIN", new_y="NEXT")
     pdf.ln(6)
     _table(pdf, heads, lines)
     pdf.ln(4)
@@ -90,6 +107,10 @@ def _summary(statement: MonthlyStatement) -> list[tuple[str, str]]:
         (f"{section_label(section)} ({n})", decimal_from_minor(minor, cur)) for section, n, minor in statement.sums()
     ]
     rows.append((_("Closing balance"), decimal_from_minor(statement.closing, cur)))
+    held, freed = statement.maturing()
+    rows.append((_("Of it free at the month's end"), decimal_from_minor(statement.closing - held, cur)))
+    rows.append((_("Of it still in a holding period then"), decimal_from_minor(held, cur)))
+    rows.append((_("Became free within the month"), decimal_from_minor(freed, cur)))
     for account, label in (("reserve", _("Reserve at the end")), ("advance", _("Advance still open"))):
         minor = statement.head["closing"][account]
         if minor or statement.head["opening"][account]:
@@ -100,7 +121,7 @@ def _summary(statement: MonthlyStatement) -> list[tuple[str, str]]:
 def _line(statement: MonthlyStatement, line: Any, words: Mapping[int, str]) -> tuple[str, str, str, str, str]:
     title = words.get(line["entry"]) or local_title(line) or line["note"]
     what = f"{section_label(line['section'])} · {title}".removesuffix(" · ")
-    free = date.fromisoformat(line["available_from"][:10]).isoformat() if line["available_from"] else ""
+    free = day_of(line["available_from"]).isoformat() if line["available_from"] else ""
     amount = decimal_from_minor(line["amount"], statement.currency)
     return line["booked_on"], line["order"], what, amount, free
 

@@ -17,8 +17,10 @@ from ledger.selectors import party_currencies
 from ledger.selectors.files import csv_cell, csv_text
 from partners.models import Claim
 from partners.selectors import claim_words, claims_by_entry
+from partners.selectors.panel_words import hold_words
 from partners.selectors.statements import (
     MonthlyStatement,
+    day_of,
     local_title,
     statement_months,
     statement_of,
@@ -61,6 +63,8 @@ def statement(request: HttpRequest, month: str) -> HttpResponse:
         "rest": max(0, len(found.lines) - SHOWN),
         "held": held,
         "freed": freed,
+        "free": found.closing - held,
+        "hold_words": hold_words(found.hold(visible_to=at.user)),
         "beside": [
             {"label": section_label(account), "opening": found.head["opening"][account], "closing": closing}
             for account, closing in found.head["closing"].items()
@@ -80,7 +84,8 @@ def statement_file(request: HttpRequest, month: str, kind: str) -> HttpResponse:
     name = f"{found.head['number']}{'' if found.issued else '-draft'}.{kind}"
     if kind == "pdf":
         response = HttpResponse(
-            statement_pdf(found, claim_words(entries=_adjusted(found.lines))), content_type="application/pdf"
+            statement_pdf(found, claim_words(entries=_adjusted(found.lines)), found.hold(visible_to=at.user)),
+            content_type="application/pdf",
         )
     elif kind == "csv":
         response = HttpResponse(csv_text(_csv(found)), content_type="text/csv; charset=utf-8")
@@ -94,7 +99,6 @@ def statement_file(request: HttpRequest, month: str, kind: str) -> HttpResponse:
         body = json.dumps(proven, ensure_ascii=False, indent=1)
         response = HttpResponse(body, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    del at
     return response
 
 
@@ -134,7 +138,7 @@ def _row(at: Desk, line: Any, claims: Mapping[int, Claim], words: Mapping[int, s
         "label": section_label(line["section"]),
         "title": title,
         "day": date.fromisoformat(line["booked_on"]),
-        "occurred": date.fromisoformat(line["occurred_at"][:10]),
+        "occurred": day_of(line["occurred_at"]),
     }
 
 

@@ -11,6 +11,8 @@ from django.utils.translation import override
 
 from accounts.models import Party, User
 from accounts.scope import party_rows
+from ledger.models import PayoutItem
+from ledger.services import hold_lift, hold_place, item_failed, run_book
 from partners.models import EarningDecision
 from partners.selectors import (
     EarningsOf,
@@ -24,8 +26,10 @@ from partners.selectors import (
     earning_rows,
     earning_waterfall,
 )
+from partners.selectors.panel import Ways, panel_of
 from partners.services import earnings_settle, earnings_void
 from tests.cast import Cast
+from tests.ledger.runs import approved, details
 from tests.partners import desk
 from tests.partners.desk import PLACED, START
 
@@ -100,6 +104,44 @@ def test_lines_tell_status_channel_and_money(world: World) -> None:
         assert earning_lines(of=of(world.alice), visible_to=world.cast.alice, tab=tab).total == count
     with override("zh-hans"):
         assert earning_lines(of=of(world.alice), visible_to=world.cast.alice).lines[0].title == "课程 2"
+
+
+def test_a_line_says_how_far_its_money_is_on_its_way(world: World) -> None:
+    cast = world.cast
+
+    def status() -> str:
+        page = earning_lines(of=of(world.alice), visible_to=cast.alice)
+        with party_rows([world.alice.pk]):
+            seen = earning_lines(of=of(world.alice), visible_to=cast.alice)
+        assert page == seen, "what a portal may read is enough to say it"
+        return {line.order_code: line.status for line in page.lines}["A-1"]
+
+    def way() -> tuple[str, list[str]]:
+        line = EarningDecision.objects.get(party=world.alice, order_code="A-1")
+        found = earning_explained(decision_id=line.pk, visible_to=cast.alice)
+        assert found is not None
+        told = panel_of(found, Ways())
+        return told["hold_words"], [point["note"] for point in told["points"] if point.get("note")]
+
+    assert (status(), way()) == ("available", ("", ["released", "once you have said where to"]))
+    details(world.alice, cast.alice)
+    assert way() == ("", ["released", "with the next payout run"])
+    hold = hold_place(party=world.alice, reason="Two orders, one card.")
+    assert status() == "on_hold"
+    assert way() == (
+        "Payouts are on hold: Two orders, one card. The money stays yours.", ["released", "on hold"],
+    )  # fmt: skip
+    home = cast.client_of(cast.alice).get("/creator/?since=2026-03-01&until=2026-03-31").content.decode()
+    assert "No payout leaves while they are on hold." in home
+    assert "by the next payout run" not in home
+    hold_lift(hold_id=hold.pk)
+    run = approved(cast.finn, cast.ada)
+    assert status() == "available"
+    run_book(run_id=run.pk)
+    assert status() == "in_transit"
+    item = PayoutItem.objects.get(party=world.alice)
+    item_failed(item_id=item.pk, reason="No such account", by=cast.finn)
+    assert status() == "available"
 
 
 def test_pages_follow_one_another_and_back_without_gap_or_repeat(world: World) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import ProgrammingError, connections, transaction
 
 from accounts.services import person_create, seat_give
@@ -19,7 +20,16 @@ from events.models import OutboxEvent
 from events.services import relay_all
 from ledger.models import ClosedPeriod
 from ledger.selectors import OrderKey, proofs
-from ledger.services import PayoutTerms, adjustment_book, advance_book, payout_book, period_close, period_prepare
+from ledger.services import (
+    PayoutTerms,
+    adjustment_book,
+    advance_book,
+    hold_lift,
+    hold_place,
+    payout_book,
+    period_close,
+    period_prepare,
+)
 from partners.errors import StatementError
 from partners.models import Statement, StatementMonth
 from partners.selectors import merkle
@@ -87,6 +97,48 @@ def test_a_statement_opens_lists_and_closes_as_the_books_do(year: Stage) -> None
     assert april.closing == 0
     assert march.opening + sum(minor for _c, _n, minor in march.sums()) == march.closing
     assert march.maturing() == (0, 5_040 - 2_000)
+
+
+def test_what_a_month_holds_comes_free_in_a_later_one_and_stands_in_both(stage: Stage, cast: Cast) -> None:
+    earnings_settle(
+        sales=[
+            stage.sale("O-1", placed_at=at(3, 2)),
+            stage.sale("O-2", placed_at=at(3, 28)),
+            # Late in the evening of the house's 30 April, which is the afternoon in UTC.
+            stage.sale("O-3", placed_at=datetime(2026, 4, 23, 15, 59, tzinfo=UTC)),
+        ]
+    )
+
+    def month(first: date) -> tuple[int, tuple[int, int]]:
+        found = statement_of(party=stage.alice, month=first, currency="CNY", visible_to=None)
+        assert found is not None
+        return found.closing, found.maturing()
+
+    share = 5_600
+    assert month(MARCH) == (2 * share, (share, share))
+    assert month(APRIL) == (3 * share, (0, 2 * share))
+    close(cast, MARCH)
+    statements_issue(month=MARCH)
+    assert month(MARCH) == (2 * share, (share, share))
+
+
+def test_a_statement_says_what_held_payouts_back_at_its_end(stage: Stage, cast: Cast) -> None:
+    earnings_settle(sales=[stage.sale("O-1", placed_at=at(3, 2))])
+    seat_give(user=cast.lee, party=stage.alice)
+    client = cast.client_of(cast.lee)
+    with time_machine.travel(at(3, 20), tick=False):
+        hold = hold_place(party=stage.alice, reason="Two orders, one card", decide_by=date(2026, 4, 9))
+    with time_machine.travel(at(4, 8), tick=False):
+        hold_lift(hold_id=hold.pk)
+
+    def page(month: str) -> str:
+        return client.get(f"/creator/statements/{month}/?party=alice").content.decode()
+
+    told = "Payouts are on hold: Two orders, one card. It is decided by"
+    assert told in page("2026-03")
+    assert told not in page("2026-04")
+    pdf = client.get("/creator/statements/2026-03.pdf?party=alice").content
+    assert len(pdf) > len(client.get("/creator/statements/2026-04.pdf?party=alice").content)
 
 
 def test_statements_are_issued_once_after_the_close_in_the_order_of_months(year: Stage, cast: Cast) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from accounts.models import PayoutDetails
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, OrderEvent, PayoutClaim, PayoutHold, Posting
 from ledger.splits.accounts import advance, payable, reserve
@@ -31,7 +32,8 @@ class PaidOut:
 class Arrivals:
     """In minor units: what went to the payable (`free_at`: from when it counts), to the reserve, to an advance.
 
-    `released`: when the reserve was released and how much of it. `hold`: on the party's payouts, now.
+    `released`: when the reserve was released and how much of it. `hold`: on the
+    party's payouts, now. `payee`: whether it is known where the party is paid.
     """
 
     free: int
@@ -41,6 +43,7 @@ class Arrivals:
     released: tuple[tuple[datetime, int], ...]
     payouts: tuple[PaidOut, ...]
     hold: Hold | None
+    payee: bool = True
 
 
 def line_arrivals(*, entry_id: int, line: str, party: str) -> Arrivals:
@@ -60,6 +63,7 @@ def line_arrivals(*, entry_id: int, line: str, party: str) -> Arrivals:
         released=tuple(_released(entry_id, line, reserve(own))),
         payouts=tuple(_payouts(claims)),
         hold=Hold(*hold) if hold else None,
+        payee=PayoutDetails.objects.filter(party__code=party).exists(),
     )
 
 

@@ -90,6 +90,26 @@ def party_openings(
     return found
 
 
+def party_held(*, party: int, currency: str, since: datetime, until: datetime, before: date) -> tuple[int, int]:
+    """What of a party's payable is not free at `until`, and what became free in (since, until], in minor units.
+
+    Of all that was booked before the day `before`, in whichever month it was earned.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT coalesce(sum(p.amount) FILTER (WHERE p.matures_at > %(until)s), 0),
+                coalesce(sum(p.amount) FILTER (WHERE p.matures_at <= %(until)s), 0)
+            FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
+            WHERE p.party_id = %(party)s AND p.currency = %(currency)s AND p.matures_at > %(since)s
+                AND p.booked_on < %(before)s AND {_ACCOUNT} = 'payable'
+            """,  # noqa: S608 - only a constant of this module is put in
+            {"party": party, "currency": currency, "since": since, "until": until, "before": before},
+        )
+        held, freed = cursor.fetchone()
+    return int(held), int(freed)
+
+
 def party_months(*, party: int) -> dict[tuple[date, str], tuple[int, int]]:
     """What each month moved on a party's payable, in minor units, and how many postings it has on all accounts.
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
 
 from accounts.models import PayoutDetails, User
 from ledger.choices import ItemState
 from ledger.models import PayoutHold, PayoutItem, Posting
+from ledger.selectors.arrivals import Hold
 from ledger.selectors.visibility import parties_seen
 
 TOLD = (ItemState.APPROVED, ItemState.SENT, ItemState.ARRIVED, ItemState.FAILED)
@@ -70,12 +72,34 @@ def paid_out(*, currency: str, since: datetime) -> int:
     return int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
-def hold_of(*, party: int, visible_to: User | None) -> PayoutHold | None:
-    """Return what holds a party's payouts back now, if anything does."""
+def hold_of(*, party: int, visible_to: User | None, at: datetime | None = None) -> Hold | None:
+    """Return what holds a party's payouts back now, or held them back at an instant, if anything does."""
     seen = parties_seen(visible_to)
     if seen is not None and party not in seen:
         return None
-    return PayoutHold.objects.filter(party=party, lifted_at=None).first()
+    still = Q(lifted_at=None) if at is None else Q(lifted_at=None) | Q(lifted_at__gt=at)
+    rows = PayoutHold.objects.filter(still, party=party, placed_at__lte=at or timezone.now()).order_by("-pk")
+    found = rows.values_list("reason", "decide_by").first()
+    return Hold(*found) if found else None
+
+
+def line_payout(*, entry: str, line: str, party: str) -> Subquery:
+    """For `annotate`: the state of the payout that took a line's money along, sent or arrived; None where none did.
+
+    The arguments are the outer rows' fields for the sale's entry, the order line and the party.
+    """
+    items = PayoutItem.objects.filter(
+        payout__claims__posting__entry=OuterRef(entry),
+        payout__claims__posting__line=OuterRef(line),
+        payout__claims__posting__party=OuterRef(party),
+        state__in=[ItemState.SENT, ItemState.ARRIVED],
+    )
+    return Subquery(items.order_by("pk").values("state")[:1])
+
+
+def hold_live(*, party: str) -> Exists:
+    """For `annotate`: whether the payouts of the party, a field of the outer rows, are held back now."""
+    return Exists(PayoutHold.objects.filter(party=OuterRef(party), lifted_at=None))
 
 
 def _items(party: int, visible_to: User | None) -> "QuerySet[PayoutItem]":
