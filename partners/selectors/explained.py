@@ -196,7 +196,8 @@ def _sight(party: Party, version: AgreementVersion | None, *, staff: bool) -> Si
 def _wording(version: AgreementVersion | None) -> Wording | None:
     if version is None:
         return None
-    return worded(version.rule, wording_terms(version), party_names(rule_party_codes(version.rule)))
+    anew = worded(version.rule, wording_terms(version), party_names(rule_party_codes(version.rule)))
+    return anew.as_accepted(version.text, version.text_zh)
 
 
 def _clauses(wording: Wording | None, sight: Sight, rows: Sequence[Row]) -> tuple[WordedClause, ...]:

@@ -8,8 +8,19 @@ from babel.numbers import format_currency
 from django.conf import settings
 
 from ledger.money import decimal_from_minor
-from ledger.splits.accounts import CHANNEL, DISPUTE_FEES, GUARANTEES, PROCESSOR_FEES, PROMOTIONS, REVENUE, TAX
-from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
+from ledger.splits.accounts import (
+    CHANNEL,
+    DEFERRED,
+    DISPUTE_FEES,
+    FX_RESULT,
+    GUARANTEES,
+    PROCESSOR_FEES,
+    PROMOTIONS,
+    REVENUE,
+    TAX,
+    WITHHOLDING,
+)
+from partners.choices import CapPeriod, ChannelKind, MeterPeriod, PayingModel, Precedence, SelfPurchase
 
 
 class Names(NamedTuple):
@@ -35,7 +46,10 @@ HOUSE: Mapping[str, Names] = {
     PROCESSOR_FEES: Names("payment processing", "支付通道"),
     GUARANTEES: Names("the platform's guarantees", "平台保底费用"),
     DISPUTE_FEES: Names("the platform's dispute fees", "平台争议费用"),
+    FX_RESULT: Names("the platform's exchange results", "平台汇兑损益"),
     TAX: Names("tax", "税费"),
+    WITHHOLDING: Names("tax withheld", "代扣税款"),
+    DEFERRED: Names("subscription revenue still to be shared", "待分配的订阅收入"),
     CHANNEL: Names("the partners who brought the learner", "带来学员的推广伙伴"),
 }
 
@@ -85,6 +99,22 @@ WHEN: Mapping[tuple[str, Any], Names] = {
     ("brought_by", "owner"): Names("that the owner's own link or coupon brought", "由归属方自己的链接或优惠码带来"),
     ("brought_by", "partner"): Names("that a partner brought", "由推广伙伴带来"),
     ("brought_by", "platform"): Names("that no partner brought", "没有推广伙伴带来"),
+    ("channel_kind", ""): Names("whose way to us is not known", "来源未知"),
+}
+
+CAME_BY: Mapping[str, Names] = {
+    ChannelKind.DIRECT: Names("directly", "直接访问"),
+    ChannelKind.ORGANIC_SEARCH: Names("organic search", "自然搜索"),
+    ChannelKind.PAID_SEARCH: Names("paid search", "付费搜索"),
+    ChannelKind.PAID_SOCIAL: Names("paid social posts", "付费社交"),
+    ChannelKind.ORGANIC_SOCIAL: Names("social posts", "社交媒体"),
+    ChannelKind.EMAIL: Names("email", "邮件"),
+    ChannelKind.PARTNER: Names("partner links", "伙伴链接"),
+    ChannelKind.REFERRAL: Names("referral", "外部推荐"),
+    ChannelKind.DISPLAY: Names("display ads", "展示广告"),
+    ChannelKind.VIDEO: Names("video", "视频"),
+    ChannelKind.EVENT: Names("events", "活动"),
+    ChannelKind.RECOMMENDATION: Names("recommendations here", "站内推荐"),
 }
 
 REFUNDS: Mapping[str, Names] = {
@@ -95,6 +125,18 @@ REFUNDS: Mapping[str, Names] = {
         "On a refund {} bears the processor's fee that the pool had borne.", "退款时原由各方共担的支付通道费由{}承担。"
     ),
 }
+
+
+def when_words(key: str, value: Any) -> Names:
+    """One condition on a sale."""
+    if key == "channel_kind" and value in CAME_BY:
+        by = CAME_BY[value]
+        if value == ChannelKind.DIRECT:
+            return Names("whose learner came directly", f"学员经{by.zh}而来")
+        return Names(f"whose learner came by {by.en}", f"学员经{by.zh}而来")
+    if key == "currency":
+        return Names(f"paid in {value}", f"以 {value} 支付")
+    return WHEN.get((key, value), Names(f"of which {key} is “{value}”", f"{key} 为“{value}”"))
 
 
 def percent(bp: int) -> str:

@@ -28,12 +28,12 @@ from partners.selectors.phrases import (
     PRECEDENCE,
     REFUNDS,
     SELF_PURCHASE,
-    WHEN,
     Names,
     cap_words,
     percent,
     share,
     upto,
+    when_words,
 )
 
 
@@ -66,6 +66,16 @@ class Wording:
     def hash(self) -> str:
         """SHA-256 over both texts."""
         return text_hash(self.text, self.text_zh)
+
+    def as_accepted(self, text: str, text_zh: str) -> "Wording":
+        """The same clauses in the words of a stored text, which its parties accepted; new words where it has none."""
+        en, zh = (dict(line[1:].split(" ", 1) for line in told.splitlines()) for told in (text, text_zh))
+        return Wording(
+            tuple(
+                clause._replace(en=en.get(clause.number, clause.en), zh=zh.get(clause.number, clause.zh))
+                for clause in self.clauses
+            )
+        )
 
     def number_of(self, path: str) -> str:
         """The number of the clause behind a path of the rule; of the longest path that contains it; else empty."""
@@ -160,19 +170,17 @@ class _Speaker:
     def _when(self, when: Mapping[str, Any]) -> Names:
         if not when:
             return Names("For every other sale:", "其他所有销售：")
-        told = [
-            WHEN.get((key, value), Names(f"of which {key} is “{value}”", f"{key} 为“{value}”"))
-            for key, value in when.items()
-        ]
+        told = [when_words(key, value) for key, value in when.items()]
         en, zh = " and ".join(name.en for name in told), "且".join(name.zh for name in told)
         return Names(f"For sales {en}:", f"{zh}的销售：")
 
     def _fixed(self, params: Mapping[str, Any]) -> Names:
-        who = self._name(params["account"])
+        who, amount = self._name(params["account"]), params["amount"]
+        hundredths = f"{amount // 100:,}.{amount % 100:02d}"
         return Names(
-            f"A fixed amount of {params['amount']} minor units of the order's currency goes to {who.en}, "
-            "as far as something is left.",
-            f"固定金额 {params['amount']}（订单币种的最小单位）归{who.zh}，以剩余金额为限。",
+            f"A fixed amount of {amount:,} of the smallest units of the order's currency ({hundredths} where a hundred "
+            f"of them make one) goes to {who.en}, as far as something is left.",
+            f"固定金额 {amount:,} 个订单币种的最小单位（百分制币种即 {hundredths}）归{who.zh}，以剩余金额为限。",
         )
 
     def _percent(self, params: Mapping[str, Any]) -> Names:

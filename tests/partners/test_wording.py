@@ -1,0 +1,65 @@
+"""What versions say in words: every clause and every condition, in both languages, and never a name of ours."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ledger.splits.accounts import FIXED, can_be_paid
+from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
+from partners.selectors.phrases import Names
+from partners.selectors.wording import Terms, worded
+from partners.services.terms import CONDITIONS
+from tests.ledger.splits.desk import raw_rule, split
+
+NAMES = {"alice": Names("Alice", "爱丽丝"), "bob": Names("Bob", "鲍勃")}
+TERMS = Terms(
+    title=Names("Course", "课程"), paying_model=PayingModel.LINEAR, window_days=30, hold_days=7,
+    precedence=Precedence.COUPON, self_purchase=SelfPurchase.REFUSE, meter=MeterPeriod.YEAR,
+)  # fmt: skip
+OURS = re.compile(r"[a-z]+[_:][a-z]+|\b(?:bp|ppm|minor|None)\b")
+
+
+def told(steps: list[Mapping[str, Any]], **rule: Any) -> tuple[str, str]:
+    wording = worded(raw_rule(*steps, **rule), TERMS, NAMES)
+    return wording.text, wording.text_zh
+
+
+@pytest.mark.parametrize("account", sorted(account for account in FIXED if can_be_paid(account)))
+def test_every_account_that_a_rule_can_pay_has_a_name(account: str) -> None:
+    texts = told(
+        [
+            {"take": "fixed", "account": account, "amount": 123_450},
+            {"take": "percent", "account": account, "bp": 3_333, "of": "base"},
+            {"take": "tiered", "account": account, "mode": "cliff", "tiers": [{"upto": 100, "bp": 1}, {"bp": 2}]},
+            split(alice=1, bob=2),
+        ]
+    )
+    for text in texts:
+        assert not OURS.search(text)
+    assert "1,234.50" in texts[0]
+    assert "1,234.50" in texts[1]
+
+
+@pytest.mark.parametrize("key", [*CONDITIONS])
+def test_every_condition_is_in_words(key: str) -> None:
+    steps = {"steps": [split(alice=1)]}
+    cases = [{"when": {key: value}, **steps} for value in sorted(CONDITIONS[key])[:20]]
+    rule = raw_rule(variants=[*cases, {"when": {}, **steps}])
+    wording = worded(rule, TERMS, NAMES)
+    heads = [clause for clause in wording.clauses if re.fullmatch(r"3\.\d+", clause.number)]
+    assert len({clause.en for clause in heads}) == len({clause.zh for clause in heads}) == len(cases) + 1
+    for text in (wording.text, re.sub(r"Alice|（Asia/Shanghai）|\b[A-Z]{3}\b", "", wording.text_zh)):
+        assert not OURS.search(text)
+        assert "“" not in text.replace("“Course”", "")
+    assert not [clause.zh for clause in heads if re.search("[a-z]", clause.zh)]
+
+
+def test_clauses_are_told_as_they_were_accepted_whatever_they_would_say_today() -> None:
+    wording = worded(raw_rule(split(alice=1, bob=2)), TERMS, NAMES)
+    text = wording.text.replace("A share becomes available", "Money becomes free")
+    then = wording.as_accepted(text, wording.text_zh)
+    assert then.text == text
+    assert then.text_zh == wording.text_zh
+    assert wording.as_accepted("", "").clauses == wording.clauses
