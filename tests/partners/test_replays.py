@@ -146,6 +146,10 @@ def test_other_clauses_are_decided_by_what_the_floor_of_evidence_tells(stage: St
         ({"agreement": "nowhere", "clauses": {"hold_days": 3}}, "There is no agreement “nowhere”."),
         ({"agreements": "all", "clauses": {"hold_days": "3"}}, "clauses.hold_days must be a whole number (found '3')."),
         ({"agreements": "all", "holding": 3}, "holding is not a field that is known here."),
+        (
+            {"agreements": "all", "percents": {"platform:revenu": 5}},
+            "percents.platform:revenu names no account that exists (found 'platform:revenu').",
+        ),
         ({"agreement": "agreement-1", "rule": {"steps": [{"take": "split", "parties": []}]}}, "steps[0].parties"),
         ({"agreement": "agreement-1", "rule": {"steps": [desk.split(("party:nobody", 1))]}}, "party “nobody”"),
         ({"agreement": "agreement-1", "paying_model": "guess"}, "paying_model must be one of"),

@@ -7,8 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ledger.money import BP
+from ledger.splits.accounts import CHANNEL, can_be_paid
 from ledger.splits.problems import EventError
-from ledger.splits.reading import Reader
+from ledger.splits.reading import Reader, shown
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import ReplayRefusedError
 from partners.models import AgreementVersion
@@ -118,7 +119,7 @@ def _change(reader: Reader) -> Change:
     return Change(
         agreements=_agreements(reader),
         rule=None if rule is None else {key: value for key, value in rule.items() if key not in _OURS},
-        percents={key: percents.integer(key, most=BP) for key in percents.raw} if percents else {},
+        percents=_percents(percents) if percents else {},
         hold_days=hold,
         paying_model=_choice(inner, "paying_model", PayingModel.values),
         window_days=_days(inner, "window_days", 1),
@@ -127,6 +128,14 @@ def _change(reader: Reader) -> Change:
         meter=_choice(inner, "meter", MeterPeriod.values),
         caps=_caps(inner),
     )
+
+
+def _percents(reader: Reader) -> dict[str, int]:
+    """Basis points by the account that percent steps pay."""
+    for key in reader.raw:
+        if key != CHANNEL and not can_be_paid(str(key)):
+            raise reader.fail("unknown_account", str(key), found=shown(key))
+    return {key: reader.integer(key, most=BP) for key in reader.raw}
 
 
 def _caps(reader: Reader) -> Sequence[Mapping[str, Any]] | None:
