@@ -4,9 +4,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
-from analytics.attribution import heuristics, markov, markov_windows, tokens
+from analytics.attribution import builder, heuristics, markov, markov_windows, tokens
 from analytics.attribution.registry import MODELS, compile_models
 from tests.tracing import untraced
 
@@ -25,6 +26,8 @@ def _compiled(request: pytest.FixtureRequest) -> None:
     with untraced(request.config):
         compile_models(MODELS, order=1)
         compile_models(["markov"], order=2)
+        nothing = builder.TouchLog(*(np.zeros(0, kind) for kind in (np.int32, np.int64, np.int64)))
+        builder.build_paths(nothing, nothing, channels=("a",), lookback=0)
 
 
 def kernels(module: ModuleType) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def interpreted_form(kernel: Any) -> Any:
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every kernel as the plain Python that it was written as."""
-    for module in (heuristics, markov, markov_windows, tokens):
+    for module in (builder, heuristics, markov, markov_windows, tokens):
         for name, kernel in kernels(module).items():
             monkeypatch.setattr(module, name, interpreted_form(kernel))
     for model, spread in heuristics.SPREADS.items():
