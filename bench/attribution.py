@@ -2,9 +2,11 @@
 
 JSON lines, CPU seconds of one process: every model with its 500-replicate intervals on the path tables under
 `PORTAL_SHARED_DATA` (left out where it is not set); then how often 95 % intervals hold the truth, over `WORLDS=200`
-worlds of 5,000 journeys that are drawn from one known mixture of paths.
+worlds of 5,000 journeys that are drawn from one known mixture of paths; then the paths of 10 million touches of 2
+million people, with the sum over all of them that three database engines agree on.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.attribution.builder import TouchLog, build_paths
 from analytics.attribution.paths import PathTable, path_table
 from analytics.attribution.reading import read_paths
 from analytics.attribution.registry import MODELS, attribute, compile_models
@@ -22,6 +25,9 @@ from analytics.attribution.resampling import attribution_intervals
 
 WORLDS = int(os.environ.get("WORLDS", "200"))
 JOURNEYS, TYPES, SEED = 5_000, 40, 1
+TOUCHES, PEOPLE, CHANNELS, CONVERSIONS, DAY = 10_000_000, 2_000_000, 12, 400_000, 86_400
+EXPECTED = "0a4de1c35ff3ccbe0d1e5ee041a434de"
+"""What PostgreSQL, DuckDB and a third engine make of these touches."""
 FILES = ("pathdata.csv.gz", "synth_r1_12_1000000.parquet", "synth_r1_50_1000000.parquet")
 
 
@@ -72,11 +78,45 @@ def mixture(kinds: Any, conversions: Any, nulls: Any) -> PathTable:
     return path_table(kinds, conversions=conversions.tolist(), nulls=nulls.tolist())
 
 
+def touches_and_conversions() -> tuple[TouchLog, TouchLog]:
+    """Ten million touches on 12 channels in 180 days, 400,000 conversions worth what is drawn for each."""
+    draw = np.random.Generator(np.random.PCG64(7))
+    times = np.sort(draw.integers(0, 180 * DAY, TOUCHES))
+    people = np.floor(PEOPLE * draw.random(TOUCHES) ** 1.6).astype(np.int32)
+    often = (np.arange(CHANNELS) + 1.0) ** -0.8
+    channels = draw.choice(CHANNELS, TOUCHES, p=often / often.sum())
+    chosen = draw.choice(TOUCHES, CONVERSIONS, replace=False)
+    ends = times[chosen] + np.floor(draw.exponential(2 * DAY, CONVERSIONS)).astype(np.int64)
+    cents = np.rint(100 * np.round(np.exp(draw.normal(3.5, 0.8, CONVERSIONS)), 2)).astype(np.int64)
+    order = np.argsort(ends, kind="stable")
+    return TouchLog(people, times, channels), TouchLog(people[chosen][order], ends[order], cents[order])
+
+
+def building() -> None:
+    """The paths of a large log, as of job P1: a look-back of 30 days, repeats collapsed."""
+    touches, conversions = touches_and_conversions()
+    channels = tuple(range(CHANNELS))
+    first = TouchLog(touches.people[:9], touches.times[:9], touches.what[:9])
+    build_paths(first, conversions, channels=channels, lookback=DAY)  # compiles
+    built, seconds = timed(partial(build_paths, touches, conversions, channels=channels, lookback=30 * DAY))
+    table = built.paths
+    rows = []
+    for row, (first, until) in enumerate(zip(table.starts[:-1], table.starts[1:], strict=True)):
+        cents = int(table.values[row])
+        told = f"{cents // 100}.{cents % 100:02}" if cents else "0"
+        path = ">".join(map(str, table.codes[first:until].tolist()))
+        rows.append((path, f"{path}:{int(table.conversions[row])}:{told}:{int(table.nulls[row])}"))
+    digest = hashlib.md5(",".join(text for _path, text in sorted(rows)).encode(), usedforsecurity=False).hexdigest()
+    print(json.dumps({"bench": "building", "touches": TOUCHES, "s": seconds, "paths": len(rows), "md5": digest,
+                      "as_expected": digest == EXPECTED}))  # fmt: skip
+
+
 def main() -> None:
     """Measure."""
     compile_models(MODELS)
     tables()
     coverage()
+    building()
 
 
 if __name__ == "__main__":
