@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,9 +17,9 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
 
 from accounts.admin.base import Desk, Lines
+from accounts.admin.confirm import Facts, confirmed
 from courses import services
 from courses.admin.words import money
 from courses.errors import CoursesError
@@ -94,6 +95,15 @@ class SectionLines(Lines):
     def display_lessons(self, obj: Any) -> int:
         """How many lessons it has."""
         return getattr(obj, "lesson_count", 0)
+
+
+def course_facts(course: Course) -> Facts:
+    """What of a course a step concerns."""
+    return [
+        (_("course"), course.local_title),
+        (_("price"), money(course.price_minor, course.currency)),
+        (_("learners"), course.enrolments.count()),
+    ]
 
 
 @admin.register(Course)
@@ -208,42 +218,45 @@ class CourseAdmin(Desk):
         url_path="publish",
         permissions=["publish"],
         icon="storefront",
-        dialog={
-            "title": _("Publish this course"),
-            "description": _("It is on sale from now on, at the price that it states."),
-            "form_class": None,
-            "form_submit_text": _("Publish"),
-        },
     )
-    def publish(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+    @confirmed(
+        title=_("Publish this course"),
+        does=_("It is on sale from now on, at the price that it states."),
+        back=_("Retire it, whenever you like; who bought it meanwhile keeps it."),
+        act=_("Publish"),
+        facts=course_facts,
+        destructive=False,
+    )
+    def publish(self, request: HttpRequest, form: forms.Form, course: Course) -> HttpResponse:
         """Put the course on sale."""
         del form
         try:
-            services.course_publish(course_id=int(object_id))
+            services.course_publish(course_id=course.pk)
         except CoursesError as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, gettext("The course is on sale."))
-        return to_page(request, "courses_course", object_id)
+        return to_page("courses_course", course.pk)
 
     @action(
         description=_("Retire"),
         url_path="retire",
         permissions=["publish"],
         icon="inventory_2",
-        dialog={
-            "title": _("Retire this course"),
-            "description": _("Nobody can buy it any more. Those who own it keep it."),
-            "form_class": None,
-            "form_submit_text": _("Retire"),
-        },
     )
-    def retire(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+    @confirmed(
+        title=_("Retire this course"),
+        does=_("Nobody can buy it any more. Those who own it keep it."),
+        back=_("Publish it again, whenever you like."),
+        act=_("Retire"),
+        facts=course_facts,
+    )
+    def retire(self, request: HttpRequest, form: forms.Form, course: Course) -> HttpResponse:
         """Take the course off sale."""
         del form
-        services.course_retire(course_id=int(object_id))
+        services.course_retire(course_id=course.pk)
         messages.success(request, gettext("The course is off sale."))
-        return to_page(request, "courses_course", object_id)
+        return to_page("courses_course", course.pk)
 
 
 class LessonLines(StackedInline):
@@ -298,9 +311,6 @@ class SectionAdmin(Desk):
         return ("course",) if obj else ()
 
 
-def to_page(request: HttpRequest, name: str, pk: int | str) -> HttpResponse:
-    """Where a dialog leads once it is done. htmx does not see a redirect, so its requests are told by a header."""
-    url = reverse(f"admin:{name}_change", args=[pk])
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
-    return HttpResponseRedirect(url)
+def to_page(name: str, pk: int | str) -> HttpResponse:
+    """Where a step leads once it is done: the page of the thing."""
+    return HttpResponseRedirect(reverse(f"admin:{name}_change", args=[pk]))

@@ -16,10 +16,9 @@ from unfold.contrib.filters.admin import (
     RangeNumericFilter,
 )
 from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.base import Lines, ReadingDesk, clerk
+from accounts.admin.confirm import Facts, confirmed
 from courses import services
 from courses.admin.catalogue import to_page
 from courses.admin.returns import ReturnsDesk
@@ -136,10 +135,20 @@ class PaymentLines(ReadingLines):
         return money(obj.fee_minor, obj.currency)
 
 
-class VoidForm(BaseDialogForm):
+def order_facts(order: Order) -> Facts:
+    """What of an order a step concerns."""
+    return [
+        (_("order"), order.code),
+        (_("buyer"), order.buyer or "–"),
+        (_("paid by the learner"), money(order.total_minor, order.currency)),
+        (_("courses"), ", ".join(line.course.local_title for line in order.lines.select_related("course"))),
+    ]
+
+
+class VoidForm(forms.Form):
     """Why an order is voided."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget())
+    reason = forms.CharField(label=_("Reason"), max_length=200)
 
 
 @admin.register(Order)
@@ -252,7 +261,7 @@ class OrderAdmin(ReturnsDesk, ReadingDesk):
     def display_tax(self, obj: Order) -> str:
         """Tax, and where it lies."""
         where = gettext("inside the price") if obj.tax_inclusive else gettext("on top")
-        return format_html("{} ({})", money(obj.tax_minor, obj.currency), where)
+        return format_html(gettext("{} ({})"), money(obj.tax_minor, obj.currency), where)
 
     @display(description=_("processor's fee"))
     def display_fee(self, obj: Order) -> str:
@@ -264,26 +273,27 @@ class OrderAdmin(ReturnsDesk, ReadingDesk):
         url_path="void",
         permissions=["void"],
         icon="undo",
-        dialog={
-            "title": _("Void this order"),
-            "description": _(
-                "Its earnings are booked back and the learner loses the courses. The order stays on record."
-            ),
-            "form_class": VoidForm,
-            "form_submit_text": _("Void the order"),
-        },
     )
-    def void(self, request: HttpRequest, form: VoidForm, object_id: int) -> HttpResponse:
+    @confirmed(
+        title=_("Void this order"),
+        does=_("Its earnings are booked back and the learner loses the courses."),
+        back=_("There is none: the learner buys again. The order stays on record."),
+        act=_("Void the order"),
+        form_class=VoidForm,
+        facts=order_facts,
+    )
+    def void(self, request: HttpRequest, form: VoidForm, order: Order) -> HttpResponse:
         """Void the order with a reason."""
-        code = Order.objects.values_list("code", flat=True).get(pk=object_id)
         try:
-            done = services.orders_void(codes=[code], reason=form.cleaned_data["reason"], actor_id=clerk(request).pk)
+            done = services.orders_void(
+                codes=[order.code], reason=form.cleaned_data["reason"], actor_id=clerk(request).pk
+            )
         except CoursesError as refusal:
             messages.error(request, str(refusal))
         else:
             words = gettext("Order %(code)s is voided.") if done else gettext("Order %(code)s was voided before.")
-            messages.success(request, words % {"code": code})
-        return to_page(request, "courses_order", object_id)
+            messages.success(request, words % {"code": order.code})
+        return to_page("courses_order", order.pk)
 
 
 @admin.register(Payment)

@@ -89,7 +89,6 @@ ROOMS = (
         (
             ("accounts", "user", "person"),
             ("accounts", "rolegrant", "shield_person"),
-            ("accounts", "seat", "event_seat"),
             ("accounts", "consent", "privacy_tip"),
             ("accounts", "auditentry", "history"),
             ("accounts", "importbatch", "upload_file"),

@@ -59,18 +59,27 @@ def test_only_finance_voids_an_order_and_says_why(cast: Cast) -> None:
 
 
 def said(**fields: str) -> dict[str, str]:
-    """A dialog's form as the page sends it."""
-    return {"_form_submitted": "on", **fields}
+    """A confirmation as its page sends it."""
+    return {"step": "confirm", **fields}
 
 
-def test_a_dialog_is_answered_as_htmx_understands_it(cast: Cast) -> None:
+def test_a_step_says_first_what_it_does_to_how_much_and_leads_back(cast: Cast) -> None:
     order = order_of(course())
-    url = reverse("admin:courses_order_void", args=[order.pk])
-    answer = cast.client_of(cast.finn).post(url, said(reason="Twice"), headers={"HX-Request": "true"})
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
-        204,
-        reverse("admin:courses_order_change", args=[order.pk]),
-    )
+    finance, url = cast.client_of(cast.finn), reverse("admin:courses_order_void", args=[order.pk])
+    page = finance.get(url).content.decode()
+    for words in (order.code, "Its earnings are booked back", "The way back", "Leave it as it is"):
+        assert words in page
+    answer = finance.post(url, said(reason="Twice"))
+    assert answer.headers["Location"] == reverse("admin:courses_order_change", args=[order.pk])
+
+
+def test_what_the_reader_may_not_open_is_named_without_a_link(cast: Cast) -> None:
+    order = order_of(course())
+    page, link = f"/admin/courses/order/{order.pk}/change/", f'href="/admin/accounts/user/{order.buyer_id}/change/"'
+    texts = {who: cast.client_of(who).get(page).content.decode() for who in (cast.mei, cast.marco)}
+    assert link in texts[cast.mei]
+    assert link not in texts[cast.marco]
+    assert str(order.buyer) in texts[cast.marco]
 
 
 def empty_inlines() -> dict[str, str]:

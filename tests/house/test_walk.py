@@ -134,6 +134,8 @@ def _faults(
     found = []
     if status != expected(row, method)[letter]:
         found.append(f"{who}: {status} {leads}, the row says {expected(row, method)[letter]}")
+    if drawn and method == "get":
+        found += [f"{who}: {fault}" for fault in titles(body)]
     heard = canaries(world, row, body, [address, *(data or {}).values()])
     if letter in STRANGERS and heard:
         found.append(f"{who}: the reply says {heard}")
@@ -146,6 +148,12 @@ def _faults(
         if other != status:
             found.append(f"{who}: {status} for what is carol's, {other} for what does not exist")
     return found
+
+
+def titles(body: str) -> list[str]:
+    """Fault of a page that has no title or two of them."""
+    count = body.count("<h1")
+    return [f"{count} titles"] if "<html" in body and count != 1 else []
 
 
 def canaries(world: house.World, row: Row, body: str, said: list[str]) -> list[str]:
@@ -210,6 +218,7 @@ def test_each_desk_opens_for_the_roles_of_the_matrix(world: house.World) -> None
                 shut = {"403", "302"} if nothing and kind == "history" else {"403"}
                 if (allowed and not closed and status not in fine) or (not allowed and status not in shut):
                     faults.append(f"{label} {kind} by {role}: {status}, the matrix says {allowed}")
+                faults += [f"{label} {kind} by {role}: {fault}" for fault in titles(body) if drawn]
                 if drawn and kind == "changelist" and status == "200" and label in OWNED_DESKS:
                     faults += _silent(world, label, role, body)
     assert not faults, "\n".join(faults)

@@ -58,6 +58,20 @@ def test_what_the_admins_frame_offers_is_reached_by_keys(cast: Cast, path: str) 
     assert not left
 
 
+def test_names_of_icons_are_not_read_aloud_and_every_box_has_a_name(cast: Cast) -> None:
+    text = cast.client_of(cast.mei).get("/admin/partners/coupon/add/").content.decode()
+    rooms = text.partition('id="nav-sidebar-apps"')[2].partition('id="main"')[0]
+    icons = re.findall(r'<span class="material-symbols-outlined[^>]*>', rooms)
+    assert icons
+    assert [icon for icon in icons if 'aria-hidden="true"' not in icon] == []
+    form = text.partition('id="coupon_form"')[2].partition("</form>")[0]
+    named = set(re.findall(r'<label[^>]* for="([^"]+)"', form))
+    boxes = [box for box in re.findall(r"<(?:input|select|textarea)\s[^>]*>", form) if 'type="hidden"' not in box]
+    nameless = [box for box in boxes if "aria-label=" not in box and not named & set(re.findall(r' id="([^"]+)"', box))]
+    assert boxes
+    assert nameless == []
+
+
 def test_a_list_says_which_rows_it_shows_and_leads_on(cast: Cast) -> None:
     text = " ".join(cast.client_of(cast.olga).get("/admin/accounts/user/").content.decode().split())
     assert re.search(r"1–\d+ of \d+", text)

@@ -49,7 +49,7 @@ class Desk(ModelAdmin):
     """What the list says as long as it has no rows: what will be here, and what makes it come."""
     list_per_page = 30
     show_full_result_count = False
-    compressed_fields = True
+    compressed_fields = False
     warn_unsaved_form = True
     list_filter_submit = True
     empty_value_display = EMPTY

@@ -148,7 +148,6 @@ class PostingAdmin(ReadingDesk):
         "account",
         "display_amount",
         "entry",
-        "line",
         "clause",
         "matures_at",
         "display_why",

@@ -12,10 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.base import clerk, table
+from accounts.admin.confirm import Facts, confirmed
 from accounts.admin.imports import ImportBatchAdmin
 from accounts.choices import BatchState
 from accounts.models import ImportBatch, User
@@ -33,14 +32,10 @@ MOST_ORDERS = 2_000
 """Orders that a page takes back while somebody waits; larger imports are reversed by the command."""
 
 
-class ReverseForm(BaseDialogForm):
-    """Why an import is taken back; says first what that does."""
+class ReverseForm(forms.Form):
+    """Why an import is taken back."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget())
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = contents(int(self.object_id))
+    reason = forms.CharField(label=_("Reason"), max_length=200)
 
 
 def contents(batch: int) -> str:
@@ -54,6 +49,11 @@ def contents(batch: int) -> str:
     ]
     people = User.objects.filter(import_batch=batch, is_active=True).count()
     return " · ".join([*parts, ngettext("%(people)d person", "%(people)d people", people) % {"people": people}])
+
+
+def facts(batch: ImportBatch) -> Facts:
+    """What a reversal concerns."""
+    return [(_("import"), str(batch)), (_("What still counts of it"), contents(batch.pk))]
 
 
 admin.site.unregister(ImportBatch)
@@ -92,34 +92,36 @@ class ReversibleImportAdmin(ImportBatchAdmin):
         url_path="reverse",
         permissions=["reverse"],
         icon="undo",
-        dialog={
-            "title": _("Reverse this import"),
-            "description": _(
-                "Its orders are booked back, its people are switched off, its courses go off sale, and its touches and "
-                "spend count in no report any more. Nothing is deleted; the files can be imported again."
-            ),
-            "form_class": ReverseForm,
-            "form_submit_text": _("Reverse the import"),
-        },
     )
-    def reverse_import(self, request: HttpRequest, form: ReverseForm, object_id: int) -> HttpResponse:
+    @confirmed(
+        title=_("Reverse this import"),
+        does=_(
+            "Its orders are booked back, its people are switched off, its courses go off sale, and its touches and "
+            "spend count in no report any more."
+        ),
+        back=_("Nothing is deleted; the files can be imported again."),
+        act=_("Reverse the import"),
+        form_class=ReverseForm,
+        facts=facts,
+    )
+    def reverse_import(self, request: HttpRequest, form: ReverseForm, batch: ImportBatch) -> HttpResponse:
         """Take the import back, with a reason."""
-        orders = Order.objects.filter(import_batch=object_id).count()
+        orders = Order.objects.filter(import_batch=batch.pk).count()
         if orders > MOST_ORDERS:
             words = gettext(
                 "This import has %(orders)d orders, too many for a page; an operator reverses it by "
                 "“manage.py reverse_import %(batch)s”."
             )
-            messages.error(request, words % {"orders": orders, "batch": object_id})
-            return to_page(request, "accounts_importbatch", object_id)
+            messages.error(request, words % {"orders": orders, "batch": batch.pk})
+            return to_page("accounts_importbatch", batch.pk)
         try:
-            done = reverse(batch_id=object_id, reason=form.cleaned_data["reason"], actor=clerk(request))
+            done = reverse(batch_id=batch.pk, reason=form.cleaned_data["reason"], actor=clerk(request))
         except RefusedImportError:
             messages.error(request, gettext("This import was reversed meanwhile."))
         else:
             words = gettext("Reversed: %(orders)d orders voided, %(people)d people withdrawn.")
             messages.success(request, words % done)
-        return to_page(request, "accounts_importbatch", object_id)
+        return to_page("accounts_importbatch", batch.pk)
 
 
 def receipt_tables(receipt: dict[str, Any]) -> SafeString:

@@ -4,8 +4,11 @@ from typing import Any
 
 from babel.dates import get_timezone_name
 from django import template
+from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from portal import figures, sidebar
@@ -23,6 +26,21 @@ def room(opts: Any) -> str:
 def zone() -> str:
     """Name the time zone in which the page writes its times."""
     return str(get_timezone_name(timezone.get_current_timezone(), locale=figures.locale()))
+
+
+@register.simple_tag(takes_context=True)
+def readable(context: Any, field: Any) -> str:
+    """What stands in a read-only field, empty where nothing does; a thing whose page the reader may not open is named
+    without a link to it.
+    """
+    resolved = field.resolved_field
+    related = getattr(resolved[0], "remote_field", None) if resolved else None
+    if related is not None and isinstance(resolved[2], related.model):
+        desk = admin.site._registry.get(related.model)
+        if desk is None or not desk.has_view_permission(context["request"]):
+            return str(escape(resolved[2]))
+    words = str(field.contents())
+    return "" if words == "None" else mark_safe(words)  # noqa: S308 - the library escapes what it shows
 
 
 @register.simple_tag

@@ -212,7 +212,7 @@ class TestDesk:
         with all_rows():
             batch = ImportBatch.objects.get()
         page, act = (f"/admin/accounts/importbatch/{batch.pk}/{end}/" for end in ("change", "reverse"))
-        form = {"reason": "wrong export", "_form_submitted": "True"}
+        form = {"reason": "wrong export", "step": "confirm"}
         assert cast.client_of(cast.mei).post(act, form).status_code == 403
         finance = cast.client_of(cast.finn)
         text = finance.get(page).content.decode()
@@ -235,7 +235,7 @@ class TestDesk:
         with all_rows():
             batch = ImportBatch.objects.get()
         act = f"/admin/accounts/importbatch/{batch.pk}/reverse/"
-        answer = cast.client_of(cast.finn).post(act, {"reason": "x", "_form_submitted": "True"}, follow=True)
+        answer = cast.client_of(cast.finn).post(act, {"reason": "x", "step": "confirm"}, follow=True)
         assert f"manage.py reverse_import {batch.pk}" in answer.content.decode()
         batch.refresh_from_db()
         assert batch.state == "committed"

@@ -1,11 +1,25 @@
 // One choice of theme for all faces: the cookie that the portals read is told to Unfold before it starts, and told back.
-// And boxes that find as one types are named by their labels.
+// Boxes that find as one types are named by their labels, and names of icons are not read aloud.
 (() => {
   const found = document.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/);
   try { localStorage.setItem("adminTheme", JSON.stringify(found ? found[1] : "auto")); } catch { /* a browser that keeps nothing */ }
-  new MutationObserver((changes) => changes.flatMap((change) => [...change.addedNodes]).forEach((box) => {
-    const label = box.matches?.(".select2-container") && document.querySelector(`label[for="${box.previousElementSibling?.id}"]`);
-    if (label) box.querySelectorAll("[role=combobox], [role=textbox]").forEach((part) => part.setAttribute("aria-label", label.textContent.trim()));
+  const icons = ".material-symbols-outlined:not([role], [aria-hidden])";
+  const named = (box) => {
+    const list = box.querySelector('[id^="select2-"][id$="-results"]');
+    const asks = list ? list.id.slice(8, -8) : box.previousElementSibling?.id;
+    const words = asks && document.querySelector(`label[for="${CSS.escape(asks)}"]`)?.textContent || box.previousElementSibling?.getAttribute("aria-label");
+    if (words) box.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox], [role=listbox], .select2-search__field").forEach((part) => { part.removeAttribute("aria-labelledby"); part.setAttribute("aria-label", words.replace("*", "").trim()); });
+  };
+  const boxes = "input[placeholder]:not([aria-label], [id^=id_])";
+  const asked = (box) => {
+    box.setAttribute("aria-label", box.placeholder);
+    box.parentElement.querySelector("#searchbar-submit")?.setAttribute("aria-label", box.placeholder);
+  };
+  new MutationObserver((changes) => changes.flatMap((change) => [...change.addedNodes]).forEach((node) => {
+    if (!node.matches) return;
+    [node, ...node.querySelectorAll(icons)].forEach((icon) => icon.matches(icons) && icon.setAttribute("aria-hidden", "true"));
+    [node, ...node.querySelectorAll(boxes)].forEach((box) => box.matches(boxes) && asked(box));
+    [node, ...node.querySelectorAll(".select2-container")].forEach((box) => box.matches(".select2-container") && named(box));
   })).observe(document.documentElement, { childList: true, subtree: true });
   document.addEventListener("alpine:initialized", () => window.Alpine.effect(() => {
     const chosen = window.Alpine.$data(document.documentElement).adminTheme;
