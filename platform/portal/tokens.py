@@ -25,8 +25,9 @@ def read_tokens() -> dict[str, Any]:
 
 
 def pair(value: dict[str, str]) -> str:
-    """Return the CSS value of a light and dark pair: ``light-dark(L,D)``."""
-    return f"light-dark({value['light']},{value['dark']})"
+    """Return the CSS value of a light and dark pair: ``light-dark(L,D)``, or the one colour of both."""
+    light, dark = value["light"], value["dark"]
+    return light if light == dark else f"light-dark({light},{dark})"
 
 
 def shadow(value: dict[str, str]) -> str:
@@ -43,10 +44,6 @@ def shadow(value: dict[str, str]) -> str:
 def _colours(tokens: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [(name, pair(value)) for name, value in tokens["color"].items()]
     rows += [(f"heat-{name}", pair(value)) for name, value in tokens["heat"].items()]
-    for place, value in enumerate(tokens["avatar"], start=1):
-        rows += [(f"avatar-{place}-bg", pair(value["bg"])), (f"avatar-{place}-fg", pair(value["fg"]))]
-    for place, value in enumerate(tokens["cover"], start=1):
-        rows += [(f"cover-{place}-{part}", pair(value[part])) for part in ("from", "to", "mark")]
     rows.append(("paper", pair(tokens["paper"])))
     chart = tokens["chart"]
     rows += [(f"cat-{value['slot']}", pair(value)) for value in chart["category"]]
@@ -61,6 +58,16 @@ def _colours(tokens: dict[str, Any]) -> list[tuple[str, str]]:
             first, second = tokens["color"][light]["light"], tokens["color"][dark]["dark"]
             rows.append((f"seq-{step}-text", f"light-dark({first},{second})"))
     return rows
+
+
+def _classes(tokens: dict[str, Any]) -> list[str]:
+    """Grounds that a number picks: avatars and covers, each as a class of its place."""
+    kinds = (("avatar", ("bg", "fg")), ("cover", ("from", "to", "mark")))
+    return [
+        f".{kind}-{place}{{" + ";".join(f"--{kind}-{part}:{pair(value[part])}" for part in parts) + "}"
+        for kind, parts in kinds
+        for place, value in enumerate(tokens[kind], start=1)
+    ]
 
 
 def _sizes(tokens: dict[str, Any]) -> list[tuple[str, str]]:
@@ -93,6 +100,7 @@ def tokens_css(tokens: dict[str, Any]) -> str:
         "  color-scheme: light dark;",
         *(f"--{name}:{value};" for name, value in [*_colours(tokens), *_sizes(tokens)]),
         "}",
+        *_classes(tokens),
         ':root[data-theme="light"] { color-scheme: light; }',
         ':root[data-theme="dark"] { color-scheme: dark; }',
     ]
