@@ -61,7 +61,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Campaign
-        fields = ("name", "channel", "source", "external_id")
+        fields = ("name", "name_zh", "channel", "source", "external_id")
 
 
 class SpendForm(forms.ModelForm):  # type: ignore[type-arg]

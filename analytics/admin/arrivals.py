@@ -28,8 +28,7 @@ class ChannelRuleAdmin(Desk):
     empty_words = _(
         "A rule names the channel of a visit by its tags, its click id or its referrer; the first that fits decides."
     )
-    list_display = ("position", "display_marks", "channel", "is_active")
-    list_display_links = ("display_marks",)
+    list_display = ("display_marks", "channel", "position", "is_active")
     list_filter = (("channel", RelatedDropdownFilter), "is_active")
     list_select_related = ("channel",)
     search_fields = ("click_id", "utm_source", "utm_medium", "referrer", "channel__name", "channel__name_zh")

@@ -35,12 +35,12 @@ class CampaignAdmin(SpendingDesk):
     """Campaigns of advertising accounts, each in one channel."""
 
     form = CampaignForm
-    list_display = ("name", "channel", "source", "external_id", "display_first", "display_last")
+    list_display = ("display_name", "channel", "source", "external_id", "display_first", "display_last")
     list_filter = (("channel", RelatedDropdownFilter), "source", ("import_batch", RelatedDropdownFilter))
     list_select_related = ("channel",)
-    search_fields = ("name", "=external_id")
+    search_fields = ("name", "name_zh", "=external_id")
     ordering = ("-pk",)
-    fields = ("name", "channel", ("source", "external_id"))
+    fields = (("name", "name_zh"), "channel", ("source", "external_id"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         """With the days of their spend."""
@@ -51,6 +51,11 @@ class CampaignAdmin(SpendingDesk):
         """What names it in its source stays."""
         del request
         return ("source", "external_id") if obj else ()
+
+    @display(description=_("name"), ordering="name")
+    def display_name(self, obj: Campaign) -> str:
+        """Name in the reader's language."""
+        return obj.local_name
 
     @display(description=_("first day"), ordering="first_day")
     def display_first(self, obj: Any) -> Any:
@@ -66,9 +71,9 @@ class CampaignAdmin(SpendingDesk):
         """Write by the verbs."""
         del request, form
         if change:
-            services.campaign_change(campaign_id=obj.pk, name=obj.name, channel_id=obj.channel_id)
+            services.campaign_change(campaign_id=obj.pk, name=obj.name, name_zh=obj.name_zh, channel_id=obj.channel_id)
             return
-        new = services.NewCampaign(obj.source, obj.external_id, obj.name, obj.channel_id)
+        new = services.NewCampaign(obj.source, obj.external_id, obj.name, obj.channel_id, name_zh=obj.name_zh)
         obj.pk = services.campaigns_record(campaigns=[new])[obj.source, obj.external_id]
 
 
@@ -85,7 +90,7 @@ class SpendAdmin(SpendingDesk):
         ("import_batch", RelatedDropdownFilter),
     )
     list_select_related = ("campaign__channel", "import_batch")
-    search_fields = ("campaign__name", "=campaign__external_id")
+    search_fields = ("campaign__name", "campaign__name_zh", "=campaign__external_id")
     ordering = ("-day", "-pk")
     autocomplete_fields = ("campaign",)
     fields = (("campaign", "day"), ("amount", "currency"), ("impressions", "clicks"))

@@ -1,6 +1,7 @@
 """Campaigns and what they cost."""
 
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch
@@ -13,6 +14,7 @@ class Campaign(models.Model):
     source = models.CharField(_("source"), max_length=64)
     external_id = models.CharField(_("id in the source"), max_length=120)
     name = models.CharField(_("name"), max_length=200)
+    name_zh = models.CharField(_("name in Chinese"), max_length=200, blank=True, default="", db_default="")
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="campaigns", verbose_name=_("channel"))
     import_batch = models.ForeignKey(
         ImportBatch, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("import")
@@ -24,7 +26,12 @@ class Campaign(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="analytics_campaign_once")]
 
     def __str__(self) -> str:
-        return self.name
+        return self.local_name
+
+    @property
+    def local_name(self) -> str:
+        """Name in the reader's language."""
+        return self.name_zh if self.name_zh and (get_language() or "").startswith("zh") else self.name
 
 
 class Spend(models.Model):

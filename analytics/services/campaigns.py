@@ -18,6 +18,7 @@ class NewCampaign:
     name: str
     channel_id: int
     import_batch_id: int | None = None
+    name_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def campaigns_record(*, campaigns: Sequence[NewCampaign]) -> dict[tuple[str, str
                 source=campaign.source,
                 external_id=campaign.external_id,
                 name=campaign.name,
+                name_zh=campaign.name_zh,
                 channel_id=campaign.channel_id,
                 import_batch_id=campaign.import_batch_id,
             )
@@ -76,11 +78,11 @@ def spend_record(*, spend: Sequence[NewSpend]) -> None:
 
 
 @transaction.atomic
-def campaign_change(*, campaign_id: int, name: str, channel_id: int) -> None:
+def campaign_change(*, campaign_id: int, name: str, name_zh: str, channel_id: int) -> None:
     """Rename a campaign or move it to another channel; reports computed from now on follow."""
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-    campaign.name, campaign.channel_id = name, channel_id
-    campaign.save(update_fields=["name", "channel"])
+    campaign.name, campaign.name_zh, campaign.channel_id = name, name_zh, channel_id
+    campaign.save(update_fields=["name", "name_zh", "channel"])
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
@@ -73,7 +74,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [models.UniqueConstraint(Lower("email"), name="accounts_user_email_ci")]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return self.local_name
+
+    @property
+    def local_name(self) -> str:
+        """Name in the reader's language; falls back to the address."""
+        chinese = (get_language() or "").startswith("zh")
+        return (self.name_zh if chinese else "") or self.name or self.email
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Every session carries this hash: a new password or a raised epoch makes the open ones void at once.
@@ -81,8 +88,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("accounts.User.session", body, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
-        """Name for greetings; falls back to the address."""
-        return self.name or self.email
+        """Name for greetings."""
+        return self.local_name
 
     def get_short_name(self) -> str:
         """First word of the name."""

@@ -119,9 +119,10 @@ def make_spend(year: Year, cast: Cast) -> None:
                 external_id=f"{CHANNELS[index].code}-{part}",
                 name=f"{CHANNELS[index].name}, {part}",
                 channel_id=cast.channels[index],
+                name_zh=f"{CHANNELS[index].name_zh}：{part_zh}",
             )
             for index in paid
-            for part in ("brand", "courses")
+            for part, part_zh in (("brand", "品牌"), ("courses", "课程"))
         ]
     )
     rows = []
