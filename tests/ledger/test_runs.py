@@ -32,6 +32,7 @@ from ledger.services import (
     run_submit,
 )
 from tests.cast import Cast
+from tests.ledger import stage
 from tests.ledger.runs import approved, details, earn, payee, standing, terms, waiting
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -195,6 +196,15 @@ def test_another_currency_is_sent_at_the_rate_of_the_cut_off(cast: Cast) -> None
     run_book(run_id=run.pk)
     payout = Payout.objects.get()
     assert (payout.sent_currency, payout.sent_minor, payout.amount_minor) == ("EUR", 1_250, 10_000)
+    day = timezone.localdate() - timedelta(days=3)
+    quote = {"rate": "1/8", "day": day.isoformat(), "source": "test"}
+    assert payout.entry.inputs["event"]["fx"] == {"currency": "EUR", "amount": 1_250, **quote}
+    found = stage.violations("derivation", "I14")
+    assert "I14" not in found
+    assert f"entry {payout.entry_id}" not in dict(found["derivation"])  # where the sales of this stage have no inputs
+    page = cast.client_of(cast.alice).get("/creator/payouts/?party=euro").content.decode()
+    assert "at 1/8 of" in page
+    assert ", test</small>" in page
 
 
 @pytest.mark.parametrize(

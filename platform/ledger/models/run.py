@@ -59,7 +59,8 @@ class PayoutItem(models.Model):
     """One party in a run: what it is paid, or why not. A trigger holds the order of its states and what was approved.
 
     `available_minor`: at the cut-off, when last computed; `amount_minor` of it is paid, of which `withheld_minor` is
-    tax; the rest arrives as `sent_minor` of `sent_currency`, at `rate` of `rate_day` where that is another currency.
+    tax; the rest arrives as `sent_minor` of `sent_currency`, where that is another currency at `rate` of `rate_day`,
+    which `rate_source` gave.
     `was_minor`: the amount before the last computation changed it. `note`: words by hand, or why it came back.
     """
 
@@ -76,6 +77,7 @@ class PayoutItem(models.Model):
     sent_minor = models.BigIntegerField(_("sent"), default=0)
     rate = models.CharField(_("rate"), max_length=32, blank=True)
     rate_day = models.DateField(_("rate of"), null=True, blank=True)
+    rate_source = models.CharField(_("rate from"), max_length=64, blank=True, default="", db_default="")
     was_minor = models.BigIntegerField(_("amount before"), null=True, blank=True)
     lines = models.PositiveIntegerField(_("lines"), default=0)
     details = models.ForeignKey(

@@ -41,6 +41,7 @@ class Payable:
     sent: int = 0
     rate: str = ""
     rate_day: date | None = None
+    rate_source: str = ""
     details_id: int | None = None
 
     @property
@@ -125,7 +126,9 @@ class _Facts:
         except NoRateError:
             return replace(found, reason=str(LeftOut.NO_RATE), amount=0, withheld=0, sent=0)
         sent = converted_at(amount_minor=amount - withheld, base=self.terms.currency, quote=currency, rate=rate)
-        return replace(found, sent_currency=currency, sent=sent, rate=rate.rate, rate_day=rate.day)
+        return replace(
+            found, sent_currency=currency, sent=sent, rate=rate.rate, rate_day=rate.day, rate_source=rate.source
+        )
 
     def _reason(self, party: int, available: int) -> LeftOut | None:
         """The first thing that stands in the way."""

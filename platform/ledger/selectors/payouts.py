@@ -32,6 +32,7 @@ class PayoutRow:
     sent_currency: str
     rate: str
     rate_day: date | None
+    rate_source: str
     lines: int
     to: PayoutDetails | None
     at: datetime
@@ -54,6 +55,7 @@ def payouts_of(*, party: int, visible_to: User | None) -> list[PayoutRow]:
             sent_currency=item.sent_currency,
             rate=item.rate,
             rate_day=item.rate_day,
+            rate_source=item.rate_source,
             lines=item.lines,
             to=item.details,
             at=item.changed_at,

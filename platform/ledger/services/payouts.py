@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,13 +21,18 @@ from ledger.splits.sale import Detail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutTerms:
-    """How a payout is made, in minor units. `most`: what was approved; `fx`: currency and amount sent instead."""
+    """How a payout is made, in minor units.
+
+    `most`: what was approved; `fx`: currency and amount sent instead; `quote`: the rate that was used for it, the day
+    it is of and who gave it, kept with the entry.
+    """
 
     minimum: int = 0
     increment: int = 1
     withholding_bp: int = 0
     most: int | None = None
     fx: tuple[str, int] | None = None
+    quote: tuple[str, date, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,9 @@ def _event(party: str, currency: str, cut_off: datetime, terms: PayoutTerms) -> 
         event["most"] = terms.most
     if terms.fx is not None:
         event["fx"] = {"currency": terms.fx[0], "amount": terms.fx[1]}
+        if terms.quote is not None:
+            rate, day, source = terms.quote
+            event["fx"] |= {"rate": rate, "day": day.isoformat(), "source": source}
     return event
 
 

@@ -88,11 +88,15 @@ def _book(item: PayoutItem) -> None:
     """Pay exactly what was approved, or nothing where less is left by now: the next run pays what there is."""
     run = item.run
     fx = None if item.sent_currency == item.currency else (item.sent_currency, item.sent_minor)
+    quote = (item.rate, item.rate_day, item.rate_source) if fx and item.rate_day else None
+    terms = PayoutTerms(
+        minimum=item.amount_minor, most=item.amount_minor, withholding_bp=run.withholding_bp, fx=fx, quote=quote
+    )
     done = payout_book(
         party=item.party.code,
         currency=item.currency,
         cut_off=run.cut_off,
-        terms=PayoutTerms(minimum=item.amount_minor, most=item.amount_minor, withholding_bp=run.withholding_bp, fx=fx),
+        terms=terms,
         source=OrderKey(SOURCE, str(item.pk)),
         at=timezone.now(),
         actor_id=run.approved_by_id,

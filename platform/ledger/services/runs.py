@@ -175,7 +175,7 @@ def run_note(*, run: PayoutRun, step: str, by: User | None, note: str = "", part
 
 _COMPUTED = [
     "state", "reason", "available_minor", "amount_minor", "withheld_minor", "sent_currency", "sent_minor", "rate",
-    "rate_day", "details", "note", "was_minor", "changed_at",
+    "rate_day", "rate_source", "details", "note", "was_minor", "changed_at",
 ]  # fmt: skip
 
 
@@ -232,7 +232,8 @@ def _fill(item: PayoutItem, row: Payable, lines: dict[int, int]) -> PayoutItem:
     item.state, item.reason, item.available_minor = row.state, row.reason, row.available
     item.amount_minor, item.withheld_minor = row.amount, row.withheld
     item.sent_currency, item.sent_minor = row.sent_currency, row.sent
-    item.rate, item.rate_day, item.details_id = row.rate, row.rate_day, row.details_id
+    item.rate, item.rate_day, item.rate_source = row.rate, row.rate_day, row.rate_source
+    item.details_id = row.details_id
     item.lines, item.changed_at = lines.get(row.party_id, 0), timezone.now()
     return item
 
