@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
-from accounts.statements import Statement, fetch
+from accounts.statements import Statement, send
 from analytics.choices import ConversionKind
 
 
@@ -69,4 +69,4 @@ def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequen
         texts(model),
         *(numbers(column) for column in (channel, owner, ppm)),
     ]
-    fetch((_KEEP, columns))
+    send((_KEEP, columns))

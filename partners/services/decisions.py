@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
-from accounts.statements import Statement, fetch
+from accounts.statements import Statement, send
 
 
 class LineDecided(NamedTuple):
@@ -85,4 +85,4 @@ def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]
         *(texts(column) for column in common[8:13]),
         *(instants(column) for column in common[13:15]),
     ]
-    fetch((_KEEP, columns))
+    send((_KEEP, columns))

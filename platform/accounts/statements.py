@@ -7,11 +7,12 @@ another connection for each.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -19,36 +20,30 @@ from django.db.backends.utils import CursorWrapper
 Values = Sequence[Any] | Mapping[str, Any]
 Call = tuple["Statement", Values]
 
-KNOWN = """
-set_config('plan_cache_mode', 'force_generic_plan', true),
-(SELECT coalesce(string_agg(name, ' '), '') FROM pg_prepared_statements)
-"""
+_NAMES = "SELECT coalesce(string_agg(name, ' '), '') FROM pg_prepared_statements"
+
+KNOWN = f"set_config('plan_cache_mode', 'force_generic_plan', true), ({_NAMES})"
 """Two columns, the last of which `planned_once` must be told.
 
 The first lets this transaction keep to plans that are made once: left alone, the server plans anew, at each execution,
 whatever it thinks a little dearer without the values. That cost more than all the executions together.
 """
 
-
-class _Held(NamedTuple):
-    """The cursor of a worker's transaction, and the names of what its connection has prepared."""
-
-    cursor: CursorWrapper
-    known: set[str]
-
-
-_held: ContextVar[_Held | None] = ContextVar("held_cursor", default=None)
+_held: ContextVar["_Held | None"] = ContextVar("held_cursor", default=None)
 _PLACE = re.compile(r"%(?:\((?P<name>\w+)\))?s")
+_SAVEPOINT, _RELEASE, _BACK = "SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT "
 
 
 class Statement:
     """One SQL statement with places `%s` or `%(name)s`, each of which must say its type where nothing around it does.
 
-    Two statements may bear one name, since the text is part of the one that the server knows.
+    Two statements may bear one name, since the text is part of the one that the server knows. Commands that have no
+    plan (SET, SAVEPOINT) are sent as they are: `plan=False`.
     """
 
-    def __init__(self, name: str, sql: str) -> None:
+    def __init__(self, name: str, sql: str, *, plan: bool = True) -> None:
         self.sql = sql
+        self.plan = plan
         self.name = f"{name}_{sha256(sql.encode()).hexdigest()[:12]}"
         self._order = list(dict.fromkeys(m["name"] for m in _PLACE.finditer(sql))) if "%(" in sql else None
         count = iter(range(1, sql.count("%s") + 1))
@@ -70,15 +65,13 @@ class Statement:
             f"EXPLAIN {self._call('NULL')};\nSET LOCAL enable_seqscan TO DEFAULT;\n"
         )
 
-    def written(self, values: Values, known: set[str] | None) -> tuple[str, list[Any]]:
+    def written(self, values: Values, known: Collection[str] | None) -> tuple[str, list[Any]]:
         """Return the text to send and its values in order; `known` is what is prepared, None: nothing shall be."""
-        if known is None:
+        if known is None or not self.plan:
             return _PLACE.sub("%s", self.sql), [values[m["name"]] for m in _PLACE.finditer(self.sql)] if isinstance(
                 values, Mapping
             ) else list(values)
-        prepare = "" if self.name in known else self._prepare()
-        known.add(self.name)
-        return prepare + self._call(), self._values(values)
+        return ("" if self.name in known else self._prepare()) + self._call(), self._values(values)
 
 
 def fetch(*calls: Call) -> list[tuple[Any, ...]]:
@@ -88,25 +81,90 @@ def fetch(*calls: Call) -> list[tuple[Any, ...]]:
     """
     held = _held.get()
     if held is not None:
-        return _fetch(held.cursor, held.known, calls)
+        return held.run(calls)
     with connection.cursor() as cursor:
-        return _fetch(cursor, None, calls)
+        return _run(cursor, None, calls)
 
 
-def _fetch(cursor: CursorWrapper, known: set[str] | None, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
-    told = [statement.written(values, known) for statement, values in calls]
-    cursor.execute(";\n".join(text for text, _values in told), [value for _text, values in told for value in values])
-    return cursor.fetchall() if cursor.description else []
+def send(*calls: Call) -> None:
+    """Run statements whose rows nobody reads; what they refuse may be heard of with a later statement.
+
+    Inside `planned_once` they go out in front of the next statement, whoever asks for it, or at the end of the block.
+    """
+    held = _held.get()
+    if held is not None:
+        held.waiting += calls
+    else:
+        fetch(*calls)
 
 
 @contextmanager
 def planned_once(cursor: CursorWrapper, known: str) -> Iterator[None]:
-    """Prepare what `fetch` runs until the block ends, which is within one transaction; `known`: see `KNOWN`.
+    """Prepare what `fetch` and `send` run until the block ends, which is within one transaction; `known`: see `KNOWN`.
 
     All of it goes through this one cursor: opening one costs Django twice what a short statement costs.
     """
-    before = _held.set(_Held(cursor, set(known.split())))
+    held = _Held(cursor, set(known.split()))
+    before = _held.set(held)
     try:
-        yield
+        with cursor.db.execute_wrapper(held.in_turn):
+            yield
+            held.run(())
     finally:
         _held.reset(before)
+
+
+@dataclass(slots=True)
+class _Held:
+    """The cursor of a worker's transaction, what its connection has prepared, and what is to be sent with the next.
+
+    `known` is None after an error: nobody can tell which statements of that message were prepared before it.
+    """
+
+    cursor: CursorWrapper
+    known: set[str] | None
+    waiting: list[Call] = field(default_factory=list)
+
+    def run(self, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
+        """Send what waits, then these."""
+        calls, self.waiting = [*self.waiting, *calls], []
+        if not calls:
+            return []
+        if self.known is None:
+            self.cursor.execute(_NAMES)
+            self.known = set(self.cursor.fetchone()[0].split())
+        known, self.known = self.known, None
+        rows = _run(self.cursor, known, calls)
+        self.known = known
+        return rows
+
+    def in_turn(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Let what waits go before what Django sends by itself, whose savepoints wait too.
+
+        Going back to a savepoint that was not sent, or before statements that were not, is to forget them.
+        """
+        if context["cursor"] is self.cursor:
+            return execute(sql, params, many, context)
+        if sql.startswith((_SAVEPOINT, _RELEASE)):
+            self.waiting.append((Statement("savepoint", sql, plan=False), ()))
+            return None
+        if sql.startswith(_BACK):
+            opened = _SAVEPOINT + sql.removeprefix(_BACK)
+            unsent = [place for place, (waiting, _values) in enumerate(self.waiting) if waiting.sql == opened]
+            del self.waiting[unsent[-1] + 1 if unsent else 0 :]
+            return None if unsent else execute(sql, params, many, context)
+        if self.waiting:
+            self.run(())
+        return execute(sql, params, many, context)
+
+
+def _run(cursor: CursorWrapper, known: set[str] | None, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
+    texts, values = [], []
+    for statement, given in calls:
+        text, told = statement.written(given, known)
+        texts.append(text)
+        values += told
+        if known is not None and statement.plan:
+            known.add(statement.name)
+    cursor.execute(";\n".join(texts), values)
+    return cursor.fetchall() if cursor.description else []

@@ -1,16 +1,18 @@
 """Statements prepared on a worker's connection, and as good outside of one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import acting_on_all_rows, current
 from accounts.models import Party
 from accounts.scope import all_rows
 from accounts.services import party_create
-from accounts.statements import Statement, fetch, planned_once
+from accounts.statements import Statement, fetch, planned_once, send
 
 SUM = Statement("sum", "SELECT %s::int + %s::int")
 NAMED = Statement("named", "SELECT %(a)s::int - %(b)s::int, %(a)s::int")
@@ -90,6 +92,89 @@ def test_a_plan_that_is_made_while_a_table_is_empty_goes_by_its_index_and_is_kep
     with connection.cursor() as cursor:
         cursor.execute("SHOW plan_cache_mode")
         assert cursor.fetchone() == ("auto",), "the next transaction on this connection may be another's"
+
+
+NOTE = Statement("note", "INSERT INTO notes VALUES (%s::int)")
+COUNT = Statement("count", "SELECT count(*) FROM notes")
+
+
+@pytest.fixture
+def notes(db: None) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE notes (number int CHECK (number > 0)) ON COMMIT DROP")
+        with planned_once(cursor, ""):
+            yield
+    forget()
+
+
+@contextmanager
+def messages() -> Iterator[list[str]]:
+    """What reaches the server; Django's own log also holds what only waits."""
+    told: list[str] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        told.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield told
+
+
+def counted() -> int:
+    return int(fetch((COUNT, []))[0][0])
+
+
+def test_what_is_sent_goes_out_with_the_next_statement(notes: None) -> None:
+    with messages() as told:
+        send((NOTE, [1]))
+        assert len(told) == 0
+        send((NOTE, [2]))
+        assert counted() == 2
+    assert len(told) == 1
+    send((NOTE, [3]))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(number) FROM notes")
+        assert cursor.fetchone() == (3,), "or before what anybody else asks"
+
+
+def test_what_is_sent_goes_out_at_once_where_nothing_is_planned_and_at_the_end_where_nobody_asks(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE notes (number int) ON COMMIT DROP")
+        send((NOTE, [1]))
+        assert counted() == 1
+        with planned_once(cursor, ""):
+            send((NOTE, [2]))
+        assert counted() == 2
+        with pytest.raises(ValueError), planned_once(cursor, ""):
+            send((NOTE, [3]))
+            raise ValueError
+        assert counted() == 2, "the transaction of such a block is undone anyway"
+    forget()
+
+
+def test_savepoints_wait_too_and_going_back_forgets_what_was_not_sent(notes: None) -> None:
+    send((NOTE, [1]))
+    with messages() as told:
+        with pytest.raises(ValueError), transaction.atomic():
+            send((NOTE, [2]))
+            raise ValueError
+        assert len(told) == 0, "there is nothing to go back from"
+        with transaction.atomic():
+            send((NOTE, [3]))
+            with pytest.raises(ValueError), transaction.atomic():
+                assert counted() == 2, "1 and 3"
+                send((NOTE, [4]))
+                raise ValueError
+        assert counted() == 2
+    assert [sql.count("SAVEPOINT") for sql in told] == [4, 1, 2], "two in one, back, two let go"
+
+
+def test_what_is_sent_and_refused_undoes_its_savepoint_and_the_connection_goes_on(notes: None) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        send((NOTE, [0]))
+        fetch((SUM, [1, 1]))
+    assert fetch((SUM, [1, 1])) == [(2,)], "though it was never prepared by the message that was refused"
+    assert counted() == 0
 
 
 def test_a_worker_sees_all_rows_and_says_who_acts_in_one_statement(committed_db: str) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from accounts.models import Party
@@ -111,6 +112,37 @@ def test_a_relay_that_is_told_to_wait_waits_and_handles_nothing_twice(committed_
     assert sorted(result.done for result in results) == [0, 1]
 
 
+def test_a_row_that_another_only_looked_at_is_waited_for(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who saw it free before it was begun locks it, finds that it is begun, and keeps the lock until its commit."""
+    relay_module = sys.modules["events.services.relay"]
+    take, looking, looked = relay_module._take, threading.Event(), threading.Event()
+
+    def look() -> None:
+        with transaction.atomic():
+            list(Delivery.objects.select_for_update())
+            looking.set()
+            looked.wait(0.5)
+        connections.close_all()
+
+    def take_while_locked(begun: Any) -> Any:
+        other = threading.Thread(target=look)
+        other.start()
+        assert looking.wait(20)
+        try:
+            return take(begun)
+        finally:
+            looked.set()
+            other.join(20)
+
+    monkeypatch.setattr(relay_module, "_take", take_while_locked)
+    calls, go_on = list[str](), threading.Event()
+    go_on.set()
+    with slow_handler(calls, inside=threading.Event(), go_on=go_on):
+        events_record(events=[NewEvent(name="order.paid", key="A")])
+        assert relay().done == 1
+    assert calls == ["A"]
+
+
 def test_four_relays_share_a_heap_of_work(committed_db: str) -> None:
     keys: list[str] = []
     lock = threading.Lock()
@@ -179,7 +211,7 @@ VICTIM = """
 import sys, time
 import django
 django.setup()
-from django.db import connections
+from django.db import connections, transaction
 for alias in ("default", "owner"):
     connections.settings[alias]["NAME"] = {name!r}
 from accounts.services import party_create

@@ -80,7 +80,7 @@ BOOKS: tuple[Fault, ...] = (
     Fault(
         "two relays take one delivery",
         "platform/events/services/relay.py",
-        "ORDER BY d.due_at, d.id FOR UPDATE OF d SKIP LOCKED",
+        "ORDER BY d.due_at, d.id FOR UPDATE OF d",
         "ORDER BY d.due_at, d.id",
         ("tests/events/test_races.py",),
     ),

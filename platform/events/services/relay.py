@@ -73,7 +73,7 @@ _TAKE = Statement(
     SELECT d.id, e.id, e.name, e.key, e.payload, e.occurred_at
     FROM events_delivery d JOIN events_outboxevent e ON e.id = d.event_id
     WHERE d.id = ANY (%s::bigint[]) AND d.state = 'due' AND d.begun_at = %s
-    ORDER BY d.due_at, d.id FOR UPDATE OF d SKIP LOCKED
+    ORDER BY d.due_at, d.id FOR UPDATE OF d
     """,
 )
 
@@ -83,6 +83,8 @@ _DONE = Statement(
     UPDATE events_delivery SET state = 'done', done_at = %s, begun_at = NULL, reason = '' WHERE id = ANY (%s::bigint[])
     """,
 )
+
+_CHECK = Statement("check", "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED", plan=False)
 
 
 class HandlerDied(Exception):
@@ -253,7 +255,10 @@ def _begin_troubled(asked: dict[str, Any], *, block: bool) -> tuple[_Begun, Rela
 
 
 def _take(begun: _Begun) -> list[_Taken]:
-    """Lock what was begun; what somebody else took or called back meanwhile is left out."""
+    """Lock what was begun; what somebody else took or called back meanwhile is left out.
+
+    It waits for who holds a row: most often another relay that saw it free, and keeps it locked until its own commit.
+    """
     return [
         _Taken(pk, EventData(id=event, name=name, key=key, payload=json.loads(payload), occurred_at=at))
         for pk, event, name, key, payload, at in fetch((_TAKE, [numbers(begun.ids), begun.at]))
@@ -265,9 +270,8 @@ def _succeeds(handler: Handler, taken: list[_Taken]) -> Exception | None:
     try:
         with one_savepoint(), _collector_paused():
             handler.function([delivery.event for delivery in taken])
-            with connection.cursor() as cursor:
-                # Deferred checks (an entry's sum) speak inside the savepoint, not at commit for the whole batch.
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            # Deferred checks (an entry's sum) speak inside the savepoint, not at commit for the whole batch.
+            fetch((_CHECK, ()))
     except Exception as fault:
         if connection.needs_rollback:  # the connection itself is lost: nothing can be marked, the rows stay due
             raise

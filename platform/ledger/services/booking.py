@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.columns import instants, numbers, texts
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, fetch
+from accounts.statements import Statement, fetch, send
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
 from ledger.selectors.body import PostingBody, body_hash, canonical
@@ -192,7 +192,7 @@ def _insert_postings(
         *(texts(column) for column in (currency, line, clause)),
         *(instants(column) for column in (occurred, matures, booked)),
     ]
-    fetch((_POSTINGS, columns))
+    send((_POSTINGS, columns))
 
 
 def _name(draft: EntryDraft) -> str:

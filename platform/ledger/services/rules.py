@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from accounts.columns import texts
-from accounts.statements import Statement, fetch
+from accounts.statements import Statement, send
 from ledger.selectors.rules import BookRule
 
 _KEEP = Statement(
@@ -26,4 +26,4 @@ def rules_keep(*, rules: Iterable[BookRule]) -> None:
     bodies = {rule.digest: rule.body for rule in rules}
     digests = sorted(bodies)
     written = texts(json.dumps(bodies[digest], ensure_ascii=False) for digest in digests)
-    fetch((_KEEP, {"now": timezone.now(), "digests": texts(digests), "bodies": written}))
+    send((_KEEP, {"now": timezone.now(), "digests": texts(digests), "bodies": written}))
