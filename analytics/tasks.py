@@ -37,3 +37,9 @@ def partitions() -> None:
     """Keep next month's partition of the touches ready, so that no visitor waits for it."""
     now = timezone.now()
     services.partitions_ensure(instants=[now, now + timedelta(days=31)])
+
+
+@shared_task(name="analytics.mirror")
+def mirror() -> None:
+    """Bring the columnar mirror up to now."""
+    services.mirror_update()

@@ -11,6 +11,7 @@ from analytics.services.campaigns import (
 )
 from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
 from analytics.services.claims import claim_gather
+from analytics.services.mirror import Mirrored, mirror_update
 from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
@@ -26,6 +27,7 @@ from analytics.services.visits import (
 __all__ = [
     "BooksRefusedError",
     "Evidence",
+    "Mirrored",
     "NewCampaign",
     "NewSpend",
     "NewTouch",
@@ -37,6 +39,7 @@ __all__ = [
     "channel_rule_delete",
     "channel_rule_write",
     "claim_gather",
+    "mirror_update",
     "order_events_book",
     "orders_settle",
     "orders_void_book",

@@ -168,6 +168,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger.snapshot": {"task": "ledger.snapshot", "schedule": crontab(hour=2, minute=20)},
     "ledger.verify": {"task": "ledger.verify", "schedule": crontab(hour=2, minute=40)},
     "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
+    "analytics.mirror": {"task": "analytics.mirror", "schedule": timedelta(minutes=15), "options": {"expires": 900}},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},
 }

@@ -26,7 +26,7 @@ def _compiled(request: pytest.FixtureRequest) -> None:
     with untraced(request.config):
         compile_models(MODELS, order=1)
         compile_models(["markov"], order=2)
-        nothing = builder.TouchLog(*(np.zeros(0, kind) for kind in (np.int32, np.int64, np.int64)))
+        nothing = builder.TouchLog(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
         builder.build_paths(nothing, nothing, channels=("a",), lookback=0)
 
 

@@ -1,0 +1,240 @@
+"""Copies what happened out of PostgreSQL into columns on disk, which readers of much data read instead."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.utils import timezone
+from psycopg2.extensions import make_dsn
+
+from analytics.selectors.mirror import (
+    COLUMNS,
+    CONVERSIONS,
+    FACTS,
+    KEYS,
+    TOUCHES,
+    Mark,
+    MirrorState,
+    change_file,
+    changes,
+    day_file,
+    mirror_folder,
+    mirror_state,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LATENESS = timedelta(minutes=10)
+"""What a run has seen is settled when it is older than this and every transaction of its time has ended."""
+
+_NOW = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
+    concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+        (SELECT timeline_id FROM pg_control_checkpoint()),
+        (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) AS database
+"""
+_MONTHS = """
+SELECT right(relid::regclass::text, 7) AS month FROM pg_partition_tree('analytics_touchpoint') WHERE isleaf ORDER BY 1
+"""
+_TOUCHES = """
+SELECT %s FROM analytics_touchpoint WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s'
+"""
+_CONVERSIONS = "SELECT %s FROM analytics_conversion WHERE id > %d"
+_CHANGES = {
+    "people": "SELECT id AS visitor_id, user_id FROM analytics_visitor WHERE user_id IS NOT NULL",
+    "withdrawn": """
+        SELECT id AS import_batch_id, true AS withdrawn FROM accounts_importbatch WHERE state = 'reversed'""",
+    "returns": """
+        SELECT c.id AS conversion_id, o.returned_minor, o.state = 'voided' AS voided
+        FROM analytics_conversion c JOIN courses_order o ON o.id = c.order_id
+        WHERE o.returned_minor <> 0 OR o.state = 'voided'""",
+}
+
+Read = Callable[[str], "pl.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What a run brought: its number, new rows of facts, changes, and the days whose files were written anew."""
+
+    run: int
+    touches: int
+    conversions: int
+    changes: int
+    days: int
+
+
+def mirror_update() -> Mirrored:
+    """Bring the mirror up to now. Safe to repeat and to be killed at any point; of two at once the second waits.
+
+    One read-only snapshot of the database, in the scope of all rows, is copied through ADBC. Files are replaced whole,
+    the state last, so readers see the run before until this one is finished. A mirror of another database (also of one
+    that was restored from a backup) is thrown away and built anew.
+    """
+    mirror_folder().mkdir(parents=True, exist_ok=True)
+    with (mirror_folder() / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _snapshot() as read:
+            return _update(read)
+
+
+def _update(read: Read) -> Mirrored:
+    now = read(_NOW).row(0, named=True)
+    state = mirror_state()
+    if state is None or state.database != now["database"]:
+        _clear()
+        state = MirrorState(now["database"], 0, "", dict.fromkeys(FACTS, 0), [])
+    unfinished = mirror_folder() / "unfinished"
+    if unfinished.exists():
+        _drop_after(state.run)
+    unfinished.touch()
+    run, seen = state.run + 1, dict(state.settled)
+    brought, days = dict.fromkeys(FACTS, 0), 0
+    for table, rows in _facts(read, state.settled):
+        seen[table] = int(rows["id"].to_numpy().max(initial=seen[table]))
+        for day, part in _by_day(rows):
+            new = _keep_day(table, day, part, run)
+            brought[table] += new
+            days += new > 0
+    changed = sum(_keep_changes(table, read(query), run) for table, query in _CHANGES.items())
+    if not (days or changed):
+        run = state.run
+    at = timezone.now()
+    due = (at - LATENESS).isoformat()
+    settled = [mark for mark in state.marks if mark.at <= due and mark.xid <= now["xmin"]]
+    marks = [mark for mark in state.marks if mark not in settled]
+    ids = settled[-1].ids if settled else state.settled
+    if seen != ids:
+        marks.append(Mark(seen, now["xmax"], at.isoformat()))
+    kept = MirrorState(state.database, run, at.isoformat(), ids, marks)
+    _replace(mirror_folder() / "state.json", lambda path: path.write_text(kept.text(), encoding="utf-8"))
+    unfinished.unlink()
+    return Mirrored(run, brought[TOUCHES], brought[CONVERSIONS], changed, days)
+
+
+@contextmanager
+def _snapshot() -> Iterator[Read]:
+    """One transaction that sees all rows as they are now, as Arrow."""
+    import polars as pl
+    from adbc_driver_postgresql import dbapi
+
+    connection.ensure_connection()
+    info = connection.connection.info
+    with (
+        dbapi.connect(make_dsn(**{**info.dsn_parameters, "password": info.password})) as link,
+        link.cursor() as cursor,
+    ):
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT set_config('app.scope', 'all', true)")
+
+        def read(query: str) -> pl.DataFrame:
+            cursor.execute(query)
+            return pl.DataFrame(cursor.fetch_arrow_table())
+
+        yield read
+
+
+def _facts(read: Read, settled: dict[str, int]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Rows that may be new, touches a month at a time, so that memory holds no more than that."""
+    for month in read(_MONTHS)["month"]:
+        first = datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
+        until = (first + timedelta(days=31)).replace(day=1)
+        yield TOUCHES, read(_TOUCHES % (_columns(TOUCHES), settled[TOUCHES], first.isoformat(), until.isoformat()))
+    yield CONVERSIONS, read(_CONVERSIONS % (_columns(CONVERSIONS), settled[CONVERSIONS]))
+
+
+def _columns(table: str) -> str:
+    return ", ".join(COLUMNS[table].split())
+
+
+def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    """The rows of each day, in order of time."""
+    import polars as pl
+
+    rows = rows.sort("occurred_at", "id")
+    counts = rows.group_by(pl.col("occurred_at").dt.date().alias("day"), maintain_order=True).len()
+    first = 0
+    for day, count in counts.iter_rows():
+        yield day, rows.slice(first, count)
+        first += count
+
+
+def _keep_day(table: str, day: date, rows: pl.DataFrame, run: int) -> int:
+    """Add what a day's file does not hold yet; how many rows."""
+    import polars as pl
+
+    path = day_file(table, day)
+    rows = rows.with_columns(run=pl.lit(run, pl.Int32))
+    new = len(rows)
+    if path.exists():
+        before = pl.read_parquet(path)
+        rows = rows.join(before.select("id"), on="id", how="anti")
+        new = len(rows)
+        rows = pl.concat([before, rows]).sort("occurred_at", "id")
+    if new:
+        _write(path, rows)
+    return new
+
+
+def _keep_changes(table: str, held: pl.DataFrame, run: int) -> int:
+    """Add a row for each key of which the database now holds something else than before; how many."""
+    import polars as pl
+
+    key, path = KEYS[table], change_file(table)
+    if not path.exists():
+        _write(path, held.with_columns(run=pl.lit(run, pl.Int32)).sort(key))
+        return len(held)
+    known = changes(table, run=run).drop("run")
+    added = held.join(known, on=held.columns, how="anti", nulls_equal=True)
+    gone = known.join(held, on=key, how="anti").filter(~pl.all_horizontal(pl.exclude(key).is_null()))
+    nothing = (pl.lit(None, kind).alias(name) for name, kind in known.schema.items() if name != key)
+    new = pl.concat([added, gone.select(key, *nothing)])
+    if len(new):
+        _write(path, pl.concat([pl.read_parquet(path), new.with_columns(run=pl.lit(run, pl.Int32))]))
+    return len(new)
+
+
+def _drop_after(run: int) -> None:
+    """Take out what a run that was killed had written: no run has said that it is there."""
+    import polars as pl
+
+    for path in mirror_folder().rglob("*.parquet"):
+        rows = pl.read_parquet(path)
+        held = rows.filter(pl.col("run") <= run)
+        if len(held) < len(rows):
+            _write(path, held)
+
+
+def _clear() -> None:
+    """Begin anew; the state goes first, so that nobody reads a mirror that is half gone."""
+    (mirror_folder() / "state.json").unlink(missing_ok=True)
+    for table in FACTS:
+        shutil.rmtree(mirror_folder() / table, ignore_errors=True)
+        (mirror_folder() / table).mkdir()
+    for table in KEYS:
+        change_file(table).unlink(missing_ok=True)
+
+
+def _write(path: Path, rows: pl.DataFrame) -> None:
+    _replace(path, lambda draft: rows.write_parquet(draft, compression="zstd", compression_level=1))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file that appears whole or not at all, also after the power fails."""
+    draft = path.with_suffix(".draft")
+    write(draft)
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    draft.replace(path)
