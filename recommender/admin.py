@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import Desk, ReadingDesk, clerk, figure
+from accounts.admin.base import Desk, ReadingDesk, clerk, figure, table
 from accounts.rules import may
+from courses.models import Course
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
@@ -49,12 +50,25 @@ class TrainingRunAdmin(Desk):
     ordering = ("-pk",)
     actions = ("promote",)
     fields = ("model",)
+    readonly_fields = ("display_metrics",)
 
-    def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:  # noqa: ARG002 - Django's
+    def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """A request names the model; a run shows everything."""
         if obj is None:
-            return self.fields
-        return [field.name for field in TrainingRun._meta.fields if field.name != "id"]
+            return super().get_fieldsets(request, obj)
+        course = (
+            ("model", "state", "stage"),
+            ("device", "progress_bp", "requested_by"),
+            ("requested_at", "started_at", "finished_at"),
+            "heartbeat_at",
+            *(["failure"] if obj.failure else []),
+        )
+        return (
+            (None, {"fields": course}),
+            (_("Figures on the test days"), {"fields": ("display_metrics",)}),
+            (_("What it was made of"), {"fields": ("parameters", "data_hash", "artefact", "artefact_sha256")}),
+            (_("Everything measured"), {"fields": ("metrics",), "classes": ("collapse",)}),
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:  # noqa: ARG002
         """A run is never written by hand."""
@@ -113,6 +127,13 @@ class TrainingRunAdmin(Desk):
         """As a label."""
         return obj.stage, obj.get_stage_display()
 
+    @display(description=_("figures"))
+    def display_metrics(self, obj: TrainingRun) -> SafeString | str:
+        """Each figure of the test with its standard error; empty before the run has one."""
+        test = obj.metrics.get("test", {})
+        rows = [[name, f"{of['value']:.4f} ± {of['se']:.4f}"] for name, of in sorted(test.items()) if "se" in of]
+        return table([gettext("figure"), gettext("value")], rows) if rows else ""
+
     @display(description=_("NDCG@10, test"))
     def display_ndcg(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
@@ -133,6 +154,23 @@ class ServedListAdmin(ReadingDesk):
     list_select_related = ("user", "course", "run")
     search_fields = ("user__email",)
     ordering = ("-pk",)
+    fields = (("slot", "served_at", "run"), ("user", "visitor_key", "course"), "display_items")
+    readonly_fields = ("display_items",)
+
+    @display(description=_("courses shown"))
+    def display_items(self, obj: ServedList) -> SafeString:
+        """The courses in their order, each with its score and what it was shown for."""
+        numbers = {number for item in obj.items for number in (item["course"], *item.get("because", ()))}
+        titles = {course.pk: course.local_title for course in Course.objects.filter(pk__in=numbers)}
+        rows = [
+            [
+                titles.get(item["course"], "–"),
+                f"{item['score']:.3f}" if item.get("score") is not None else "–",
+                ", ".join(titles.get(number, "–") for number in item.get("because", ())) or "–",
+            ]
+            for item in obj.items
+        ]
+        return table([gettext("course"), gettext("score"), gettext("because of")], rows)
 
 
 @admin.register(Dismissal)

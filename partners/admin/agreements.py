@@ -156,7 +156,12 @@ class AgreementAdmin(Desk):
     def get_readonly_fields(self, request: HttpRequest, obj: Agreement | None = None) -> tuple[str, ...]:
         """What it covers and who owns it stays: entries point at it."""
         del request
-        return ("code", "owner", "scope_kind", "scope_id") if obj else ()
+        return ("code", "owner", "display_scope", "scope_id") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Agreement | None = None) -> Any:
+        """What it covers in words, once that is chosen."""
+        del request
+        return (("title", "title_zh"), ("code", "owner"), ("display_scope", "scope_id")) if obj else self.fields
 
     def get_inlines(self, request: HttpRequest, obj: Agreement | None) -> tuple[type[Lines], ...]:
         """Versions and parties wait until the agreement exists."""

@@ -44,7 +44,7 @@ class GuaranteeAdmin(Desk):
         shown = (
             ("party", "display_amount", "display_months"),
             "note",
-            ("display_state", "prepared_by", "prepared_at"),
+            ("display_standing", "prepared_by", "prepared_at"),
             ("approved_by", "approved_at"),
         )
         return ((None, {"fields": shown}),)
@@ -55,7 +55,7 @@ class GuaranteeAdmin(Desk):
         if obj is None:
             return ()
         return (
-            "party", "display_amount", "display_months", "display_state", "note", "prepared_by", "prepared_at",
+            "party", "display_amount", "display_months", "display_standing", "note", "prepared_by", "prepared_at",
             "approved_by", "approved_at",
         )  # fmt: skip
 
@@ -92,6 +92,11 @@ class GuaranteeAdmin(Desk):
         if obj.until is not None and obj.until <= timezone.localdate():
             return "over", _("Over")
         return "counts", _("Counts")
+
+    @display(description=gettext_lazy("state"))
+    def display_standing(self, obj: Guarantee) -> str:
+        """The word alone."""
+        return str(self.display_state(obj)[1])
 
     @admin.action(description=gettext_lazy("Approve"), permissions=["approve"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Guarantee]) -> None:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -33,7 +34,8 @@ class ServedList(models.Model):
         indexes = [models.Index(fields=["user", "-served_at"], name="recommender_served_user")]
 
     def __str__(self) -> str:
-        return f"{self.slot} {self.served_at:%Y-%m-%d %H:%M}"
+        shown = date_format(timezone.localtime(self.served_at), "DATETIME_FORMAT")
+        return f"{self.get_slot_display()} · {shown}"
 
 
 class Dismissal(models.Model):
