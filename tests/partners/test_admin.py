@@ -187,7 +187,7 @@ def test_a_rule_of_another_shape_is_kept_as_json(house: Cast) -> None:
     fixed = {"take": "fixed", "account": "platform:revenue", "amount": 50}
     rule = json.dumps({"steps": [fixed, desk.split(("party:alice", 1))], "reserve_bp": 500})
     page = post(client, "/admin/partners/agreementversion/add/", agreement=agreement.pk, **(FIGURES | {"rule": rule}))
-    assert "A fixed amount of 50 minor units" in page
+    assert "A fixed amount of 50 of the smallest units" in page
     with all_rows():
         draft = agreement.versions.latest("number")
     edit = client.get(f"/admin/partners/agreementversion/{draft.pk}/change/?edit=1").content.decode()
