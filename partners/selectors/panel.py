@@ -24,6 +24,7 @@ from partners.selectors.panel_words import (
     parted_before,
     reason_in_sentence,
     row_label,
+    status_words,
     zero_words,
 )
 from partners.selectors.phrases import MODELS
@@ -61,7 +62,7 @@ class Ways:
 def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
     """Context of `partners/_why.html` and its foot."""
     line = found.line
-    zero = line.status == "none"
+    zero, state = line.status == "none", status_words(line)
     return {
         "why": found,
         "line": line,
@@ -87,11 +88,9 @@ def panel_of(found: Explained, ways: Ways) -> dict[str, Any]:
         "because": joined("", zero_words(found)) if zero else "",
         "held": held_words(found),
         "hold_words": hold_words(found.arrivals.hold if found.arrivals else None),
-        "status": "no_earning" if zero else line.status,
-        "status_reason": reason_in_sentence(line.reason) if zero else "",
-        "status_date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(
-            line.status
-        ),
+        "status": state["status"],
+        "status_reason": state["reason"],
+        "status_date": state["date"],
         "assurance": found.assurance,
     }
 

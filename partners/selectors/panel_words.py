@@ -1,6 +1,7 @@
 """Words of the panel that explains an earning, in the reader's language."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from babel.lists import format_list
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from ledger.selectors.arrivals import Hold
 from partners.choices import DecisionReason, PayingModel
-from partners.selectors.earnings import DISPUTED
+from partners.selectors.earnings import DISPUTED, NONE, PENDING, REFUNDED, EarningLine
 from partners.selectors.explained import Explained
 from partners.selectors.steps import Row
 
@@ -20,6 +21,16 @@ def reason_in_sentence(reason: str) -> str:
     """Why a line paid what it paid, as words that stand inside a sentence."""
     words = str(DecisionReason(reason).label)
     return words[:1].lower() + words[1:]
+
+
+def status_words(line: EarningLine) -> dict[str, Any]:
+    """A line's state as `{% status %}` takes it: its code, and the date or the reason that belongs to it."""
+    if line.status == NONE:
+        return {"status": "no_earning", "date": None, "reason": reason_in_sentence(line.reason)}
+    if line.status == REFUNDED and line.effect_reason not in {None, DecisionReason.REFUNDED}:
+        return {"status": line.status, "date": None, "reason": reason_in_sentence(str(line.effect_reason))}
+    date = {PENDING: line.matures_at, REFUNDED: line.effect_at}.get(line.status)
+    return {"status": line.status, "date": date, "reason": ""}
 
 
 def zero_words(found: Explained) -> str:

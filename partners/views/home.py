@@ -28,7 +28,7 @@ from partners.selectors import (
     earning_rows,
     earning_waterfall,
 )
-from partners.selectors.panel_words import reason_in_sentence
+from partners.selectors.panel_words import status_words
 from partners.views.frame import Desk, desk, frame
 from partners.views.payouts import payout_row
 
@@ -87,10 +87,17 @@ def lines_csv(request: HttpRequest) -> HttpResponse:
 def _csv_rows(lines: Iterator[EarningLine]) -> Iterator[list[str]]:
     yield [
         "ordered_at", "order", "line", "title", "channel", "currency", "list_price", "discount", "tax", "paid",
-        "your_share", "status", "reason", "available_from",
+        "your_share", "your_share_now", "status", "reason", "since", "available_from",
     ]  # fmt: skip
     for line in lines:
-        amounts = (line.list_minor, line.discount_minor, line.tax_minor, line.paid_minor, line.amount_minor)
+        amounts = (
+            line.list_minor,
+            line.discount_minor,
+            line.tax_minor,
+            line.paid_minor,
+            line.amount_minor,
+            line.net_minor,
+        )
         yield [
             line.placed_at.isoformat(),
             _cell(line.order_code),
@@ -101,6 +108,7 @@ def _csv_rows(lines: Iterator[EarningLine]) -> Iterator[list[str]]:
             *(decimal_from_minor(amount, line.currency) for amount in amounts),
             line.status,
             line.reason,
+            line.effect_reason or "",
             line.matures_at.isoformat(),
         ]
 
@@ -195,11 +203,8 @@ def _tabs(at: Desk) -> list[dict[str, Any]]:
 
 
 def _line(at: Desk, line: EarningLine) -> dict[str, Any]:
-    status = "no_earning" if line.status == "none" else line.status
     return {
         "line": line,
-        "status": status,
-        "date": {"pending": line.matures_at, "refunded": line.effect_at, "disputed": line.effect_at}.get(status),
-        "reason": reason_in_sentence(line.reason) if status == "no_earning" else "",
+        **status_words(line),
         "why_url": f"{reverse('partners:line', args=[line.id])}?{at.query()}",
     }

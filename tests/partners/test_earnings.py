@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from partners.selectors import (
     earning_waterfall,
 )
 from partners.selectors.panel import Ways, panel_of
+from partners.selectors.panel_words import status_words
 from partners.services import earnings_settle, earnings_void
 from tests.cast import Cast
 from tests.ledger.runs import approved, details
@@ -98,6 +99,8 @@ def test_lines_tell_status_channel_and_money(world: World) -> None:
         # (8,500 base: 850 to the channel; 7,650 - 290 = 7,360; 30 % is 2,208; 80 % of 5,152.
         ("A-1", "available", 4_122, "Reef"),
     ]
+    disputed = replace(page.lines[4], status="disputed", effect_at=at)
+    assert status_words(disputed)["date"] is None, "the day it began is not the day by which evidence is due"
     counts = earning_counts(of=of(world.alice), visible_to=world.cast.alice)
     assert counts == {"all": 5, "earned": 3, "refunded": 1, "none": 1}
     for tab, count in counts.items():

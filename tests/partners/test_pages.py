@@ -112,6 +112,10 @@ def test_a_voided_order_stands_under_reversed(world: Cast) -> None:
     earnings_void(order_codes=["OLD-1"], at=timezone.now(), actor_id=None, reason="trial")
     client = world.client_of(world.alice)
     assert "OLD-1" in text(client, "/creator/?tab=refunded")
+    assert "Reversed: the order was voided" in text(client, "/creator/?tab=refunded")
+    rows = csv.DictReader(io.StringIO(client.get("/creator/earnings.csv").content.decode("utf-8-sig")))
+    told = {row["order"]: (row["your_share"], row["your_share_now"], row["status"], row["since"]) for row in rows}
+    assert told["OLD-1"] == ("56.01", "0.00", "refunded", "voided")
     assert "OLD-1" not in text(client, "/creator/?tab=earned")
 
 
