@@ -15,6 +15,7 @@ from accounts.rules import entrance
 from accounts.selectors import payout_details_now
 from ledger.money import decimal_from_minor, exponent, half_up
 from ledger.selectors import PartyBalance, party_balances, releases
+from ledger.selectors.files import csv_cell
 from ledger.selectors.payouts import hold_of, payouts_of
 from partners.selectors import (
     TABS,
@@ -100,10 +101,10 @@ def _csv_rows(lines: Iterator[EarningLine]) -> Iterator[list[str]]:
         )
         yield [
             line.placed_at.isoformat(),
-            _cell(line.order_code),
-            _cell(line.line_id),
-            _cell(line.title),
-            _cell(line.channel),
+            csv_cell(line.order_code),
+            csv_cell(line.line_id),
+            csv_cell(line.title),
+            csv_cell(line.channel),
             line.currency,
             *(decimal_from_minor(amount, line.currency) for amount in amounts),
             line.status,
@@ -111,11 +112,6 @@ def _csv_rows(lines: Iterator[EarningLine]) -> Iterator[list[str]]:
             line.effect_reason or "",
             line.matures_at.isoformat(),
         ]
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _next_payout(at: Desk) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.choices import PartyKind
+from ledger.selectors.files import csv_cell
 from partners.models import AgreementVersion, EarningDecision, TrackingLink
 from partners.services import (
     DraftTerms,
@@ -129,10 +130,8 @@ def test_the_file_holds_exact_amounts_and_no_formula(world: Cast) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_text_that_a_spreadsheet_would_run_is_disarmed(start: str) -> None:
-    from partners.views.home import _cell
-
-    assert _cell(f"{start}1+1") == f"'{start}1+1"
-    assert _cell("plain") == "plain"
+    assert csv_cell(f"{start}1+1") == f"'{start}1+1"
+    assert csv_cell("plain") == "plain"
 
 
 def test_people_without_a_seat_stay_out(world: Cast) -> None:
