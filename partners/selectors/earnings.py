@@ -24,11 +24,15 @@ if TYPE_CHECKING:
         effect_minor: int
         effect_at: datetime | None
         effect_reason: str | None
+
+    class _OnTheWay(_Effects):
         payout: str | None
         kept: bool
 
     Standing = WithAnnotations[EarningDecision, _Effects]
     """A decision of `standing`: one row an order line."""
+    Underway = WithAnnotations[EarningDecision, _OnTheWay]
+    """The same with what `on_the_way` says."""
 
 AVAILABLE, PENDING, DISPUTED, REFUNDED, NONE = "available", "pending", "disputed", "refunded", "none"
 ON_HOLD, IN_TRANSIT, PAID = "on_hold", "in_transit", "paid"
@@ -124,8 +128,7 @@ def decisions_of(*, of: EarningsOf, visible_to: User | None) -> QuerySet[Earning
 def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
     """Return one row an order line: the sale's own decisions, each with what happened to it since.
 
-    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. `payout` is the state
-    of the one that took it along, `kept` says that the party's payouts are held back now. A party that came in
+    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. A party that came in
     by an effect alone (a correction) stands with its first one.
     """
     same = EarningDecision.objects.filter(
@@ -139,8 +142,14 @@ def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
         effect_minor=Coalesce(Subquery(total), 0, output_field=BigIntegerField()),
         effect_at=Subquery(last.values("decided_at")[:1]),
         effect_reason=Subquery(last.values("reason")[:1]),
-        payout=line_payout(entry="entry", line="source_id", party="party"),
-        kept=hold_live(party="party"),
+    )
+
+
+def on_the_way(rows: "QuerySet[Standing]") -> "QuerySet[Underway]":
+    """Return the same rows, each with `payout`, the state of the one that took its money along, and `kept`: whether the
+    party's payouts are held back now."""
+    return rows.annotate(
+        payout=line_payout(entry="entry", line="source_id", party="party"), kept=hold_live(party="party")
     )
 
 
@@ -162,7 +171,7 @@ def earning_lines(
     elif direction == "newer":
         rows = rows.filter(Q(placed_at__gt=bound[0]) | Q(placed_at=bound[0], pk__gt=bound[1]))
     order = ("placed_at", "pk") if direction == "newer" else ("-placed_at", "-pk")
-    found = list(rows.select_related("channel").order_by(*order)[: size + 1])
+    found = list(on_the_way(rows).select_related("channel").order_by(*order)[: size + 1])
     more, found = len(found) > size, found[:size]
     if direction == "newer":
         found.reverse()
@@ -204,7 +213,7 @@ def earning_rows(*, of: EarningsOf, visible_to: User | None, tab: str = "all") -
     """Every line, oldest first, for files; read in portions."""
     rows = _tab(standing(decisions_of(of=of, visible_to=visible_to)), tab)
     now = timezone.now()
-    for row in rows.select_related("channel").order_by("placed_at", "pk").iterator(chunk_size=2_000):
+    for row in on_the_way(rows).select_related("channel").order_by("placed_at", "pk").iterator(chunk_size=2_000):
         yield line_of(row, now)
 
 
@@ -224,8 +233,8 @@ def earning_currencies(*, visible_to: User | None, party: int) -> list[str]:
     return [row["currency"] for row in rows.order_by("-lines", "currency")]
 
 
-def line_of(row: "Standing", at: datetime) -> EarningLine:
-    """Show a decision of `standing` as a line."""
+def line_of(row: "Underway", at: datetime) -> EarningLine:
+    """Show a decision of `on_the_way` as a line."""
     effect: int = row.effect_minor
     if effect and row.amount_minor + effect == 0:
         status = DISPUTED if row.effect_reason == DecisionReason.DISPUTED else REFUNDED
@@ -258,7 +267,7 @@ def line_of(row: "Standing", at: datetime) -> EarningLine:
     )
 
 
-def _free(row: "Standing", at: datetime) -> str:
+def _free(row: "Underway", at: datetime) -> str:
     """How far what stands of a line is on its way to the party."""
     if row.payout is not None:
         return PAID if row.payout == ItemState.ARRIVED else IN_TRANSIT

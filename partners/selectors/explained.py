@@ -24,14 +24,14 @@ from ledger.splits.sale import Detail, SaleResult
 from partners.choices import EFFECTS, DecisionReason
 from partners.models import Acceptance, AgreementVersion, CouponRedemption, EarningDecision
 from partners.selectors.came import Arrived, came_of
-from partners.selectors.earnings import EarningLine, line_of, standing
+from partners.selectors.earnings import EarningLine, line_of, on_the_way, standing
 from partners.selectors.steps import Row, Sharing, Sight, Told, rows_of, sharings_of
 from partners.selectors.terms import party_names, rule_party_codes, wording_terms
 from partners.selectors.versions import version_before
 from partners.selectors.wording import WordedClause, Wording, worded
 
 if TYPE_CHECKING:
-    from partners.selectors.earnings import Standing
+    from partners.selectors.earnings import Underway
 
 _DECIDED_BY = {
     DecisionReason.SELF_PURCHASE: "self_purchase",
@@ -96,14 +96,15 @@ class Explained:
 def earning_explained(*, decision_id: int, visible_to: User | None) -> Explained | None:
     """Explain a line to its reader; None where it is not theirs, as if it did not exist."""
     seen = parties_seen(visible_to)
-    found = standing(EarningDecision.objects.filter(pk=decision_id)).select_related("channel", "party").first()
+    rows = on_the_way(standing(EarningDecision.objects.filter(pk=decision_id)))
+    found = rows.select_related("channel", "party").first()
     if found is None or (seen is not None and found.party_id not in seen):
         return None
     with all_rows():
         return _explain(found, staff=seen is None)
 
 
-def _explain(found: "Standing", *, staff: bool) -> Explained:
+def _explain(found: "Underway", *, staff: bool) -> Explained:
     version = (
         AgreementVersion.objects.select_related("agreement__owner").filter(pk=found.version_id).first()
         if found.version_id
@@ -132,7 +133,7 @@ def _explain(found: "Standing", *, staff: bool) -> Explained:
     return plain if entry is None else _booked(plain, found, entry, wording)
 
 
-def _booked(plain: Explained, found: "Standing", entry: EntryRow, wording: Wording | None) -> Explained:
+def _booked(plain: Explained, found: "Underway", entry: EntryRow, wording: Wording | None) -> Explained:
     """Add what the entry tells."""
     sight = plain.sight
     at = next(i for i, row in enumerate(entry.inputs["lines"]) if row["line"] == found.source_id)
@@ -165,7 +166,7 @@ def _booked(plain: Explained, found: "Standing", entry: EntryRow, wording: Wordi
     )
 
 
-def _since(found: "Standing") -> Iterator[Since]:
+def _since(found: "Underway") -> Iterator[Since]:
     """What refunds, disputes and corrections did to the line, the first one first."""
     rows = EarningDecision.objects.filter(
         source_kind=found.source_kind, source_id=found.source_id, party=found.party_id, reason__in=EFFECTS
@@ -208,7 +209,7 @@ def _clauses(wording: Wording | None, sight: Sight, rows: Sequence[Row]) -> tupl
     return tuple(c for c in wording.clauses if sight.sides or c.number.startswith("4.") or c.number in own)
 
 
-def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -> frozenset[str]:
+def _decisive(found: "Underway", wording: Wording | None, rows: Sequence[Row]) -> frozenset[str]:
     """The clauses that gave the reader its share and what partners took before it; of a zero the one behind it."""
     if wording is None:
         return frozenset()
@@ -223,7 +224,7 @@ def _decisive(found: "Standing", wording: Wording | None, rows: Sequence[Row]) -
     return frozenset([*(row.clause for row in paid), *model, *holds])
 
 
-def _coupon(found: "Standing", sight: Sight) -> str:
+def _coupon(found: "Underway", sight: Sight) -> str:
     """The coupon that the order used, for a side of the agreement and for its owner."""
     used = (
         CouponRedemption.objects.filter(source_kind="order", source_id=found.order_code)

@@ -23,7 +23,7 @@ from events.services import relay_all
 from ledger.models import BookedOrder, OrderEvent
 from ledger.selectors import OrderKey, proofs
 from partners.models import EarningDecision
-from partners.selectors.earnings import line_of, standing
+from partners.selectors.earnings import line_of, on_the_way, standing
 from partners.services import earnings_event
 from tests.factories.courses import course
 from tests.factories.orders import lines_of, paid
@@ -95,7 +95,7 @@ def test_everything_that_happens_ends_in_the_books_and_they_agree_with_the_order
         "earned", "refunded", "refund_reversed", "disputed", "dispute_won", "dispute_lost",
     }  # fmt: skip
     assert second.payable_minor == 30_000
-    lines = standing(EarningDecision.objects.filter(order_code=order.code))
+    lines = on_the_way(standing(EarningDecision.objects.filter(order_code=order.code)))
     assert {line_of(row, LATER).status for row in lines} == {"pending"}
     assert {line_of(row, LATER).effect_reason for row in lines} == {"dispute_lost"}
 
