@@ -2,7 +2,7 @@
 
 from events.choices import EventName, Queue
 from events.services import EventData, handles
-from partners.services import adjustment_letter, claim_letter, statements_issue_due
+from partners.services import adjustment_letter, claim_letter, hold_letter, statements_issue_due
 
 
 @handles(EventName.PERIOD_CLOSED, queue=Queue.MONEY)
@@ -24,3 +24,18 @@ def write_of_adjustments(events: list[EventData]) -> None:
     """Write to parties what was credited or charged."""
     for event in events:
         adjustment_letter(adjustment_id=event.payload["adjustment_id"])
+
+
+@handles(EventName.PAYOUTS_HELD)
+def write_of_holds(events: list[EventData]) -> None:
+    """Write to parties that their payouts are held back, and why."""
+    for event in events:
+        told = event.payload
+        hold_letter(party_id=told["party_id"], key=event.key, reason=told["reason"], decide_by=told["decide_by"])
+
+
+@handles(EventName.PAYOUTS_LET_GO)
+def write_of_holds_lifted(events: list[EventData]) -> None:
+    """Write to parties that their payouts go on."""
+    for event in events:
+        hold_letter(party_id=event.payload["party_id"], key=event.key)

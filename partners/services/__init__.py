@@ -70,7 +70,7 @@ from partners.services.guarantees import (
     guarantees_top_up,
 )
 from partners.services.leaving import leave_ask
-from partners.services.letters import adjustment_letter, claim_letter
+from partners.services.letters import adjustment_letter, claim_letter, hold_letter
 from partners.services.memberships import (
     membership_decide,
     membership_describe,
@@ -161,6 +161,7 @@ __all__ = [
     "guarantee_propose",
     "guarantee_terms",
     "guarantees_top_up",
+    "hold_letter",
     "leave_ask",
     "link_activate",
     "link_create",

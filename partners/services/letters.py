@@ -1,16 +1,21 @@
 """What parties are written: that a claim was decided, that something was credited or charged."""
 
+from datetime import date
+
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from accounts.models import Party
 from events.services import Words, letters_write
 from ledger.money import decimal_from_minor
+from ledger.selectors.arrivals import Hold
 from partners.choices import AdjustmentState, ClaimState
 from partners.models import Adjustment, Claim
 from partners.selectors import reason_told
+from partners.selectors.panel_words import hold_words
 from partners.services.claims.filing import appeal_until
 
 
@@ -35,6 +40,26 @@ def adjustment_letter(*, adjustment_id: int) -> int:
     if row.state != AdjustmentState.BOOKED or row.claim_id is not None:
         return 0
     return letters_write(party=row.party, key=f"adjustment.booked/{row.pk}", words=lambda: _adjustment_words(row))
+
+
+def hold_letter(*, party_id: int, key: str, reason: str = "", decide_by: str = "") -> int:
+    """Write to a party that its payouts are held back, why and until when (an ISO day), or with no reason that they go
+    on; once for each `key` and news, and how many were written to."""
+    party = Party.objects.get(pk=party_id)
+    hold = Hold(reason, date.fromisoformat(decide_by) if decide_by else None) if reason else None
+    return letters_write(
+        party=party, key=f"payouts.{'held' if hold else 'let_go'}/{key}", words=lambda: _hold_words(party, hold)
+    )
+
+
+def _hold_words(party: Party, hold: Hold | None) -> Words:
+    path = f"{reverse('partners:payouts')}?party={party.code}"
+    if hold is None:
+        subject = _("Your payouts go on")
+        told = _("Nothing holds them back any more: what is available goes with the next payout run.")
+    else:
+        subject, told = _("Your payouts are on hold"), hold_words(hold)
+    return Words(subject, f"{subject}.\n\n{told}", path)
 
 
 def _claim_words(claim: Claim, amount: str) -> Words:

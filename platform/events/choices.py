@@ -40,6 +40,8 @@ class EventName(models.TextChoices):
     PAYOUT_SENT = "payout.sent", _("Payout on its way")
     PAYOUT_ARRIVED = "payout.arrived", _("Payout arrived")
     PAYOUT_FAILED = "payout.failed", _("Payout came back")
+    PAYOUTS_HELD = "payouts.held", _("Payouts put on hold")
+    PAYOUTS_LET_GO = "payouts.let_go", _("Payouts let go again")
     PERIOD_CLOSED = "period.closed", _("Month closed")
     STATEMENT_ISSUED = "statement.issued", _("Statement issued")
     TRAINING_FINISHED = "training.finished", _("Training finished")

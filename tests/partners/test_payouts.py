@@ -1,12 +1,17 @@
 """A party's payouts: where they go, and what became of each."""
 
+from datetime import date
+
 import pytest
+from django.core import mail
 from django.test import Client
 
 from accounts.models import PayoutDetails
 from accounts.services import seat_give
+from events.models import Letter
+from events.services import relay_all
 from ledger.models import PayoutItem, Posting
-from ledger.services import hold_place, item_failed, run_book
+from ledger.services import hold_lift, hold_place, item_failed, run_book
 from tests.cast import PASSWORD, Cast
 from tests.ledger.runs import approved, payee
 
@@ -42,6 +47,28 @@ def test_a_party_reads_its_payouts_with_stage_and_reason(cast: Cast) -> None:
     assert "777.13" not in page
     home = client.get("/creator/?party=one").content.decode()
     assert "The bank knows no such account" in home
+
+
+def test_a_party_is_written_that_its_payouts_are_held_and_that_they_go_on(cast: Cast) -> None:
+    alice = cast.alice
+    seat_give(user=cast.bob, party=cast.alice_party)
+    cast.bob.language = "zh-hans"
+    cast.bob.save()
+    hold = hold_place(party=cast.alice_party, reason="Two orders, one card", decide_by=date(2026, 4, 9), by=cast.finn)
+    assert hold_place(party=cast.alice_party, reason="again") == hold
+    assert relay_all().parked == 0
+    told = {sent.to[0]: (sent.subject, str(sent.body)) for sent in mail.outbox}
+    assert told[alice.email][0] == "Your payouts are on hold"
+    assert "Two orders, one card. It is decided by" in told[alice.email][1]
+    assert f"/creator/payouts/?party={cast.alice_party.code}" in told[alice.email][1]
+    assert "打款暂扣：Two orders, one card。" in told[cast.bob.email][1]
+    for _time in range(2):
+        hold_lift(hold_id=hold.pk, by=cast.finn)
+        assert relay_all().parked == 0
+    assert [letter.subject for letter in Letter.objects.filter(user=alice).order_by("pk")] == [
+        "Your payouts are on hold", "Your payouts go on",
+    ]  # fmt: skip
+    assert len(mail.outbox) == 4
 
 
 def test_where_payouts_go_is_said_by_an_owner_after_the_password(cast: Cast) -> None:
