@@ -34,7 +34,7 @@ from partners.errors import StatementError
 from partners.models import Statement, StatementMonth
 from partners.selectors import merkle
 from partners.selectors.posting_explained import posting_explained
-from partners.selectors.statements import statement_leaves, statement_months, statement_of, statement_proven
+from partners.selectors.statements import day_of, statement_leaves, statement_months, statement_of, statement_proven
 from partners.services import earnings_event, earnings_settle, statements_issue, statements_issue_due
 from tests.cast import Cast
 from tests.partners.stage import Stage
@@ -120,6 +120,11 @@ def test_what_a_month_holds_comes_free_in_a_later_one_and_stands_in_both(stage: 
     close(cast, MARCH)
     statements_issue(month=MARCH)
     assert month(MARCH) == (2 * share, (share, share))
+
+
+def test_days_of_a_statement_are_those_of_the_house() -> None:
+    assert day_of("2026-03-31T16:00:00+00:00") == APRIL
+    assert day_of("2026-03-31T15:59:59+00:00") == date(2026, 3, 31)
 
 
 def test_a_statement_says_what_held_payouts_back_at_its_end(stage: Stage, cast: Cast) -> None:
