@@ -150,6 +150,7 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
     return {
         "nav": groups,
         "tabs": entries[:4],
+        "more_count": sum(at.unread.values()),
         "room": at.party.local_name,
         "room_url": reverse("partners:home"),
         "user_note": at.party.get_kind_display(),
