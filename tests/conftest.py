@@ -50,6 +50,7 @@ TOGETHER = {
     "house/test_query_budgets.py": "world",
     "analytics/attribution/": "kernels",
     "analytics/commands/": "kernels",
+    "analytics/test_logs.py": "kernels",
 }
 """Files or folders -> what their tests share and one worker makes: a built business, compiled kernels."""
 

@@ -8,6 +8,7 @@ which run it came, so the mirror can be read as it was after any run: the same b
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -83,16 +84,22 @@ def change_file(table: str) -> Path:
     return mirror_folder() / f"{table}.parquet"
 
 
-def mirrored(table: str, *, run: int) -> pl.DataFrame:
-    """All facts of a table as they were after a run, in order of time, of one instant in order of id."""
+def mirrored(table: str, *, run: int, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """All facts of a table as they were after a run, in order of time, of one instant in order of id.
+
+    With `columns` only these, beside `import_batch_id` and `occurred_at`.
+    """
     import polars as pl
 
     files = sorted((mirror_folder() / table).glob("*.parquet"))
     if not files:
         schema: dict[str, pl.DataType] = dict.fromkeys(COLUMNS[table].split(), pl.Int64())
         schema |= {name: pl.String() for name in ("kind", "currency") if name in schema}
-        return pl.DataFrame(schema={**schema, "occurred_at": pl.Datetime("us", "UTC"), "run": pl.Int32()})
-    return pl.concat([pl.scan_parquet(file).filter(pl.col("run") <= run) for file in files]).collect()
+        rows = pl.DataFrame(schema={**schema, "occurred_at": pl.Datetime("us", "UTC"), "run": pl.Int32()}).lazy()
+    else:
+        rows = pl.concat([pl.scan_parquet(file).filter(pl.col("run") <= run) for file in files])
+    wanted = [*columns, "import_batch_id", "occurred_at"] if columns else rows.collect_schema().names()
+    return rows.select(wanted).collect()
 
 
 def changes(table: str, *, run: int) -> pl.DataFrame:
