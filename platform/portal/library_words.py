@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_noop as _
 
 WORDS = (
+    _(" By %(filter_title)s "),
     _("Add new item"),
     _("Add row"),
     _("All applications"),
@@ -37,6 +38,7 @@ WORDS = (
     _("Select value"),
     _("This exporter will export the following fields"),
     _("This item will be deleted."),
+    _("To"),
     _("Toggle password visibility"),
     _("True"),
     _("Type to search"),

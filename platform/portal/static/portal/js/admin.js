@@ -10,9 +10,11 @@
     const words = asks && document.querySelector(`label[for="${CSS.escape(asks)}"]`)?.textContent || box.previousElementSibling?.getAttribute("aria-label");
     if (words) box.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox], [role=listbox], .select2-search__field").forEach((part) => { part.removeAttribute("aria-labelledby"); part.setAttribute("aria-label", words.replace("*", "").trim()); });
   };
-  const boxes = "input[placeholder]:not([aria-label], [id^=id_])";
+  const boxes = "input[placeholder]:not([aria-label])";
   const asked = (box) => {
-    box.setAttribute("aria-label", box.placeholder);
+    if (box.labels?.length) return;
+    const set = box.closest(":has(> h3)")?.querySelector("h3").textContent.trim();
+    box.setAttribute("aria-label", [set, box.placeholder].filter(Boolean).join(": "));
     box.parentElement.querySelector("#searchbar-submit")?.setAttribute("aria-label", box.placeholder);
   };
   new MutationObserver((changes) => changes.flatMap((change) => [...change.addedNodes]).forEach((node) => {
