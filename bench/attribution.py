@@ -3,7 +3,8 @@
 JSON lines, CPU seconds of one process: every model with its 500-replicate intervals on the path tables under
 `PORTAL_SHARED_DATA` (left out where it is not set); then how often 95 % intervals hold the truth, over `WORLDS=200`
 worlds of 5,000 journeys that are drawn from one known mixture of paths; then the paths of 10 million touches of 2
-million people, with the sum over all of them that three database engines agree on.
+million people, with the sum over all of them that three database engines agree on; then their statistics by day,
+brought from one day to the next.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from analytics.attribution.builder import TouchLog, build_paths
+from analytics.attribution.daily import DayPaths, count_by_day, no_paths, of_people, restated
 from analytics.attribution.paths import PathTable, path_table
 from analytics.attribution.reading import read_paths
 from analytics.attribution.registry import MODELS, attribute, compile_models
@@ -104,6 +106,44 @@ def building() -> None:
                       "md5": told, "as_expected": told == EXPECTED}))  # fmt: skip
 
 
+def one_day() -> None:
+    """The paths by day of the same log, brought from one day to the next: new touches and orders, and 100 refunds."""
+    touches, conversions = touches_and_conversions()
+    began = 150 * DAY
+    counting = partial(count_by_day, channels=range(CHANNELS), lookback=30 * DAY,
+                       days=np.arange(0, 230, dtype=np.int64) * DAY)  # fmt: skip
+    logs = []
+    for until in (began, began + DAY):
+        ends = (int(np.searchsorted(log.times, until)) for log in (touches, conversions))
+        logs.append([TouchLog(log.people[:end], log.times[:end], log.what[:end])
+                     for log, end in zip((touches, conversions), ends, strict=True)])  # fmt: skip
+    (old, sold), (new, sales) = logs
+    refunded = np.random.Generator(np.random.PCG64(1)).choice(len(sold.people), 100, replace=False)
+    values = sales.what.copy()
+    values[refunded] //= 2
+    sales = TouchLog(sales.people, sales.times, values)
+    restate_day(counting, no_paths(), (old, sold), (old, sold))  # compiles
+    kept, seconds = timed(partial(counting, old, sold))
+    whole, again = timed(partial(counting, new, sales))
+    done, day = timed(partial(restate_day, counting, kept, (old, sold), (new, sales), refunded))
+    same = all(
+        getattr(done, name).tobytes() == getattr(whole, name).tobytes() for name in ("codes", "starts", "counts")
+    )
+    print(json.dumps({"bench": "one day", "touches": len(new.people) - len(old.people),
+                      "orders": len(sales.people) - len(sold.people), "rows": len(whole.counts), "s": day,
+                      "whole_s": [seconds, again], "same_bytes": same}))  # fmt: skip
+
+
+def restate_day(counting: Any, kept: DayPaths, before: Any, after: Any, refunded: Any = ()) -> DayPaths:
+    """Statistics after a day: the journeys of those whom it concerns taken away, and counted anew."""
+    chosen = np.zeros(PEOPLE, bool)
+    for old, new in zip(before, after, strict=True):
+        chosen[new.people[len(old.people) :]] = True
+    chosen[before[1].people[list(refunded)]] = True
+    old_paths, new_paths = (counting(*(of_people(log, chosen) for log in logs)) for logs in (before, after))
+    return restated(kept, old=old_paths, new=new_paths)
+
+
 def digest(table: PathTable) -> str:
     """The sum over all paths, conversions, values and nulls, in byte order of the paths."""
     rows = []
@@ -121,6 +161,7 @@ def main() -> None:
     tables()
     coverage()
     building()
+    one_day()
 
 
 if __name__ == "__main__":

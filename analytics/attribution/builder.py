@@ -85,21 +85,40 @@ def build_paths(
     unknown transform, a negative look-back, a channel's code that is not among `channels`, or times of which the span
     times the number of channels does not fit into 62 bits.
     """
+    arena, starts, counts, untouched = folded(
+        touches, conversions, len(channels), lookback, transform, direct, read_only(np.zeros(0, np.int64))
+    )
+    table = PathTable(channels, arena, starts, *(counts[:, column].astype(np.float64) for column in (0, 2, 1)))
+    return BuiltPaths(table, int(untouched[0]), int(untouched[1]))
+
+
+def folded(
+    touches: TouchLog,
+    conversions: TouchLog,
+    channels: int,
+    lookback: int,
+    transform: str,
+    direct: int | None,
+    days: Ints,
+) -> tuple[Codes, Offsets, Ints, Ints]:
+    """As `fold` returns it; refuses what `build_paths` refuses, and journeys that end before the first of `days`."""
     if transform not in TRANSFORMS:
         raise AttributionError(f"unknown transform '{transform}', choose among {', '.join(TRANSFORMS)}")
     if lookback < 0:
         raise AttributionError("a look-back cannot be negative")
     codes = np.ascontiguousarray(touches.what, np.int32)
-    if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < len(channels):
+    if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < channels:
         raise AttributionError("a touch names a channel that is not among the channels")
     people = 1 + max((int(log.people.max()) for log in (touches, conversions) if len(log.people)), default=-1)
-    bits = max(1, (len(channels) - 1).bit_length())
+    bits = max(1, (channels - 1).bit_length())
     base = min((int(log.times[0]) for log in (touches, conversions) if len(log.times)), default=0)
     latest = max((int(log.times[-1]) for log in (touches, conversions) if len(log.times)), default=0)
     if (latest - base + 1) << bits > _LARGEST:
-        raise AttributionError(f"times that span {latest - base} leave no room for {len(channels)} channels")
+        raise AttributionError(f"times that span {latest - base} leave no room for {channels} channels")
+    if len(days) and people and base < days[0]:
+        raise AttributionError(f"the time {base} lies before the first day, which begins at {days[0]}")
     own_people, own_rows = by_bucket(touches.people, touches.times, read_only(codes), base, bits)
-    rows = fold(
+    return fold(
         *by_person(read_only(own_people), read_only(own_rows), people),
         *by_person(conversions.people, read_only(np.arange(len(conversions.people), dtype=np.int64)), people),
         conversions.times - base,
@@ -108,12 +127,9 @@ def build_paths(
         min(lookback, latest - base + 1),
         TRANSFORMS[transform],
         _NONE if direct is None else direct,
-        np.full(len(channels), _NONE, np.int64),
         np.full(ROOM, _NONE, np.int32),
+        days - base,
     )
-    arena, starts, counts, untouched = rows
-    table = PathTable(channels, arena, starts, *(counts[:, column].astype(np.float64) for column in (0, 2, 1)))
-    return BuiltPaths(table, int(untouched[0]), int(untouched[1]))
 
 
 @compiled
@@ -169,12 +185,17 @@ def fold(
     lookback: int,
     transform: int,
     direct: int,
-    seen: Ints,
     table: Codes,
+    days: Ints,
 ) -> tuple[Codes, Offsets, Ints, Ints]:
-    """Count journeys by path: (codes of all paths, starts, (paths, 3) of conversions, value and nulls, untouched)."""
-    most = len(starts) + len(values)
-    arena, ends = np.empty(len(rows) + 1, np.int32), np.zeros(most + 1, np.int64)
+    """Count journeys by path: (codes of all paths, starts, (paths, 3) of conversions, value and nulls, untouched).
+
+    With `days`, the instants at which days begin, the number of the day on which a journey ended stands before its
+    path, and a conversion without a touch has the path of its day alone.
+    """
+    most, lead = len(starts) + len(values), min(len(days), 1)
+    seen = np.full(1 << bits, _NONE, np.int64)
+    arena, ends = np.empty(len(rows) + 1 + lead * most, np.int32), np.zeros(most + 1, np.int64)
     hashes, counts = np.empty(most, np.int64), np.empty((most, 3), np.int64)
     untouched = np.zeros(2, np.int64)
     paths = 0
@@ -185,7 +206,8 @@ def fold(
             end = conversion_times[c]
             while until < stop and rows[until] >> bits <= end:
                 until += 1
-            length = journey(rows, bits, first, until, end - lookback, transform, direct, arena, ends[paths], seen)
+            at = dated(arena, ends[paths], days, end)
+            length = lead + journey(rows, bits, first, until, end - lookback, transform, direct, arena, at, seen)
             first = until
             if length == 0:
                 untouched[0] += 1
@@ -196,10 +218,20 @@ def fold(
             counts[row, 1] += values[c]
         if first < stop:
             end = rows[stop - 1] >> bits
-            length = journey(rows, bits, first, stop, end - lookback, transform, direct, arena, ends[paths], seen)
+            at = dated(arena, ends[paths], days, end)
+            length = lead + journey(rows, bits, first, stop, end - lookback, transform, direct, arena, at, seen)
             row, paths, table = kept(arena, ends, hashes, counts, table, paths, length)
             counts[row, 2] += 1
     return arena[: ends[paths]].copy(), ends[: paths + 1].copy(), counts[:paths].copy(), untouched
+
+
+@compiled
+def dated(arena: Codes, at: int, days: Ints, end: int) -> int:
+    """Write the number of the day that holds `end` into `arena`, where there are days; where the path goes on."""
+    if len(days) == 0:
+        return at
+    arena[at] = np.searchsorted(days, end, side="right") - 1
+    return at + 1
 
 
 @compiled

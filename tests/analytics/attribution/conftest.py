@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics.attribution import builder, heuristics, markov, markov_windows, tokens
+from analytics.attribution import builder, daily, heuristics, markov, markov_windows, tokens
 from analytics.attribution.registry import MODELS, compile_models
 from tests.tracing import untraced
 
@@ -28,6 +28,8 @@ def _compiled(request: pytest.FixtureRequest) -> None:
         compile_models(["markov"], order=2)
         nothing = builder.TouchLog(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
         builder.build_paths(nothing, nothing, channels=("a",), lookback=0)
+        none = daily.count_by_day(nothing, nothing, channels=(1,), days=np.zeros(1, np.int64), lookback=0)
+        daily.restated(none, old=none, new=none)
 
 
 def kernels(module: ModuleType) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def interpreted_form(kernel: Any) -> Any:
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every kernel as the plain Python that it was written as."""
-    for module in (builder, heuristics, markov, markov_windows, tokens):
+    for module in (builder, daily, heuristics, markov, markov_windows, tokens):
         for name, kernel in kernels(module).items():
             monkeypatch.setattr(module, name, interpreted_form(kernel))
     for model, spread in heuristics.SPREADS.items():
