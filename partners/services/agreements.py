@@ -80,6 +80,7 @@ def version_draft(
     full = full_rule(rule=rule, code=locked.code, number=last + 1, owner=locked.owner.code, terms=terms)
     refuse_draft(rule=full, terms=terms, parties=_codes(locked))
     refuse_overlap(agreement=locked, start=terms.effective_from)
+    refuse_settled(agreement=locked, start=terms.effective_from)
     with acting(actor=by.pk if by else None):
         return AgreementVersion.objects.create(
             agreement=locked, number=last + 1, created_by=by, **version_fields(full, terms)
@@ -145,6 +146,7 @@ def version_redraft(
     refuse_draft(rule=full, terms=terms, parties=_codes(agreement))
     if row.kind == VersionKind.STANDARD:
         refuse_overlap(agreement=agreement, start=terms.effective_from)
+        refuse_settled(agreement=agreement, start=terms.effective_from)
     for field, value in version_fields(full, terms).items():
         setattr(row, field, value)
     row.created_by = by
@@ -218,6 +220,26 @@ def refuse_overlap(*, agreement: Agreement, start: datetime) -> None:
                 "versions never hold at once. Let this one begin after that."
             )
             % {"number": latest.number, "start": moment(latest.starts)}
+        )
+
+
+def refuse_settled(*, agreement: Agreement, start: datetime) -> None:
+    """Raise RuleRefusedError where an order of the agreement that was placed at `start` or later is settled by now.
+
+    Call it where all rows are visible.
+    """
+    settled = EarningDecision.objects.filter(placed_at__gte=start)
+    under = settled.filter(version__agreement=agreement) | settled.filter(
+        version=None, item_kind=agreement.scope_kind, item_id=agreement.scope_id
+    )
+    latest = under.order_by("-placed_at").values_list("placed_at", flat=True).first()
+    if latest is not None:
+        raise RuleRefusedError(
+            _(
+                "effective_from lies before orders that are settled, up to %(latest)s; they keep their terms. Let the "
+                "version begin after that."
+            )
+            % {"latest": moment(latest)}
         )
 
 

@@ -13,10 +13,10 @@ from accounts.scope import all_rows
 from events.services import event_record
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
-from partners.models import Acceptance, Agreement, AgreementVersion, Decline, EarningDecision
+from partners.models import Acceptance, Agreement, AgreementVersion, Decline
 from partners.selectors.terms import VALID, party_names, rule_party_codes, signatories, wording_terms
 from partners.selectors.wording import worded
-from partners.services.agreements import lock_version, moment, refuse_overlap
+from partners.services.agreements import lock_version, refuse_overlap, refuse_settled
 from partners.services.meters import meters_recount
 
 
@@ -131,7 +131,7 @@ def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | 
     if row.created_by_id is None or row.created_by_id == by.pk:
         raise AgreementError(_("Who prepared a version does not put it in force; a second person does."))
     if row.kind == VersionKind.STANDARD:
-        _refuse_settled(agreement, row.starts)
+        refuse_settled(agreement=agreement, start=row.starts)
         _end_the_one_before(agreement, row)
     row.state, row.approved_by, row.in_force_at = VersionState.IN_FORCE, by, at or timezone.now()
     with acting(actor=by.pk):
@@ -154,16 +154,3 @@ def _end_the_one_before(agreement: Agreement, row: AgreementVersion) -> None:
         before.effective = DateTimeTZRange(before.starts, start)
         before.state = VersionState.SUPERSEDED
         before.save(update_fields=["effective", "state"])
-
-
-def _refuse_settled(agreement: Agreement, start: datetime) -> None:
-    settled = EarningDecision.objects.filter(placed_at__gte=start)
-    under = settled.filter(version__agreement=agreement) | settled.filter(
-        version=None, item_kind=agreement.scope_kind, item_id=agreement.scope_id
-    )
-    latest = under.order_by("-placed_at").values_list("placed_at", flat=True).first()
-    if latest is not None:
-        raise AgreementError(
-            _("Orders up to %(latest)s are settled and keep their terms; let the version begin after that.")
-            % {"latest": moment(latest)}
-        )

@@ -196,15 +196,20 @@ def test_the_next_version_ends_the_one_before(shared: Agreement, cast: Cast) -> 
 
 
 def test_a_version_does_not_reach_back_over_settled_orders(shared: Agreement, cast: Cast) -> None:
+    early = accepted(drafted(shared, cast), cast)
     earnings_settle(sales=[desk.sale("none", placed_at=START, lines=[desk.line(item_party_ids=[cast.alice_party.pk])])])
-    with pytest.raises(AgreementError, match="are settled and keep their terms"):
-        version_put_in_force(version=accepted(drafted(shared, cast), cast), by=cast.finn)
+    with pytest.raises(RuleRefusedError, match="effective_from lies before orders that are settled"):
+        drafted(shared, cast)
+    with pytest.raises(AgreementError, match="they keep their terms"):
+        version_put_in_force(version=early, by=cast.finn)
     later = accepted(drafted(shared, cast, effective_from=START + timedelta(seconds=1)), cast)
     version_put_in_force(version=later, by=cast.finn)
     earnings_settle(sales=[desk.sale("paid", lines=[desk.line(2)])])
-    third = accepted(drafted(shared, cast, effective_from=PLACED), cast)
-    with pytest.raises(AgreementError, match="are settled and keep their terms"):
-        version_put_in_force(version=third, by=cast.finn)
+    third = drafted(shared, cast, effective_from=PLACED + timedelta(seconds=1))
+    with pytest.raises(RuleRefusedError, match="before orders that are settled"):
+        drafted(shared, cast, effective_from=PLACED)
+    with pytest.raises(RuleRefusedError, match="before orders that are settled"):
+        version_redraft(version=third, rule=RULE, terms=DraftTerms(effective_from=PLACED), by=cast.mei)
 
 
 CHANGES: list[tuple[str, Any]] = [
