@@ -171,7 +171,7 @@ def _picture(browser: Any, base: str, shot: Shot, look: tuple[str, str, int], st
 
 
 def _small(png: bytes) -> bytes:
-    """The same picture with a palette of 256 colours, rare ones among them: a quarter of the bytes, no difference seen."""
+    """The same picture with a palette of 256 colours, rare ones among them: a quarter of the bytes."""
     from PIL import Image
 
     out = BytesIO()
