@@ -66,54 +66,51 @@ def context_of(sales: Sequence[SaleFacts], *, versions: Versions | None) -> Cont
         held = {**held, **valid_versions(items=missing, hold=True)}
     named = {code for rows in held.values() for row in rows for code in party_codes(row.book.rule)}
     named |= {sale.discount_bearer.split(":")[1] for sale in sales if sale.discount_bearer.startswith("party:")}
-    parties = _parties(named, set(_party_ids(sales)))
-    own, kinds = _seats_and_channels(sales)
-    return Context(
-        versions=held,
-        codes={pk: code for pk, code, _member in parties},
-        ids={code: pk for pk, code, _member in parties},
-        own=own,
-        members=frozenset(pk for pk, _code, member in parties if member),
-        kinds=kinds,
-    )
+    return _read(sales, held, named)
 
 
-_PARTIES = Statement(
-    "parties_of_sales",
+_ROWS = Statement(
+    "rows_of_sales",
     """
-    SELECT p.id, p.code,
-        (SELECT m.id FROM partners_membership m WHERE m.party_id = p.id AND m.state = %s) IS NOT NULL
-    FROM accounts_party p WHERE p.code = ANY (%s::text[]) OR p.id = ANY (%s::bigint[])
+    SELECT 'party', p.id, p.code,
+        (SELECT m.id FROM partners_membership m WHERE m.party_id = p.id AND m.state = %(approved)s) IS NOT NULL, NULL
+    FROM accounts_party p WHERE p.code = ANY (%(codes)s::text[]) OR p.id = ANY (%(parties)s::bigint[])
+    UNION ALL SELECT 'seat', user_id, NULL, NULL, party_id FROM accounts_seat WHERE user_id = ANY (%(buyers)s::bigint[])
+    UNION ALL SELECT 'channel', id, kind, NULL, NULL FROM partners_channel WHERE id = ANY (%(channels)s::bigint[])
     """,
 )
-_SEATS_AND_CHANNELS = Statement(
-    "seats_and_channels",
-    """
-    SELECT user_id, party_id, NULL FROM accounts_seat WHERE user_id = ANY (%s::bigint[])
-    UNION ALL SELECT id, NULL, kind FROM partners_channel WHERE id = ANY (%s::bigint[])
-    """,
-)
+"""Parties, and whether each is an approved member; the parties in which buyers have seats; the kinds of channels."""
 
 
-def _parties(codes: set[str], ids: set[int]) -> list[tuple[int, str, bool]]:
-    """Parties by code or id, and whether each is an approved member."""
-    rows = fetch((_PARTIES, [MembershipState.APPROVED.value, texts(codes), numbers(ids)]))
-    return [(pk, code, member) for pk, code, member in rows]
-
-
-def _seats_and_channels(sales: Sequence[SaleFacts]) -> tuple[dict[int, frozenset[int]], dict[int, str]]:
-    """The parties in which each buyer has a seat, and the kind of each channel that the facts name."""
+def _read(sales: Sequence[SaleFacts], versions: Versions, codes: set[str]) -> Context:
+    """Read the rows that the facts name, and parties by code, in one query."""
     channels = {c.channel_id for sale in sales for row in sale.credits.values() for c in row if c.channel_id}
     channels |= {sale.coupon_channel_id for sale in sales if sale.coupon_channel_id}
-    buyers = {sale.buyer_id for sale in sales if sale.buyer_id is not None}
+    named = {
+        "approved": MembershipState.APPROVED.value,
+        "codes": texts(codes),
+        "parties": numbers(set(_party_ids(sales))),
+        "buyers": numbers({sale.buyer_id for sale in sales if sale.buyer_id is not None}),
+        "channels": numbers(channels),
+    }
+    parties: dict[int, tuple[str, bool]] = {}
     seats: dict[int, set[int]] = {}
     kinds: dict[int, str] = {}
-    for pk, party, kind in fetch((_SEATS_AND_CHANNELS, [numbers(buyers), numbers(channels)])):
-        if kind is None:
+    for what, pk, text, member, party in fetch((_ROWS, named)):
+        if what == "party":
+            parties[pk] = text, member
+        elif what == "seat":
             seats.setdefault(pk, set()).add(party)
         else:
-            kinds[pk] = kind
-    return {user: frozenset(parties) for user, parties in seats.items()}, kinds
+            kinds[pk] = text
+    return Context(
+        versions=versions,
+        codes={pk: code for pk, (code, _member) in parties.items()},
+        ids={code: pk for pk, (code, _member) in parties.items()},
+        own={user: frozenset(those) for user, those in seats.items()},
+        members=frozenset(pk for pk, (_code, member) in parties.items() if member),
+        kinds=kinds,
+    )
 
 
 def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:

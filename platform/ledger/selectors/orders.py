@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.choices import EntryKind
 from ledger.errors import EventRejectedError, UnknownOrderError
@@ -27,8 +27,7 @@ EVENT_KINDS = {
 """What each event of an order is booked as."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderKey:
+class OrderKey(NamedTuple):
     """Which order, as an upper floor names it."""
 
     source_kind: str
