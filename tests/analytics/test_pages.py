@@ -113,7 +113,7 @@ def test_figures_say_how_sure_they_are_and_return_on_spend_is_drawn_with_its_int
     row = run.rows.get(model="linear", channel__code="way0")
     low, high = (half_up(end or 0, 100) for end in (row.revenue_low_minor, row.revenue_high_minor))
     assert 0 <= low < row.revenue_minor / 100 < high
-    assert f"{low}–{high}" in re.sub(r"<[^>]+>", "", text)
+    assert f"{low:,}–{high:,}" in re.sub(r"<[^>]+>", "", text)
     assert "Small figures: 95% interval" in text
     assert 'id="returns"' in text
     assert "Return on spend" in text
