@@ -1,6 +1,5 @@
 """Ways to run the same models: compiled as in production, or interpreted so that coverage sees every branch."""
 
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,14 +9,6 @@ import pytest
 from analytics.attribution import builder, daily, heuristics, markov, markov_windows, tokens
 from analytics.attribution.registry import MODELS, compile_models
 from tests.tracing import untraced
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of this room in one process of several, so that its kernels are compiled once."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("attribution"))
 
 
 @pytest.fixture(scope="session", autouse=True)
