@@ -64,12 +64,15 @@ system:
 	  [ "$${CI:-}" != true ]; \
 	fi
 
+# One worker more than cores: a test waits for the database or the browser a sixth of its time.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 # Bytecode is kept, whatever the shell says: the suite starts many processes that read the same files.
 test: export PYTHONDONTWRITEBYTECODE =
 test: install-dev system ## the whole test suite
 	@$(PY) manage.py compile_catalogues --verbosity 0
 ifeq ($(strip $(ARGS)),)
-	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 else
 	@$(PY) -m pytest $(ARGS)
