@@ -77,18 +77,19 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))
     rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS).exclude(reason=DecisionReason.CLAIMED)
     found = list(
-        rows.values_list("entry_id", "source_id", "version__agreement_id", "list_minor", "discount_minor", "paid_minor")
-    )
+        rows.values_list("entry_id", "source_id", "version__agreement_id", "list_minor", "discount_minor", "paid_minor",
+                         "effect_minor")
+    )  # fmt: skip
     mine = set(AgreementParty.objects.filter(party=of.party).values_list("agreement_id", flat=True))
     inside = [(entry, line) for entry, line, agreement, *_ in found if entry and agreement in mine]
     outside = [(entry, line) for entry, line, agreement, *_ in found if entry and agreement not in mine]
-    prices = sum(list_minor for *_, list_minor, _off, _paid in found)
-    off = sum(discount for *_, discount, _paid in found)
-    paid = sum(paid for *_, paid in found)
+    prices = sum(list_minor for *_, list_minor, _off, _paid, _effect in found)
+    off = sum(discount for *_, discount, _paid, _effect in found)
+    paid = sum(paid for *_, paid, _effect in found)
     sums = _sums(inside, outside, of.party)
     sums[DISCOUNTS] = off
     sums[PROCESSING] += paid
-    sums[REFUNDS] = -sum(rows.values_list("effect_minor", flat=True))
+    sums[REFUNDS] = -sum(effect for *_, effect in found)
     given = sum(amount + since for amount, since in claimed.values_list("amount_minor", "effect_minor"))
     sums[CLAIMS] = -given
     sums[YOURS] += given - sums[REFUNDS]

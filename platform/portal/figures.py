@@ -7,9 +7,12 @@ here returns plain text; the template tags add the markup.
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import lru_cache, wraps
+from typing import ParamSpec
 
 from babel import Locale
 from babel.dates import format_date as babel_date
@@ -54,6 +57,23 @@ def locale() -> Locale:
     return _CHINESE if is_chinese() else _ENGLISH
 
 
+Asked = ParamSpec("Asked")
+
+
+def _kept(write: Callable[Asked, str]) -> Callable[Asked, str]:
+    """Keep what was written last in each language: a report writes the same few hundred figures on every look."""
+
+    @lru_cache(maxsize=8192, typed=True)
+    def written(_chinese: bool, *asked: Asked.args, **more: Asked.kwargs) -> str:
+        return write(*asked, **more)
+
+    @wraps(write)
+    def kept(*asked: Asked.args, **more: Asked.kwargs) -> str:
+        return written(is_chinese(), *asked, **more)  # type: ignore[arg-type]
+
+    return kept
+
+
 def signed(text: str) -> str:
     """Replace a leading hyphen by the minus sign."""
     return text.replace("-", MINUS)
@@ -81,6 +101,7 @@ def _pattern(places: int, base: NumberPattern) -> NumberPattern:
     return pattern
 
 
+@_kept
 def money_text(minor: int, currency: str, *, sign: bool = False) -> str:
     """Format minor units as money with the currency's full decimals.
 
@@ -108,6 +129,7 @@ def money_plain(minor: int, currency: str) -> str:
     return f"{Decimal(minor).scaleb(-places):.{places}f}"
 
 
+@_kept
 def number_text(value: Number, *, digits: int | None = None, sign: bool = False) -> str:
     """Format a number with grouping; ``digits`` fixes the decimals (default: none for whole numbers, else two)."""
     figure = exact(value)
@@ -116,6 +138,7 @@ def number_text(value: Number, *, digits: int | None = None, sign: bool = False)
     return f"+{text}" if sign and figure > 0 else text
 
 
+@_kept
 def compact_text(value: Number, currency: str | None = None) -> str:
     """Format large numbers briefly (1.2M, 123.5万); for axes and chips, never where money is owed.
 
