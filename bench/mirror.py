@@ -20,7 +20,7 @@ from typing import Any
 import django
 import polars as pl
 
-django.setup()
+django.setup()  # before all below, which name models
 
 from django.conf import settings  # noqa: E402
 
@@ -86,8 +86,7 @@ def paths() -> Any:
     """From the database to the path table."""
     mirrored = timed("mirror", mirror_update)
     log = timed("read", lambda: mirror_log(run=mirrored.run, currency="CNY"))
-    paths = dict(channels=log.channels, lookback=30 * DAY)  # noqa: C408
-    return timed("build", lambda: build_paths(log.touches, log.conversions, **paths))
+    return timed("build", lambda: build_paths(log.touches, log.conversions, channels=log.channels, lookback=30 * DAY))
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ def mirror_log(*, run: int, currency: str) -> MirrorLog:
     orders = _orders(run)
     owners = changes("people", run=run)
     browsers = [table["visitor_id"] for table in (touches, orders, owners)]
+    # polars types a largest value as anything a column may hold; these columns hold whole numbers.
     people = _people(owners, first_user=1 + max(int(ids.max() or 0) for ids in browsers))  # type: ignore[arg-type]
     channels, codes = _codes(touches["channel_id"].to_numpy())
     return MirrorLog(
@@ -116,6 +117,7 @@ def _values(orders: pl.DataFrame, currency: str) -> Any:
     """What was paid and kept of each order; each amount at its day's rate, as the channel report does."""
     values = (orders["value_minor"] - orders["returned_minor"]).to_numpy().copy()
     days = orders["occurred_at"].dt.convert_time_zone(settings.TIME_ZONE).dt.date()
+    # As above: the largest of a column of days is a day.
     exchange = Exchange(currency, until=days.max() or date.max)  # type: ignore[arg-type]
     for place in (orders["currency"] != currency).arg_true():
         unit, paid, back = (orders[name][place] for name in ("currency", "value_minor", "returned_minor"))
