@@ -30,3 +30,13 @@ class ReportModel(models.TextChoices):
     TIME_DECAY = "time_decay", _("Time decay")
     SHAPLEY = "shapley", _("Shapley")
     MARKOV = "markov", _("Markov")
+
+
+class Segment(models.TextChoices):
+    """What a report is cut by, beside its channels."""
+
+    CHANNELS = "channels", _("Channels")
+    WAYS = "ways", _("Ways in a channel")
+    COURSES = "courses", _("Courses")
+    CREATORS = "creators", _("Creators")
+    COHORTS = "cohorts", _("Cohorts")

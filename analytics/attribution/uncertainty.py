@@ -8,6 +8,7 @@ say. Source: Efron and Tibshirani 1993, chapters 13 (percentile interval) and 8 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -31,10 +32,13 @@ def block_of(person: int) -> int:
     return (mixed ^ (mixed >> 31)) % BLOCKS
 
 
+@cache
 def draws(*, replicates: int = REPLICATES, blocks: int = BLOCKS, seed: int = SEED) -> Floats:
     """How often each replicate draws each block: (replicates, blocks), rows sum to `blocks`."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return generator.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=replicates).astype(np.float64)
+    drawn = generator.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=replicates).astype(np.float64)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def interval(samples: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]:

@@ -1,7 +1,7 @@
 """Tables of evidence: who came how, what it led to, what it cost."""
 
 from analytics.models.conversion import Conversion, Credit
-from analytics.models.report import ChannelReportRow, ReportRun
+from analytics.models.report import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.rule import ChannelRule
 from analytics.models.spend import Campaign, Spend
 from analytics.models.touchpoint import Touchpoint, Visitor
@@ -12,6 +12,8 @@ __all__ = [
     "ChannelRule",
     "Conversion",
     "Credit",
+    "ReportNode",
+    "ReportPart",
     "ReportRun",
     "Spend",
     "Touchpoint",

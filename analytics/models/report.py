@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from analytics.choices import ReportModel, RunState
+from analytics.choices import ReportModel, RunState, Segment
 from analytics.errors import MissingRateError
 from partners.models import Channel
 
@@ -108,3 +108,69 @@ class ChannelReportRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.model} {self.channel_id}"
+
+
+class ReportPart(models.Model):
+    """One stretch of days of a run in one segment: computed by itself, so that a run that broke off goes on from here.
+
+    `content` holds what the part found, packed, until the run is done.
+    """
+
+    run = models.ForeignKey(ReportRun, on_delete=models.CASCADE, related_name="parts", verbose_name=_("report"))
+    segment = models.CharField(_("segment"), max_length=8, choices=Segment.choices)
+    since = models.DateField(_("from"))
+    until = models.DateField(_("to"))
+    state = models.CharField(_("state"), max_length=8, choices=RunState.choices, default=RunState.QUEUED)
+    read_at = models.DateTimeField(_("inputs up to"), null=True, blank=True)
+    input_hash = models.CharField(_("hash of the inputs"), max_length=64, blank=True)
+    content = models.BinaryField(_("content"), default=bytes, blank=True)
+
+    class Meta:
+        verbose_name = _("part of a channel report")
+        verbose_name_plural = _("parts of channel reports")
+        constraints = [models.UniqueConstraint(fields=["run", "segment", "since"], name="analytics_report_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.segment} {self.since}"
+
+
+class ReportNode(models.Model):
+    """A channel, a way in it, a course or a creator under one model. The rows below one sum to it in every figure.
+
+    `key` is the way down to it, such as `channel:3/source:google/campaign:8`; `parent` lacks its last
+    step.
+    """
+
+    run = models.ForeignKey(ReportRun, on_delete=models.CASCADE, related_name="nodes", verbose_name=_("report"))
+    segment = models.CharField(_("segment"), max_length=8, choices=Segment.choices)
+    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    key = models.TextField(_("key"))
+    parent = models.TextField(_("key of the row above"), blank=True)
+    depth = models.PositiveSmallIntegerField(_("depth"))
+    has_rows = models.BooleanField(_("has rows below"), default=False)
+    touches = models.PositiveBigIntegerField(_("touches"), default=0)
+    spend_minor = models.BigIntegerField(_("spend in minor units"), default=0)
+    orders_ppm = models.BigIntegerField(_("orders in ppm"), default=0)
+    buyers_ppm = models.BigIntegerField(_("new buyers in ppm"), default=0)
+    revenue_minor = models.BigIntegerField(_("revenue in minor units"), default=0)
+    refunds_minor = models.BigIntegerField(_("refunds in minor units"), default=0)
+    margin_minor = models.BigIntegerField(
+        _("margin in minor units"),
+        default=0,
+        help_text=_("Revenue less tax, processor's fees and what parties earned; spend is not yet taken off."),
+    )
+    buyers_low_ppm = models.BigIntegerField(_("new buyers in ppm, lower end"), default=0)
+    buyers_high_ppm = models.BigIntegerField(_("new buyers in ppm, upper end"), default=0)
+    revenue_low_minor = models.BigIntegerField(_("revenue in minor units, lower end"), default=0)
+    revenue_high_minor = models.BigIntegerField(_("revenue in minor units, upper end"), default=0)
+
+    class Meta:
+        verbose_name = _("node of a channel report")
+        verbose_name_plural = _("nodes of channel reports")
+        constraints = [
+            models.UniqueConstraint(fields=["run", "segment", "model", "key"], name="analytics_report_node_once")
+        ]
+        indexes = [models.Index(fields=["run", "segment", "depth"], name="analytics_node_depth")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.model} {self.key}"

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -21,7 +21,8 @@ from partners.selectors import brought_alone
 class ReportPath:
     """A conversion with the touches before it: ((channel, instant), ...), oldest first.
 
-    `value_minor` is what was paid, `refunded_minor` what of it was given back up to the report's watermark.
+    `value_minor` is what was paid, `refunded_minor` what of it was given back up to the report's watermark. `fresh`:
+    nobody knows an earlier order of this buyer, so the order carries a new buyer.
     """
 
     order_id: int | None
@@ -30,6 +31,7 @@ class ReportPath:
     value_minor: int
     path: tuple[tuple[int, datetime], ...]
     refunded_minor: int = 0
+    fresh: bool = False
 
     @property
     def net_minor(self) -> int:
@@ -65,15 +67,12 @@ class ReportInputs:
 
     @property
     def buyers(self) -> int:
-        """How many people bought."""
-        return len({order.user_id for order in self.orders})
+        """How many people bought for the first time."""
+        return len(self.first_orders())
 
     def first_orders(self) -> list[ReportPath]:
-        """Each buyer's first order of the range."""
-        first: dict[int, ReportPath] = {}
-        for order in self.orders:
-            first.setdefault(order.user_id, order)
-        return list(first.values())
+        """The first order of each buyer who had bought nothing before the range."""
+        return [order for order in self.orders if order.fresh]
 
 
 def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
@@ -89,9 +88,8 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     exchange = Exchange(currency, until=until)
     alone = brought_alone(since=opens, until=closes)
     conversions = (
-        Conversion.objects.filter(occurred_at__gte=opens, occurred_at__lt=closes)
-        .exclude(import_batch__state=BatchState.REVERSED)
-        .exclude(order__state=OrderState.VOIDED)
+        conversions_held()
+        .filter(occurred_at__gte=opens, occurred_at__lt=closes)
         .order_by("occurred_at", "pk")
         .annotate(returned=Coalesce("order__returned_minor", 0))
         .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency", "returned",
@@ -99,6 +97,7 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     )  # fmt: skip
     paths: dict[str, list[ReportPath]] = {ConversionKind.ORDER: [], ConversionKind.SIGN_UP: []}
     bought: set[int] = set()
+    known = _bought_before(opens)
     for kind, order_id, user_id, visitor_id, at, value, unit, returned, code in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
         inside = tuple(touch for touch in visits.journeys.get(person, ()) if at - window <= touch[1] <= at)
@@ -108,7 +107,8 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
             paths[kind].append(ReportPath(order_id, person, at, 0, inside))
             continue
         minor, back = (exchange.convert(amount, unit, local_day(at)) for amount in (value, returned))
-        paths[kind].append(ReportPath(order_id, person, at, minor, inside, back))
+        fresh = person not in bought and person not in known
+        paths[kind].append(ReportPath(order_id, person, at, minor, inside, back, fresh))
         bought.add(person)
     nulls: Counter[tuple[int, tuple[int, ...]]] = Counter(
         (block_of(person), tuple(channel for channel, _ in visits.journeys[person]))
@@ -126,6 +126,18 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         watermark=timezone.now(),
         rates=exchange.used(),
     )
+
+
+def conversions_held() -> QuerySet[Conversion]:
+    """Conversions that count: neither voided nor of an import that was taken back."""
+    return Conversion.objects.exclude(import_batch__state=BatchState.REVERSED).exclude(order__state=OrderState.VOIDED)
+
+
+def _bought_before(opens: datetime) -> set[int]:
+    """Who had bought before: people, or minus the browser's key."""
+    rows = conversions_held().filter(kind=ConversionKind.ORDER, occurred_at__lt=opens).order_by()
+    pairs = rows.values_list("user_id", "visitor_id").distinct()
+    return {user if user is not None else -(visitor or 0) for user, visitor in pairs}
 
 
 def day_start(day: date) -> datetime:

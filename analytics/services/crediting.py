@@ -40,22 +40,19 @@ class ModelTotals:
 
 
 def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
-    """Credit each conversion over its own path. A buyer's first order in the range carries the buyer.
+    """Credit each conversion over its own path. A new buyer's first order carries the buyer.
 
     What was given back is taken from the channels that the order was credited to; the conversion stays.
     """
     totals = ModelTotals()
     blocks = BlockSums()
-    buyers: set[int] = set()
     for order in inputs.orders:
         parts = _parts(order, model)
         totals.count_money(list(parts), list(parts.values()), order.net_minor, order.refunded_minor)
-        first = order.user_id not in buyers
-        buyers.add(order.user_id)
-        blocks.count(order, parts, first=first)
+        blocks.count(order, parts)
         for channel, ppm in parts.items():
             totals.orders_ppm[channel] += ppm
-            if first:
+            if order.fresh:
                 totals.buyers_ppm[channel] += ppm
     for sign_up in inputs.sign_ups:
         for channel, ppm in _parts(sign_up, model).items():

@@ -32,15 +32,15 @@ class BlockSums:
 
     by_channel: dict[Channel, "Floats"] = field(default_factory=dict)
 
-    def count(self, path: ReportPath, parts: Mapping[Channel, int], *, first: bool) -> None:
-        """Count one order, credited in ppm; `first` where it carries the buyer."""
+    def count(self, path: ReportPath, parts: Mapping[Channel, int]) -> None:
+        """Count one order, credited in ppm."""
         import numpy as np
 
         block = block_of(path.user_id)
         for channel, ppm in parts.items():
             if channel not in self.by_channel:
                 self.by_channel[channel] = np.zeros((BLOCKS, 3))
-            self.by_channel[channel][block] += (ppm, ppm if first else 0, ppm * path.net_minor / PPM)
+            self.by_channel[channel][block] += (ppm, ppm if path.fresh else 0, ppm * path.net_minor / PPM)
 
     def ends(self) -> dict[Channel, ChannelEnds]:
         """The interval of every channel that was credited something."""
@@ -58,9 +58,9 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
     channels += sorted({c for _block, path in inputs.null_journeys for c in path} - set(channels))
     drawn = draws()
     untouched = BlockSums()
-    for order, first in _with_first(inputs.orders):
+    for order in inputs.orders:
         if not order.path:
-            untouched.count(order, {None: PPM}, first=first)
+            untouched.count(order, {None: PPM})
     ends = untouched.ends()
     if not channels:
         return ends
@@ -68,9 +68,9 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
     shares, worth = resampled_markov(_tables(inputs.orders, inputs, channels), drawn)
     buyer_shares, _worth = resampled_markov(_tables(buyers, inputs, channels), drawn)
     touched = BlockSums()
-    for order, first in _with_first(inputs.orders):
+    for order in inputs.orders:
         if order.path:
-            touched.count(order, {None: PPM}, first=first)
+            touched.count(order, {None: PPM})
     whole = resampled(touched.by_channel.get(None, np.zeros((BLOCKS, 3))), drawn)
     for code, channel in enumerate(channels):
         columns = [shares[:, code] * whole[:, 0], buyer_shares[:, code] * whole[:, 1], worth[:, code] * whole[:, 2]]
@@ -81,16 +81,6 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
 def _ends(samples: "Floats") -> ChannelEnds:
     low, high = interval(samples)
     return ChannelEnds(*((round(float(a)), round(float(b))) for a, b in zip(low, high, strict=True)))
-
-
-def _with_first(orders: Sequence[ReportPath]) -> list[tuple[ReportPath, bool]]:
-    """Orders, and whether each is its buyer's first of the range."""
-    seen: set[int] = set()
-    told = []
-    for order in orders:
-        told.append((order, order.user_id not in seen))
-        seen.add(order.user_id)
-    return told
 
 
 def _tables(orders: Sequence[ReportPath], inputs: ReportInputs, channels: Sequence[int]) -> list["PathTable"]:

@@ -1,9 +1,13 @@
 """What journeys of a report looked like: from which channel they began, by which they ended, and what came of them."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from analytics.selectors import ReportInputs
+
+ORDERED = 0
+"""Stands for the order at the end of a path of channels."""
 
 MOST_PATHS = 12
 """Most frequent paths that a report keeps."""
@@ -13,11 +17,14 @@ def path_facts(inputs: ReportInputs) -> dict[str, Any]:
     """Count journeys with a touch, as plain data.
 
     `ends`: [first channel, last channel, orders, journeys without one]; `top`: the same of the commonest paths, with
-    their channels (repeats told once) in front; `touches`: orders by the number of touches before them.
+    their channels (repeats told once) in front; `touches`: orders by the number of touches before them; `days`: orders
+    by whole days from the first touch to the order; `steps`: [channel, next channel, how often], an order being 0.
     """
     ends: dict[tuple[int, int], list[int]] = {}
     paths: dict[tuple[int, ...], list[int]] = {}
     touches: Counter[int] = Counter()
+    days = Counter((order.occurred_at - order.path[0][1]).days for order in inputs.orders if order.path)
+    steps: Counter[tuple[int, int]] = Counter()
     journeys = [(tuple(channel for channel, _at in order.path), 1, 0) for order in inputs.orders]
     journeys += [(path, 0, count) for path, count in inputs.null_paths.items()]
     for path, orders, nulls in journeys:
@@ -25,6 +32,8 @@ def path_facts(inputs: ReportInputs) -> dict[str, Any]:
             continue
         if orders:
             touches[len(path)] += orders
+        for step in pairwise((*path, ORDERED) if orders else path):
+            steps[step] += orders or nulls
         told = tuple(channel for place, channel in enumerate(path) if not place or path[place - 1] != channel)
         for counts in (ends.setdefault((path[0], path[-1]), [0, 0]), paths.setdefault(told, [0, 0])):
             counts[0] += orders
@@ -34,4 +43,6 @@ def path_facts(inputs: ReportInputs) -> dict[str, Any]:
         "ends": [[*pair, *counts] for pair, counts in sorted(ends.items())],
         "top": [[list(path), *counts] for path, counts in often],
         "touches": {str(number): orders for number, orders in sorted(touches.items())},
+        "days": {str(number): orders for number, orders in sorted(days.items())},
+        "steps": [[*pair, count] for pair, count in sorted(steps.items())],
     }

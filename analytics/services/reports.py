@@ -14,15 +14,19 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.scope import all_rows
-from analytics.choices import ReportModel, RunState
+from analytics.attribution.uncertainty import BLOCKS, REPLICATES, SEED
+from analytics.choices import ReportModel, RunState, Segment
 from analytics.errors import MissingRateError, ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
-from analytics.models.report import ABANDONED
 from analytics.selectors import ReportInputs, local_day, report_inputs
 from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
 from analytics.services.intervals import ChannelEnds
 from analytics.services.paths import path_facts
+from analytics.services.stretches import parts_ensure, stretches_compute, stretches_ensure, stretches_gather
 from ledger.money import MoneyError, exponent
+
+VERSION = 2
+"""Of how reports are computed; with the parameters it says what made a run's figures."""
 
 LONGEST_DAYS = 1100
 """Days that one report may cover: three years."""
@@ -46,19 +50,23 @@ def report_request(
 ) -> ReportRun:
     """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it.
 
-    Who asks for what is waiting or being computed already gets that run; with `once` also one that is done and that no
-    person asked for. Raises ReportRefusedError on a range that ends before it begins or is longer than
-    `LONGEST_DAYS`, a window outside 1 to 365 days, and an unknown currency.
+    Who asks for what is waiting or being computed already gets that run (also one whose worker was lost: computing it
+    goes on from where it broke off); with `once` also one that is done and that no person asked for. Raises
+    ReportRefusedError on a range that ends before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365
+    days, and an unknown currency.
     """
     report_check(since=since, until=until, currency=currency, window_days=window_days)
     # Two who ask at once must not both find nothing.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
     asked = {"since": since, "until": until, "currency": currency, "window_days": window_days}
-    alive = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, started_at__gt=timezone.now() - ABANDONED)
+    alive = Q(state__in=(RunState.QUEUED, RunState.RUNNING))
     if once:
         alive |= Q(state=RunState.DONE, requested_by=None)
     waiting = ReportRun.objects.filter(alive, **asked).order_by("-pk").first()
+    if waiting and waiting.state == RunState.RUNNING and not waiting.is_alive:
+        waiting.state = RunState.QUEUED
+        waiting.save(update_fields=["state"])
     return waiting or ReportRun.objects.create(**asked, requested_by=requested_by)
 
 
@@ -78,10 +86,11 @@ def report_check(*, since: date, until: date, currency: str, window_days: int) -
 
 
 def report_run(*, run_id: int) -> ReportRun:
-    """Compute a requested report. Safe to repeat: a finished run is returned as it is, rows are replaced whole.
+    """Compute a requested report. Safe to repeat: a finished run is returned as it is.
 
-    Three transactions: begin, read, and write. So progress and failure are seen by others at once, and no transaction
-    stays open while the models compute. Call it outside a transaction.
+    Each stretch of days is computed in each segment by itself and kept; a run that broke off goes on from what is
+    there, unless that is older than `ABANDONED`. No transaction stays open while models compute, so progress and
+    failure are seen by others at once. Call it outside a transaction.
     """
     with all_rows(), transaction.atomic():
         run = ReportRun.objects.select_for_update().get(pk=run_id)
@@ -89,14 +98,14 @@ def report_run(*, run_id: int) -> ReportRun:
             return run
         run.state, run.started_at, run.progress_bp = RunState.RUNNING, timezone.now(), 0
         run.failure_code, run.failure_params, run.failure = "", {}, ""
-        run.save(update_fields=["state", "started_at", "progress_bp", "failure_code", "failure_params", "failure"])
+        run.parameters = parameters()
+        run.save()
+        parts_ensure(run)
     try:
+        _channels(run)
+        stretches_compute(run)
         with all_rows(), transaction.atomic():
-            inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
-        effects: dict[str, float] = {}
-        rows = _compute(run, inputs, effects)
-        with all_rows(), transaction.atomic():
-            _finish(run, inputs, rows, effects)
+            _finish(run)
     except Exception as error:
         known = error if isinstance(error, MissingRateError) else None
         with transaction.atomic():
@@ -111,26 +120,46 @@ def report_run(*, run_id: int) -> ReportRun:
     return run
 
 
-def _compute(run: ReportRun, inputs: ReportInputs, effects: dict[str, float]) -> list[ChannelReportRow]:
-    rows: list[ChannelReportRow] = []
-    models = (*PATH_MODELS, ReportModel.MARKOV.value)
-    for done, model in enumerate(models, start=1):
-        markov = model == ReportModel.MARKOV
-        totals = credit_by_markov(inputs, effects=effects) if markov else credit_by_path(inputs, model=model)
-        rows += _rows(run, model, totals, inputs)
-        ReportRun.objects.filter(pk=run.pk).update(progress_bp=10_000 * done // (len(models) + 1))
-    return rows
+def parameters() -> dict[str, Any]:
+    """What a report is computed by, beside range, look-back and currency."""
+    return {
+        "version": VERSION,
+        "models": list(ReportModel.values),
+        "half_life_days": 7,
+        "markov_order": 1,
+        "blocks": BLOCKS,
+        "replicates": REPLICATES,
+        "seed": SEED,
+    }
 
 
-def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], effects: dict[str, float]) -> None:
-    locked = ReportRun.objects.select_for_update().get(pk=run.pk)
-    if locked.state == RunState.DONE:  # another worker was given the same run and came first
-        run.refresh_from_db()
+def _channels(run: ReportRun) -> None:
+    """The rows of the channels, from all journeys of the range at once, and the facts of the run."""
+    part = run.parts.get(segment=Segment.CHANNELS)
+    if part.state == RunState.DONE:
         return
-    run.rows.all().delete()
-    ChannelReportRow.objects.bulk_create(rows)
-    run.watermark, run.input_hash = inputs.watermark, _hash(run, inputs)
-    run.facts = {
+    with all_rows(), transaction.atomic():
+        inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
+    effects: dict[str, float] = {}
+    rows: list[ChannelReportRow] = []
+    for model in PATH_MODELS:
+        rows += _rows(run, model, credit_by_path(inputs, model=model), inputs)
+    rows += _rows(run, ReportModel.MARKOV, credit_by_markov(inputs, effects=effects), inputs)
+    with all_rows(), transaction.atomic():
+        ReportRun.objects.select_for_update().get(pk=run.pk)
+        part.refresh_from_db()
+        if part.state == RunState.DONE:  # another worker was given the same run and came first
+            return
+        ChannelReportRow.objects.filter(run=run).delete()
+        ChannelReportRow.objects.bulk_create(rows)
+        ReportRun.objects.filter(pk=run.pk).update(facts=_facts(inputs, effects))
+        stretches_ensure(run, {local_day(order.occurred_at) for order in inputs.orders})
+        part.state, part.read_at, part.input_hash = RunState.DONE, inputs.watermark, _hash(run, inputs)
+        part.save()
+
+
+def _facts(inputs: ReportInputs, effects: dict[str, float]) -> dict[str, Any]:
+    return {
         "orders": len(inputs.orders),
         "buyers": inputs.buyers,
         "sign_ups": len(inputs.sign_ups),
@@ -144,8 +173,21 @@ def _finish(run: ReportRun, inputs: ReportInputs, rows: list[ChannelReportRow], 
         "paths": path_facts(inputs),
         "rates": inputs.rates,
     }
-    run.state, run.progress_bp, run.finished_at = RunState.DONE, 10_000, timezone.now()
-    run.save()
+
+
+def _finish(run: ReportRun) -> None:
+    locked = ReportRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state == RunState.DONE:  # another worker was given the same run and came first
+        run.refresh_from_db()
+        return
+    parts = list(locked.parts.order_by("segment", "since"))
+    locked.facts = {**locked.facts, **stretches_gather(locked, parts)}
+    locked.watermark = min(part.read_at for part in parts if part.read_at)
+    digest = hashlib.sha256("".join(part.input_hash for part in parts).encode())
+    locked.input_hash = digest.hexdigest()
+    locked.state, locked.progress_bp, locked.finished_at = RunState.DONE, 10_000, timezone.now()
+    locked.save()
+    run.refresh_from_db()
 
 
 def _by_day(inputs: ReportInputs) -> dict[str, int]:

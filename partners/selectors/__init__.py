@@ -54,6 +54,7 @@ from partners.selectors.replays import (
     replay_parties,
     replay_releases,
 )
+from partners.selectors.shares import Shares, shares_of_orders
 from partners.selectors.terms import Terms, Versions, paying_terms, valid_versions
 from partners.selectors.versions import (
     Consent,
@@ -84,6 +85,7 @@ __all__ = [
     "OwnEffect",
     "Part",
     "RuleChange",
+    "Shares",
     "SideEffect",
     "Slice",
     "Step",
@@ -125,6 +127,7 @@ __all__ = [
     "replay_parties",
     "replay_releases",
     "rule_changes",
+    "shares_of_orders",
     "terms_as_known",
     "valid_versions",
     "version_before",

@@ -116,6 +116,8 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "analytics.spend": {_M: V, _F: V, _K: W},
     "analytics.reportrun": {_M: ("view", "add"), _F: ("view", "add"), _K: ("view", "add")},
     "analytics.channelreportrow": {_M: V, _F: V, _K: V},
+    "analytics.reportpart": {_M: V, _F: V, _K: V},
+    "analytics.reportnode": {_M: V, _F: V, _K: V},
     # the recommender
     "recommender.trainingrun": {_M: V, _K: V, _O: ("view", "add", "promote")},
     "recommender.servedlist": {_M: V, _K: V, _O: V},
