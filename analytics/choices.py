@@ -11,6 +11,14 @@ class ConversionKind(models.TextChoices):
     SIGN_UP = "sign_up", _("Sign-up")
 
 
+class TouchFlag(models.TextChoices):
+    """Why a touch is kept but brings nobody anything. Without a flag it counts."""
+
+    SELF = "self", _("By somebody of the link's own party")
+    INJECTED = "injected", _("Not opened by the visitor as a page")
+    REPEAT = "repeat", _("The same link again within seconds")
+
+
 class RunState(models.TextChoices):
     """Where a report run stands."""
 

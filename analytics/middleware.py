@@ -1,4 +1,4 @@
-"""Knows browsers by a first-party cookie and records how they arrive."""
+"""Knows browsers by a first-party cookie, records how they arrive, and answers tracking links."""
 
 import logging
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts.models import User
-from analytics.services import visitor_merge
+from analytics.choices import TouchFlag
+from analytics.rules import host_of, sub_ids
+from analytics.services import Click, link_follow, salted_key, visitor_merge
 from analytics.services.arrivals import arrival_record, is_prefetch, is_robot
 
 logger = logging.getLogger(__name__)
@@ -31,10 +33,15 @@ BACK_OFFICE = (
 )
 VISITOR_COOKIE = "tv"
 VISITOR_COOKIE_SECONDS = 180 * 24 * 3600
+FOLLOWED_COOKIE, FOLLOWED_SECONDS = "tl", 60
+"""Says for a moment that a link leads to the page which opens next: its click is kept already. It names nobody."""
 
 
 class VisitorMiddleware:
-    """Sets `request.visitor_key`, a random UUID kept in a first-party cookie, and `request.visitor_consent`.
+    """Sets `request.visitor_key`, made from a random UUID in a first-party cookie, and `request.visitor_consent`.
+
+    The key that is stored is the cookie's value hashed under the installation's secret (`salted_key`): who reads the
+    database cannot tell which browser it is, and who has the browser's cookie cannot find its rows.
 
     A browser that says Do-Not-Track or Global Privacy Control gets no cookie and loses the one it has: its key lives
     for one request. Stands after the session and outside `ScopeMiddleware`: an arrival is written when the page is
@@ -48,40 +55,99 @@ class VisitorMiddleware:
         """Answer, remember an arrival, and keep the browser's key."""
         consent, cookie = not _declines(request), _read(request)
         known = cookie if consent else None
-        key = known or uuid4()
+        token = known or uuid4()
+        key = salted_key(token)
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
         response = self.get_response(request)
         if _is_landing(request, response):
-            _arrive(request, key, returning=cookie is not None, consent=consent)
+            if request.COOKIES.get(FOLLOWED_COOKIE):
+                response.delete_cookie(FOLLOWED_COOKIE, samesite="Lax")
+            else:
+                _arrive(request, key, returning=cookie is not None, consent=consent)
         if not _is_page(response):
             return response
-        if not consent:
-            if cookie is not None:
-                response.delete_cookie(VISITOR_COOKIE, samesite="Lax")
-        elif known is None:
-            response.set_cookie(
-                VISITOR_COOKIE,
-                str(key),
-                max_age=VISITOR_COOKIE_SECONDS,
-                httponly=True,
-                samesite="Lax",
-                secure=settings.SESSION_COOKIE_SECURE,
-            )
-        else:
+        _keep(response, token=token, cookie=cookie, consent=consent)
+        if known is not None:
             _recognise(request, key)
         return response
+
+
+_EVERY_TIME = {"Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private", "Content-Length": "0"}
+
+
+class LinkMiddleware:
+    """Answers `/go/CODE` by itself: the click is kept, then the browser is sent on to the page that the link names.
+
+    Stands before sessions, languages and policies, because a redirect needs none of them and a visitor waits for it.
+    That the target is a page of ours is a constraint of the database; nothing in the address decides where. A link that
+    is not in use goes on to the page that says so.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a link, hand on everything else."""
+        if not request.path_info.startswith("/go/") or request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        consent, cookie = not _declines(request), _read(request)
+        token = cookie if consent and cookie else uuid4()
+        click = _click(request, token, consent=consent) if _is_person(request) else None
+        there = link_follow(code=request.path_info.removeprefix("/go/"), click=click)
+        if there is None:
+            return self.get_response(request)
+        response = HttpResponseRedirect(there, headers=_EVERY_TIME)
+        if click is not None:
+            _keep(response, token=token, cookie=cookie, consent=consent)
+            response.set_cookie(FOLLOWED_COOKIE, "1", max_age=FOLLOWED_SECONDS, httponly=True, samesite="Lax")
+        return response
+
+
+def _click(request: HttpRequest, token: UUID, *, consent: bool) -> Click:
+    return Click(
+        visitor_key=salted_key(token),
+        referrer_host=host_of(request.headers.get("Referer", "")),
+        sub_ids=sub_ids(request.GET) if request.META.get("QUERY_STRING") else {},
+        # A browser says what it fetches an address for. An image, a frame or a script is not somebody who came.
+        flag="" if request.headers.get("Sec-Fetch-Dest", "document") == "document" else TouchFlag.INJECTED.value,
+        consent=consent,
+        at=timezone.now(),
+    )
+
+
+def _keep(response: HttpResponse, *, token: UUID, cookie: UUID | None, consent: bool) -> None:
+    """Leave the browser its cookie, give it one, or take it from who declines."""
+    if not consent:
+        if cookie is not None:
+            response.delete_cookie(VISITOR_COOKIE, samesite="Lax")
+    elif cookie is None:
+        response.set_cookie(
+            VISITOR_COOKIE,
+            str(token),
+            max_age=VISITOR_COOKIE_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+
+
+def _is_person(request: HttpRequest) -> bool:
+    """Somebody who opens an address now, as opposed to a program, or a browser that asks in advance."""
+    return (
+        request.method == "GET"
+        and not is_robot(request.headers.get("User-Agent", ""))
+        and not is_prefetch(request.headers)
+    )
 
 
 def _is_landing(request: HttpRequest, response: HttpResponse) -> bool:
     """A storefront page that a person opened, as opposed to a fragment, a file, or a page for staff and parties."""
     return (
-        request.method == "GET"
-        and response.status_code == HTTPStatus.OK
+        response.status_code == HTTPStatus.OK
         and response.get("Content-Type", "").startswith("text/html")
         and not request.path.startswith(BACK_OFFICE)
         and not request.headers.get("HX-Request")
-        and not is_robot(request.headers.get("User-Agent", ""))
-        and not is_prefetch(request.headers)
+        and _is_person(request)
     )
 
 

@@ -1,12 +1,18 @@
 """How an arrival names its channel: click ids and UTM tags first, then a foreign referrer, then direct."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 CLICK_IDS = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid", "bd_vid", "qz_gdt")
 """Query keys that advertising platforms add to a landing page."""
+
+SUB_IDS = ("sub1", "sub2", "sub3", "sub4", "sub5")
+"""Query keys that are a partner's own: what stands behind them is kept with the touch."""
+
+SUB_ID_LENGTH, TAG_LENGTH = 64, 200
+"""Characters that are kept of a partner's own mark, and of any other value of a query."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Arrival:
     campaign_id: str = ""
     referrer_host: str = ""
     rule: ArrivalRule | None = None
+    sub_ids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ def classify(*, landing: str, referrer: str, channels: ChannelMap) -> Arrival:
         campaign_id=query.get("campaignid", "") or query.get("utm_id", ""),
         referrer_host=host,
         rule=rule,
+        sub_ids=sub_ids(query),
     )
 
 
@@ -77,7 +85,14 @@ def _query(landing: str) -> dict[str, str]:
         parts = urlsplit(landing)
     except ValueError:
         return {}
-    return {key.lower(): values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    return {key.lower(): values[0].replace("\0", "")[:TAG_LENGTH] for key, values in asked.items()}
+
+
+def sub_ids(query: Mapping[str, str]) -> dict[str, str]:
+    """A partner's own marks in a query: at most five, cut to 64 characters each."""
+    found = {key: query.get(key, "").replace("\0", "")[:SUB_ID_LENGTH] for key in SUB_IDS}
+    return {key: value for key, value in found.items() if value}
 
 
 def host_of(address: str) -> str:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from analytics.views import marketing
-from analytics.views.go import go
+from analytics.views.go import gone
 
 app_name = "analytics"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,4 +13,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/", marketing.progress, name="progress"),
     path("campaigns/", marketing.campaigns, name="campaigns"),
 ]
-go_urlpatterns: list[URLPattern | URLResolver] = [path("<slug:code>", go, name="go")]
+go_urlpatterns: list[URLPattern | URLResolver] = [path("<slug:code>", gone, name="go")]

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch, Party, User
+from analytics.choices import TouchFlag
 from partners.models import Channel, TrackingLink
 
 
@@ -71,6 +72,14 @@ class Touchpoint(models.Model):
     referrer_host = models.CharField(_("referrer"), max_length=200, blank=True)
     utm = models.JSONField(_("UTM tags"), default=dict, blank=True)
     click_id = models.CharField(_("click id"), max_length=200, blank=True)
+    sub_ids = models.JSONField(
+        _("sub-ids"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("What the partner wrote behind the link to tell its own placements apart: sub1 to sub5."),
+    )
+    flag = models.CharField(_("does not count"), max_length=8, blank=True, choices=TouchFlag.choices, db_default="")
     consent = models.BooleanField(_("agreed to be measured"), default=True)
     occurred_at = models.DateTimeField(_("occurred at"))
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)

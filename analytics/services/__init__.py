@@ -11,6 +11,7 @@ from analytics.services.campaigns import (
 )
 from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
 from analytics.services.claims import claim_gather
+from analytics.services.clicks import Click, link_follow
 from analytics.services.mirror import Mirrored, mirror_update
 from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reports import report_request, report_run
@@ -19,6 +20,7 @@ from analytics.services.visits import (
     NewTouch,
     NewVisitor,
     partitions_ensure,
+    salted_key,
     touchpoints_record,
     visitor_merge,
     visitors_record,
@@ -26,6 +28,7 @@ from analytics.services.visits import (
 
 __all__ = [
     "BooksRefusedError",
+    "Click",
     "Evidence",
     "Mirrored",
     "NewCampaign",
@@ -39,6 +42,7 @@ __all__ = [
     "channel_rule_delete",
     "channel_rule_write",
     "claim_gather",
+    "link_follow",
     "mirror_update",
     "order_events_book",
     "orders_settle",
@@ -47,6 +51,7 @@ __all__ = [
     "replay_compute",
     "report_request",
     "report_run",
+    "salted_key",
     "sign_ups_settle",
     "spend_correct",
     "spend_record",

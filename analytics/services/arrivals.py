@@ -9,11 +9,11 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db import transaction
 
-from analytics.rules import classify, host_of
+from analytics.rules import classify
 from analytics.services.channel_rules import channel_map, own_addresses
 from analytics.services.visits import NewTouch, touchpoints_record
 from partners.choices import ChannelKind
-from partners.models import Channel, TrackingLink
+from partners.models import Channel
 from partners.services import NewChannel, channels_ensure
 
 ROBOTS = re.compile(r"bot|crawl|spider|slurp|preview|monitor|headless|curl|wget|python-requests|httpx", re.IGNORECASE)
@@ -28,26 +28,6 @@ def is_robot(user_agent: str) -> bool:
 def is_prefetch(headers: Mapping[str, str]) -> bool:
     """The browser asks in advance, for a page that nobody may ever see."""
     return any("prefetch" in headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
-
-
-@transaction.atomic
-def link_follow(*, link: TrackingLink, visitor_key: UUID, referrer: str, consent: bool, at: datetime) -> None:
-    """Record that a visitor followed a tracking link. Money never moves by it."""
-    touchpoints_record(
-        touches=[
-            NewTouch(
-                visitor_key=visitor_key,
-                channel_id=link.channel_id,
-                owner_id=link.owner_id,
-                link_id=link.pk,
-                landing=link.destination,
-                referrer_host=host_of(referrer),
-                utm={"utm_campaign": link.campaign} if link.campaign else {},
-                consent=consent,
-                occurred_at=at,
-            )
-        ]
-    )
 
 
 @transaction.atomic
@@ -70,6 +50,7 @@ def arrival_record(
                 referrer_host=arrival.referrer_host,
                 utm=arrival.utm,
                 click_id=arrival.click_id,
+                sub_ids=arrival.sub_ids,
                 consent=consent,
                 occurred_at=at,
             )

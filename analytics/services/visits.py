@@ -1,10 +1,12 @@
 """Records who came and how."""
 
+import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from analytics.models import Touchpoint, Visitor
@@ -37,8 +39,18 @@ class NewTouch:
     referrer_host: str = ""
     utm: dict[str, str] = field(default_factory=dict)
     click_id: str = ""
+    sub_ids: dict[str, str] = field(default_factory=dict)
     consent: bool = True
     import_batch_id: int | None = None
+
+
+def salted_key(token: UUID) -> UUID:
+    """The key under which a browser is known, from what its cookie holds: a hash under the installation's secret.
+
+    While an old secret is still named in PORTAL_SECRET_KEY_FALLBACKS, browsers keep their keys; then they are new ones.
+    """
+    secret = settings.SECRET_KEY_FALLBACKS[-1] if settings.SECRET_KEY_FALLBACKS else settings.SECRET_KEY
+    return UUID(bytes=hmac.digest(secret.encode(), b"analytics.visitor" + token.bytes, "sha256")[:16], version=5)
 
 
 @transaction.atomic
@@ -113,6 +125,7 @@ def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:
         referrer_host=touch.referrer_host[:200],
         utm=touch.utm,
         click_id=touch.click_id[:200],
+        sub_ids=touch.sub_ids,
         consent=touch.consent,
         occurred_at=touch.occurred_at,
         import_batch_id=touch.import_batch_id,

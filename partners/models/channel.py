@@ -53,6 +53,10 @@ class TrackingLink(models.Model):
         _("destination"), max_length=300, default="/", help_text=_("A path on this site, such as /courses/python/.")
     )
     campaign = models.CharField(_("campaign"), max_length=120, blank=True)
+    utm_source = models.CharField(_("UTM source"), max_length=100, blank=True, db_default="")
+    utm_medium = models.CharField(_("UTM medium"), max_length=100, blank=True, db_default="")
+    utm_term = models.CharField(_("UTM term"), max_length=100, blank=True, db_default="")
+    utm_content = models.CharField(_("UTM content"), max_length=100, blank=True, db_default="")
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 

@@ -41,6 +41,10 @@ class NewLink:
     destination: str = "/"
     code: str = ""
     campaign: str = ""
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_term: str = ""
+    utm_content: str = ""
     owner_id: int | None = None
     created_at: datetime | None = None
 
@@ -147,6 +151,10 @@ def links_create(*, links: Sequence[NewLink], by: User | None = None) -> list[Tr
             owner_id=new.owner_id or channels[new.channel_id].owner_id,
             destination=new.destination,
             campaign=new.campaign.strip()[:120],
+            utm_source=new.utm_source.strip()[:100],
+            utm_medium=new.utm_medium.strip()[:100],
+            utm_term=new.utm_term.strip()[:100],
+            utm_content=new.utm_content.strip()[:100],
             created_at=new.created_at or timezone.now(),
         )
         for new in links

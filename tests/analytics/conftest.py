@@ -12,3 +12,13 @@ def _own_language() -> Iterator[None]:
     translation.deactivate()
     yield
     translation.deactivate()
+
+
+@pytest.fixture
+def landing(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The log-in page stands for a storefront page: a page without rows of its own."""
+    from analytics import middleware
+
+    doors = tuple(door for door in middleware.BACK_OFFICE if door != "/accounts/")
+    monkeypatch.setattr(middleware, "BACK_OFFICE", doors)
+    return "/accounts/login/"

@@ -1,29 +1,26 @@
-"""How a page that somebody opens becomes a touch: the rules' table, the middleware, tracking links."""
+"""How a page that somebody opens becomes a touch: the built-in rules, the middleware, the installation's rules."""
 
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.cache import cache
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError
 from django.test import Client
 
 from accounts.scope import all_rows
 from analytics.errors import RuleRefusedError
 from analytics.models import ChannelRule, Touchpoint, Visitor
 from analytics.rules import KIND_RULES, ArrivalRule, ChannelMap, classify
-from analytics.services import arrival_explained, channel_rule_write
+from analytics.services import arrival_explained, channel_rule_write, salted_key
 from analytics.services.arrivals import is_robot
 from analytics.services.channel_rules import CACHE_KEY
-from courses.models import Order
-from ledger.models import JournalEntry
-from partners.services import link_create
+from tests.analytics.browsing import BROWSER, visit
 from tests.cast import Cast
 from tests.factories import evidence
 from tests.factories.courses import course
 from tests.partners import desk
 
-BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0"
 SHOP = ChannelMap(rules=KIND_RULES, own=["https://shop.example/"])
 SHARED = "https://shop.example/courses/a/"
 
@@ -77,20 +74,6 @@ def test_robots_are_known(agent: str) -> None:
     assert not is_robot(BROWSER)
 
 
-def visit(client: Client, path: str = "/accounts/login/", **extra: Any) -> Any:
-    return client.get(path, headers={"User-Agent": BROWSER, **extra.pop("headers", {})}, **extra)
-
-
-@pytest.fixture
-def landing(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The log-in page stands for a storefront page: a page without rows of its own."""
-    from analytics import middleware
-
-    doors = tuple(door for door in middleware.BACK_OFFICE if door != "/accounts/")
-    monkeypatch.setattr(middleware, "BACK_OFFICE", doors)
-    return "/accounts/login/"
-
-
 @pytest.mark.usefixtures("everything")
 class TestMiddleware:
     """What a page leaves behind."""
@@ -102,7 +85,7 @@ class TestMiddleware:
         visit(client, landing, headers={"Referer": "http://testserver/accounts/signup/"})
         (touch,) = Touchpoint.objects.select_related("channel", "visitor")
         assert (touch.channel.kind, touch.landing, touch.owner_id) == ("direct", landing, None)
-        assert str(touch.visitor.key) == client.cookies["tv"].value
+        assert touch.visitor.key == salted_key(UUID(client.cookies["tv"].value))
         cookie = client.cookies["tv"]
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
 
@@ -138,7 +121,7 @@ class TestMiddleware:
     def test_who_declines_later_is_not_followed_by_the_old_cookie(self, landing: str) -> None:
         client = Client()
         visit(client, landing)
-        before = UUID(client.cookies["tv"].value)
+        before = salted_key(UUID(client.cookies["tv"].value))
         visit(client, landing + "?gclid=1", headers={"DNT": "1"})
         assert client.cookies["tv"].value == ""
         assert list(Touchpoint.objects.filter(visitor__key=before).values_list("channel__kind", flat=True)) == [
@@ -175,63 +158,6 @@ class TestMiddleware:
         client.force_login(cast.bob)
         visit(client, "/accounts/email/")
         assert Visitor.objects.get().user == cast.lee
-
-
-@pytest.mark.usefixtures("everything")
-class TestLinks:
-    """`/go/CODE`."""
-
-    @pytest.fixture
-    def link(self, cast: Cast) -> Any:
-        reef = desk.party("reef")
-        way = desk.channel("reef", reef)
-        return link_create(code="reef-1", channel=way, owner=reef, destination="/accounts/login/?a=1", campaign="may")
-
-    def test_following_a_link_is_one_touch_of_its_owner(self, link: Any) -> None:
-        client = Client()
-        answer = visit(client, "/go/reef-1", headers={"Referer": "https://blog.example/post?private=1"})
-        assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?a=1")
-        assert "no-store" in answer["Cache-Control"]
-        (touch,) = Touchpoint.objects.all()
-        assert (touch.link_id, touch.owner_id, touch.channel_id) == (link.pk, link.owner_id, link.channel_id)
-        assert (touch.referrer_host, touch.utm) == ("blog.example", {"utm_campaign": "may"})
-        assert str(touch.visitor.key) == client.cookies["tv"].value
-
-    def test_a_click_moves_no_money(self, link: Any) -> None:
-        for _ in range(3):
-            visit(Client(), "/go/reef-1")
-        assert Touchpoint.objects.count() == 3
-        assert not JournalEntry.objects.exists()
-        assert not Order.objects.exists()
-
-    @pytest.mark.parametrize("headers", [{"User-Agent": "Twitterbot/1.0"}, {"Sec-Purpose": "prefetch"}])
-    def test_robots_and_prefetches_are_sent_on_and_leave_none(self, link: Any, headers: dict[str, str]) -> None:
-        assert visit(Client(), "/go/reef-1", headers=headers).status_code == 302
-        assert Client().head("/go/reef-1", headers={"User-Agent": BROWSER}).status_code == 302
-        assert not Touchpoint.objects.exists()
-
-    def test_unknown_and_retired_links_are_not_found_and_nothing_may_be_posted(self, link: Any) -> None:
-        assert visit(Client(), "/go/nowhere").status_code == 404
-        assert Client().post("/go/reef-1").status_code == 405
-        type(link).objects.filter(pk=link.pk).update(is_active=False)
-        assert visit(Client(), "/go/reef-1").status_code == 404
-        assert not Touchpoint.objects.exists()
-
-    @pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)"])
-    def test_nobody_is_sent_off_the_site(self, link: Any, away: str) -> None:
-        with pytest.raises(IntegrityError), transaction.atomic():
-            type(link).objects.filter(pk=link.pk).update(destination=away)
-        answer = visit(Client(), f"/go/reef-1?next={away}")
-        assert answer["Location"] == "/accounts/login/?a=1"
-
-    def test_the_visitor_goes_on_when_the_touch_fails(self, link: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        from analytics.views import go
-
-        def broken(**facts: Any) -> None:
-            raise DatabaseError("disk full")
-
-        monkeypatch.setattr(go, "link_follow", broken)
-        assert visit(Client(), "/go/reef-1").status_code == 302
 
 
 @pytest.mark.usefixtures("everything")

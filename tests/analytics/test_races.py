@@ -1,19 +1,26 @@
 """Two settlers, two reporters: the race is proved first, then the product is held to it."""
 
+import os
+import signal
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from threading import Barrier
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connections, transaction
+from django.utils import timezone
 
 from accounts.scope import all_rows
-from analytics.models import ChannelReportRow, Conversion, ReportRun
-from analytics.services import orders_settle, report_request, report_run
+from analytics.models import ChannelReportRow, Conversion, ReportRun, Touchpoint, Visitor
+from analytics.services import Click, link_follow, orders_settle, partitions_ensure, report_request, report_run
 from courses.models import Order
 from ledger.models import JournalEntry
+from partners.services import NewLink, channel_create, links_create
 from tests.factories import evidence
 from tests.factories.courses import course
 
@@ -101,3 +108,46 @@ def test_two_first_touches_of_a_month_make_one_partition() -> None:
     at = datetime(2018, 5, 5, tzinfo=UTC)
     results = at_once(*[lambda: evidence.touches(key, (mail, at))] * 3)
     assert results == [None, None, None]
+
+
+def click(browser: UUID) -> Click:
+    return Click(browser, "", {}, "", consent=True, at=timezone.now())
+
+
+def test_of_one_browsers_clicks_at_once_exactly_one_counts() -> None:
+    with all_rows():
+        partitions_ensure(instants=[timezone.now()])
+        way = channel_create(code="way", name="Way", kind="partner")
+        links_create(links=[NewLink(channel_id=way.pk, code=code) for code in ("one", "two")])
+    browsers = [uuid4() for _ in range(4)]
+    acts = [
+        partial(link_follow, code=code, click=click(browser)) for browser in browsers for code in ("one", "two") * 3
+    ]
+    assert at_once(*acts[:12]) + at_once(*acts[12:]) == ["/"] * 24
+    assert Visitor.objects.count() == len(browsers)
+    flags = Counter(Touchpoint.objects.values_list("visitor_id", "link_id", "flag"))
+    assert sorted(flags.values()) == [1] * 8 + [2] * 8
+    assert all(count == (2 if flag else 1) for (_visitor, _link, flag), count in flags.items())
+
+
+def test_a_click_that_was_answered_outlives_the_process_that_took_it() -> None:
+    with all_rows():
+        partitions_ensure(instants=[timezone.now()])
+        way = channel_create(code="way", name="Way", kind="partner")
+        links_create(links=[NewLink(channel_id=way.pk, code="one")])
+    connections.close_all()
+    for_answers, answers = os.pipe()
+    taker = os.fork()
+    if not taker:
+        while True:  # what is written is the redirect that was sent
+            link_follow(code="one", click=click(uuid4()))
+            os.write(answers, b".")
+    answered = b""
+    while len(answered) < 50:
+        answered += os.read(for_answers, 1)
+    os.kill(taker, signal.SIGKILL)
+    os.waitpid(taker, 0)
+    os.close(answers)
+    answered += b"".join(iter(lambda: os.read(for_answers, 1024), b""))
+    os.close(for_answers)
+    assert 0 <= Touchpoint.objects.count() - len(answered) <= 1
