@@ -1,6 +1,8 @@
 """Attribution and how sure it is: `make bench ARGS=attribution`.
 
-JSON lines, CPU seconds of one process: every model with its 500-replicate intervals on the path tables under
+JSON lines, CPU seconds of one process, compiling apart: models on recipe R1 (`JOURNEYS=10000000` journeys, 12 and 50
+channels), from codes and from the texts of paths in memory; Shapley at 500 channels on a million; how far models are
+from the truth in three worlds that are known; every model with its 500-replicate intervals on the path tables under
 `PORTAL_SHARED_DATA` (left out where it is not set); then how often 95 % intervals hold the truth, over `WORLDS=200`
 worlds of 5,000 journeys that are drawn from one known mixture of paths; then the paths of 10 million touches of 2
 million people, with the sum over all of them that three database engines agree on; then their statistics by day,
@@ -10,6 +12,7 @@ brought from one day to the next.
 import hashlib
 import json
 import os
+import resource
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,10 +25,21 @@ from analytics.attribution.builder import TouchLog, build_paths
 from analytics.attribution.daily import DayPaths, count_by_day, no_paths, of_people, restated
 from analytics.attribution.paths import PathTable, path_table
 from analytics.attribution.reading import read_paths
-from analytics.attribution.registry import MODELS, attribute, compile_models
+from analytics.attribution.registry import (
+    MODELS,
+    POSITION_MODELS,
+    USUAL,
+    Terms,
+    attribute,
+    attributions,
+    compile_models,
+)
 from analytics.attribution.resampling import attribution_intervals
+from analytics.attribution.tokens import encode
+from bench.journeys import confounded, interactions, main_effects, r1
 
 WORLDS = int(os.environ.get("WORLDS", "200"))
+R1_JOURNEYS = int(os.environ.get("JOURNEYS", "10000000"))
 JOURNEYS, TYPES, SEED = 5_000, 40, 1
 TOUCHES, PEOPLE, CHANNELS, CONVERSIONS, DAY = 10_000_000, 2_000_000, 12, 400_000, 86_400
 EXPECTED = "0a4de1c35ff3ccbe0d1e5ee041a434de"
@@ -38,6 +52,67 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     start = time.process_time()
     result = work()
     return result, round(time.process_time() - start, 4)
+
+
+def speed() -> None:
+    """Recipe R1 at full size: what an answer takes once the compiler has been."""
+    for channels in (12, 50):
+        table = r1(channels, R1_JOURNEYS)
+        of = {"bench": "R1", "channels": channels, "journeys": R1_JOURNEYS, "paths": len(table.conversions)}
+        codes, seconds = timed(partial(encode, *texts(table)))
+        say(of, what="texts to codes", s=seconds)
+        say(of, what="six heuristics", s=timed(partial(attributions, table, models=POSITION_MODELS))[1])
+        for order in (1, 2, 3):
+            run, seconds = timed(partial(attribute, table, model="markov", order=order))
+            say(of, what=f"markov {order}", s=seconds, p=run.markov.p_conversion)
+        if channels == 12:
+            say(of, what="counterfactual", s=timed(partial(attribute, table, model="counterfactual"))[1])
+        del table, codes
+        print(json.dumps(of | {"what": "peak", "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+    table = r1(500, min(R1_JOURNEYS, 1_000_000))
+    for model in ("shapley", "ordered_shapley"):
+        say({"bench": "R1", "channels": 500}, what=model, s=timed(partial(attribute, table, model=model))[1])
+
+
+def say(of: dict[str, Any], **figures: Any) -> None:
+    """A line."""
+    print(json.dumps(of | figures), flush=True)
+
+
+def texts(table: PathTable) -> tuple[Any, Any]:
+    """The paths as texts joined by ' > ', one after another, and where each begins."""
+    names = np.frombuffer("".join(f"{name} > " for name in table.channels).encode(), np.uint8)
+    width = len(names) // len(table.channels)
+    letters = names.reshape(-1, width)[table.codes].ravel()
+    keep = np.ones(len(letters), bool)
+    for back in (1, 2, 3):
+        keep[table.starts[1:] * width - back] = False
+    return letters[keep], table.starts * width - 3 * np.arange(len(table.starts))
+
+
+def known_truth() -> None:
+    """Share-L1 of models against what is truly lost without each channel, in three worlds."""
+    for channels in (12, 50):
+        for make in (main_effects, interactions, confounded):
+            world = make(channels, 1_000_000)
+            of = {"bench": "truth", "world": world.name, "channels": channels, "lost": round(float(world.lost.sum())),
+                  "without_any": round(world.without_any), "conversions": world.table.conversions.sum()}  # fmt: skip
+            for model, terms in (("last_touch", USUAL), ("shapley", USUAL), ("markov", USUAL),
+                                 ("counterfactual", USUAL), ("counterfactual", Terms(pairs=True))):  # fmt: skip
+                if terms.pairs and channels > 12:
+                    continue
+                found, seconds = timed(partial(attribute, world.table, model=model, terms=terms))
+                caused = found.counterfactual
+                say(of, model=model + (" with pairs" if terms.pairs else ""), s=seconds,
+                    share_l1=round(apart(found.conversions, world.lost), 4), told=round(float(found.conversions.sum())),
+                    baseline=round(caused.baseline[0]) if caused else None,
+                    first=[round(float(world.lost[0])), round(float(found.conversions[0]))])  # fmt: skip
+
+
+def apart(credit: Any, lost: Any) -> float:
+    """The sum of differences of shares, what is below 0 counted as nothing."""
+    one, other = (np.clip(amounts, 0.0, None) for amounts in (credit, lost))
+    return float(np.abs(one / one.sum() - other / other.sum()).sum())
 
 
 def tables() -> None:
@@ -59,7 +134,7 @@ def coverage() -> None:
     truth_of = {
         model: dict(zip(table.channels, attribute(table, model=model).conversions, strict=True))
         for table in [mixture(kinds, JOURNEYS * often * rate, JOURNEYS * often * (1 - rate))]
-        for model in ("first_touch", "linear", "markov")
+        for model in ("first_touch", "linear", "markov", "counterfactual")
     }
     held = {model: [0, 0] for model in truth_of}
     for _world in range(WORLDS):
@@ -158,6 +233,9 @@ def digest(table: PathTable) -> str:
 def main() -> None:
     """Measure."""
     compile_models(MODELS)
+    compile_models(["markov"], order=2)
+    speed()
+    known_truth()
     tables()
     coverage()
     building()

@@ -17,9 +17,8 @@ from math import isfinite, lcm
 from typing import Any
 
 from analytics.attribution.errors import AttributionError
+from analytics.attribution.registry import PAYING_MODELS
 from ledger.money import PPM, apportion
-
-PAYING_MODELS = ("first_touch", "last_touch", "linear", "u_shape", "time_decay", "shapley", "markov")
 
 _DIGITS = Context(prec=30)
 _LN2 = _DIGITS.ln(Decimal(2))

@@ -1,4 +1,4 @@
-"""The chain of order k: windows counted by exact interning, removal effects by block Gauss-Seidel.
+"""The chain of order k: windows counted in a plain array or by exact interning, removal effects by block Gauss-Seidel.
 
 A window is written as a number with k digits in base channels + 1, channel c as the digit c + 1; a shorter path has
 leading zeros. A step is the (k+1)-digit number whose first k digits are the state it leaves (START: all zero) and whose
@@ -22,8 +22,10 @@ from analytics.attribution.paths import Codes, Floats, Offsets, PathTable
 
 BLOCK = 64
 """Channels solved together; bounds the memory to states x 64 doubles."""
-TOLERANCE = 1e-15
-"""A sweep that moves less than this share of a solution ends the iteration."""
+DIRECT = 1 << 23
+"""So many possible steps are counted in a plain array; where there are more, those that occur are interned."""
+TOLERANCE, CLOSE = 1e-15, 1e-13
+"""A sweep that moves less than this share of a solution ends the iteration; the other for chains without a channel."""
 NOISE, RESTLESS = 1e-13, 100
 """Sweeps that move no more than this share, and no less for so many in a row, only shuffle the last digits."""
 NOBODY = -(1 << 30)
@@ -66,6 +68,32 @@ def tally_steps(codes: Codes, starts: Offsets, weights: Floats, base: int, order
                     sums[slot] += weights[row]
                 state = entered
     return used
+
+
+@compiled
+def tally_direct(
+    codes: Codes, starts: Offsets, conversions: Floats, nulls: Floats, values: Floats, base: int, order: int
+) -> tuple[Floats, Floats]:
+    """Add up the weight of every step by its number, and what ends in every state: conversions, nulls, value."""
+    full = np.int64(base) ** order
+    sums, gains = np.zeros(full * base), np.zeros((full, 3))
+    for row in range(len(conversions)):
+        weight = conversions[row] + nulls[row]
+        if weight > 0:
+            first, end = starts[row], starts[row + 1]
+            ready = min(first + order, end) - 1  # as in `tally_steps`
+            state = np.int64(0)
+            for i in range(first, end):
+                step = state * base + codes[i] + 1
+                entered = step if i < first + order else step - (codes[i - order] + 1) * full
+                if i >= ready and entered != state:
+                    sums[step] += weight
+                state = entered
+            gains[state, 0] += conversions[row]
+            gains[state, 1] += nulls[row]
+            if conversions[row] > 0:
+                gains[state, 2] += values[row]
+    return sums, gains
 
 
 @compiled
@@ -160,8 +188,8 @@ class _Matrix:
         pointers = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=size))))
         return cls(pointers, columns[turn], factors[turn])
 
-    def solve(self, known: Floats, digits: Keys, first: int, width: int) -> Floats:
-        """Solve X = known + M X, channel `first` + b held out of column b, to the last digits of a double.
+    def solve(self, known: Floats, digits: Keys, first: int, width: int, tolerance: float | None = None) -> Floats:
+        """Solve X = known + M X, channel `first` + b held out of column b, to the last digits or to `tolerance`.
 
         Sweeps from X = 0 converge because every state reaches an end: journeys are finite.
         """
@@ -172,7 +200,7 @@ class _Matrix:
             share = float(np.max(moved / np.maximum(np.abs(found).sum(axis=0), 1e-300)))
             still = 0 if share < least else still + 1
             least = min(least, share)
-            if share <= TOLERANCE or (still >= RESTLESS and share <= NOISE):
+            if share <= (TOLERANCE if tolerance is None else tolerance) or (still >= RESTLESS and share <= NOISE):
                 return found
 
 
@@ -204,28 +232,61 @@ def _steps(paths: PathTable, base: int, order: int) -> tuple[Keys, Floats]:
     return keys[kept], sums[kept]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Steps by ascending number with their weights, states by ascending number with what ends in them."""
+
+    steps: Keys
+    weights: Floats
+    states: Keys
+    ends: Floats
+
+    def places(self, numbers: Keys, most: int) -> Keys:
+        """The place of each of these states among `states`; numbers are below `most`."""
+        if most > DIRECT:
+            return np.searchsorted(self.states, numbers)
+        place = np.empty(most, np.int64)
+        place[self.states] = np.arange(len(self.states))
+        return place[numbers]
+
+
+def _counted(paths: PathTable, values: Floats, base: int, order: int) -> _Counts:
+    if base ** (order + 1) <= DIRECT:
+        sums, ends = tally_direct(paths.codes, paths.starts, paths.conversions, paths.nulls, values, base, order)
+        steps = np.flatnonzero(sums)
+        entered = np.zeros(len(ends), bool)
+        entered[steps % base**order] = True
+        states = np.flatnonzero(entered)
+        return _Counts(steps, sums[steps], states, ends[states])
+    steps, weights = _steps(paths, base, order)
+    states = np.unique(steps % base**order)
+    size = len(states)
+    ends = np.zeros((size, 3))
+    keys, ids = np.full(_power_of_two(2 * size), -1, np.int64), np.empty(_power_of_two(2 * size), np.int64)
+    number_states(states, keys, ids)
+    tally_ends(paths.codes, paths.starts, paths.conversions, paths.nulls, values, base, order, keys, ids, ends)
+    return _Counts(steps, weights, states, ends)
+
+
 def _chain(paths: PathTable, values: Floats, order: int) -> _Chain:
     base = len(paths.channels) + 1
     if (order + 1) * np.log2(base) >= 62:
         raise AttributionError(f"markov of order {order} over {base - 1} channels has too many states to number")
-    steps, weights = _steps(paths, base, order)
-    states, targets = np.unique(steps % base**order, return_inverse=True)
-    inner = steps >= base**order
-    sources = np.searchsorted(states, steps[inner] // base)
-    size = len(states)
-    gains = np.zeros((size, 3))
-    keys, ids = np.full(_power_of_two(2 * size), -1, np.int64), np.empty(_power_of_two(2 * size), np.int64)
-    number_states(states, keys, ids)
-    tally_ends(paths.codes, paths.starts, paths.conversions, paths.nulls, values, base, order, keys, ids, gains)
-    leaving = np.bincount(sources, weights[inner], size) + gains[:, 0] + gains[:, 1]
-    start = np.bincount(targets[~inner], weights[~inner], size)
+    counts = _counted(paths, values, base, order)
+    full, size = base**order, len(counts.states)
+    inner = counts.steps >= full
+    weights = counts.weights[inner]
+    sources = counts.places(counts.steps[inner] // base, full)
+    targets = counts.places(counts.steps % full, full)
+    leaving = np.bincount(sources, weights, size) + counts.ends[:, 0] + counts.ends[:, 1]
+    start = np.bincount(targets[~inner], counts.weights[~inner], size)
     return _Chain(
-        digits=states[:, None] // base ** np.arange(order)[::-1] % base - 1,
+        digits=counts.states[:, None] // base ** np.arange(order)[::-1] % base - 1,
         sources=sources,
         targets=targets[inner],
-        chances=weights[inner] / leaving[sources],
+        chances=weights / leaving[sources],
         start=start / max(float(start.sum()), 1e-300),
-        gains=np.ascontiguousarray(gains[:, [0, 2]] / leaving[:, None]),
+        gains=np.ascontiguousarray(counts.ends[:, [0, 2]] / leaving[:, None]),
     )
 
 
@@ -241,7 +302,7 @@ def lost_by_windows(paths: PathTable, values: Floats, *, order: int) -> tuple[fl
     lost = np.zeros((channels, 2))
     for first in range(0, channels, BLOCK):
         width = min(BLOCK, channels - first)
-        found = forward.solve(chain.start[:, None], chain.digits, first, width)
+        found = forward.solve(chain.start[:, None], chain.digits, first, width, CLOSE)
         lost[first : first + width] = first_entrances(*parts, first, found, reach)
     p_conversion, value = chain.start @ reach
     return float(p_conversion), float(value), lost[:, 0], lost[:, 1]

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.attribution.errors import PathFileError
-from analytics.attribution.paths import LARGEST, Floats, Offsets, PathTable
+from analytics.attribution.paths import LARGEST, Floats, Offsets, PathTable, read_only
 from analytics.attribution.records import broken_column, last_place
-from analytics.attribution.tokens import BLANK_PATH, FINE, Bytes, encode
+from analytics.attribution.tokens import BLANK_PATH, FINE, Bytes, encode, plain_quotes
 
 PATH, CONVERSIONS, VALUE, NULLS = "path", "total_conversions", "total_conversion_value", "total_null"
 REQUIRED = (PATH, CONVERSIONS)
@@ -134,13 +134,18 @@ def _header(file: Path, names: Sequence[str]) -> list[str]:
 
 
 def _csv_fast(raw: bytes) -> _Columns | None:
-    """Read CSV text without quotes by Arrow; None where anything is unusual, which the careful reader then explains."""
+    """Read CSV text by Arrow; None where anything is unusual, which the careful reader then explains."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
-    if b'"' in raw:
+    quoted = b'"' in raw
+    if quoted and not plain_quotes(read_only(np.frombuffer(raw, np.uint8))):
         return None
-    names = raw[: raw.find(b"\n")].decode("utf-8-sig", "replace").strip("\r").split(",")
+    head = raw[: raw.find(b"\n")].decode("utf-8-sig", "replace").strip("\r")
+    try:
+        names = next(csv.reader([head])) if quoted else head.split(",")
+    except (csv.Error, StopIteration):
+        return None
     wanted = [name for name in (PATH, *NUMBERS) if name in names]
     if not set(REQUIRED) <= set(wanted) or any(names.count(name) > 1 for name in wanted):
         return None
@@ -149,7 +154,7 @@ def _csv_fast(raw: bytes) -> _Columns | None:
         table = arrow_csv.read_csv(
             io.BytesIO(raw),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=1 << 24),
-            parse_options=arrow_csv.ParseOptions(quote_char=False),
+            parse_options=arrow_csv.ParseOptions(quote_char='"' if quoted else False, double_quote=False),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types, include_columns=wanted, null_values=[], strings_can_be_null=False
             ),
@@ -237,7 +242,7 @@ def _parquet(file: Path) -> _Columns:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(file) as source:
+        with parquet.ParquetFile(file, pre_buffer=False) as source:
             wanted = _header(file, source.schema_arrow.names)
             table = source.read(columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError):
@@ -282,10 +287,13 @@ def _text(column: Any) -> tuple[Bytes, Offsets]:
     """Return the UTF-8 bytes of a text column and where each entry begins, without copying what lies together."""
     import pyarrow as pa
 
-    chunks = [chunk.cast(pa.large_string()) for chunk in column.chunks]
-    whole = pa.concat_arrays([pa.array([], pa.large_string()), *chunks])
-    if not len(whole):
-        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    _, offsets, data = whole.buffers()
-    begin = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
-    return np.frombuffer(data, np.uint8), begin
+    texts, begins = [np.zeros(0, np.uint8)], [np.zeros(1, np.int64)]
+    for chunk in column.chunks:
+        whole = chunk.cast(pa.large_string())
+        if len(whole):
+            _, offsets, data = whole.buffers()
+            begin = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+            texts.append(np.frombuffer(data or b"", np.uint8)[begin[0] : begin[-1]])
+            begins.append(begin[1:] + (begins[-1][-1] - begin[0]))
+    text = texts[1] if len(texts) == 2 else np.concatenate(texts)
+    return text, np.concatenate(begins)

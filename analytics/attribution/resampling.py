@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.paths import Floats, PathTable
-from analytics.attribution.uncertainty import BLOCKS, SEED, draws, interval, resampled, resampled_markov
+from analytics.attribution.registry import USUAL, Terms, attribute
+from analytics.attribution.uncertainty import (
+    BLOCKS,
+    SEED,
+    draws,
+    interval,
+    resampled,
+    resampled_counterfactual,
+    resampled_markov,
+)
 
 MOST_STEPS = 50_000_000
 """More cells of step counts over all blocks than this are refused; they would not fit into memory."""
@@ -24,30 +33,32 @@ class Intervals:
     value: tuple[Floats, Floats] | None
 
 
-def attribution_intervals(paths: PathTable, *, model: str, order: int = 1) -> Intervals:
+def attribution_intervals(paths: PathTable, *, model: str, order: int = 1, terms: Terms = USUAL) -> Intervals:
     """Bootstrap what `attribute` says of `paths`. Raises AttributionError where it cannot be done.
 
     Counts must be whole numbers, since journeys are drawn; of markov only the first order is resampled.
     """
-    markov = model == "markov"
-    if markov and order != 1:
+    order = order if order != 1 else terms.order
+    if model == "markov" and order != 1:
         raise AttributionError(f"intervals of markov are told for order 1, not {order}")
-    if markov and BLOCKS * len(paths.channels) ** 2 > MOST_STEPS:
+    if model == "markov" and BLOCKS * len(paths.channels) ** 2 > MOST_STEPS:
         raise AttributionError(f"intervals of markov are told for few channels, not {len(paths.channels)}")
     drawn = draws()
     blocks = journey_blocks(paths)
-    if not markov:
-        from analytics.attribution.heuristics import heuristic
-
-        told = [heuristic(block, model=model) for block in blocks]
-        conversions = interval(resampled(np.stack([row[0] for row in told]), drawn))
-        worth = [row[1] for row in told if row[1] is not None]
+    known = paths.values is not None
+    if model == "counterfactual":
+        samples = resampled_counterfactual(blocks, drawn, added=False, recency=terms.recency, pairs=terms.pairs)[:, :-1]
+        return Intervals(interval(samples[..., 0]), interval(samples[..., 1]) if known else None)
+    if model != "markov":
+        told = [attribute(block, model=model, terms=terms) for block in blocks]
+        conversions = interval(resampled(np.stack([row.conversions for row in told]), drawn))
+        worth = [row.value for row in told if row.value is not None]
         return Intervals(conversions, interval(resampled(np.stack(worth), drawn)) if worth else None)
     shares, worth_shares = resampled_markov(blocks, drawn)
     sums = [[block.conversions.sum(), 0.0 if block.values is None else block.values.sum()] for block in blocks]
     totals = resampled(np.array(sums), drawn)
     conversions = interval(shares * totals[:, :1])
-    return Intervals(conversions, None if paths.values is None else interval(worth_shares * totals[:, 1:]))
+    return Intervals(conversions, interval(worth_shares * totals[:, 1:]) if known else None)
 
 
 def journey_blocks(paths: PathTable) -> list[PathTable]:

@@ -27,6 +27,30 @@ def _count_arrows(data: Bytes) -> int:
 
 
 @compiled
+def plain_quotes(data: Bytes) -> bool:
+    """Say whether every quote opens or closes a whole field of one line, so that all readers of CSV agree on it."""
+    at, end = 0, len(data)
+    if end >= 3 and data[0] == 0xEF and data[1] == 0xBB and data[2] == 0xBF:
+        at = 3
+    before = np.uint8(10)
+    while at < end:
+        byte = data[at]
+        if byte == 34:
+            if before not in (44, 10, 13):
+                return False
+            at += 1
+            while at < end and data[at] != 34 and data[at] != 10 and data[at] != 13:
+                at += 1
+            if at == end or data[at] != 34:
+                return False
+            if at + 1 < end and data[at + 1] not in (44, 10, 13):
+                return False
+        before = byte
+        at += 1
+    return True
+
+
+@compiled
 def _separates(data: Bytes, begin: int, at: int, end: int) -> bool:
     """Say whether the byte at `at` is a `>` with a blank or an edge of the path on both sides."""
     if data[at] != 62:

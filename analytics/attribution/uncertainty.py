@@ -20,6 +20,8 @@ LEVEL = 0.95
 SEED = 20_261_127
 """Every run draws the same blocks, so the same input gives the same interval and models differ by credit alone."""
 
+_STEP = 1e-4
+"""By how much an effect is moved to see how figures follow."""
 _CELLS = 8_000_000
 """Doubles held at once while the chains of replicates are solved."""
 
@@ -75,6 +77,47 @@ def resampled_markov(blocks: Sequence[PathTable], drawn: Floats) -> tuple[Floats
         shares[first : first + at_once] = _shares(np.maximum(lost, 0.0), 0.0)
         worth[first : first + at_once] = _shares(lost_value, shares[first : first + at_once])
     return shares, worth
+
+
+def resampled_counterfactual(
+    blocks: Sequence[PathTable], drawn: Floats, *, added: bool, recency: bool = False, pairs: bool = False
+) -> Floats:
+    """What the counterfactual model says in every replicate: (replicates, channels + 1, 2), conversions and value.
+
+    With `added` what each channel adds and in the last row what comes anyway, else what is lost without it. The model
+    follows a replicate to first order (one Newton step, then the slope of every figure): the infinitesimal bootstrap
+    (Efron and Tibshirani 1993, chapter 22). `blocks` are path tables over the same channels.
+    """
+    from analytics.attribution.counterfactual import added_by, lost_without
+    from analytics.attribution.logit import fit, moved, sets_of
+
+    told = added_by if added else lost_without
+    parts = [sets_of(block, recency=recency) for block in blocks]
+    whole = sets_of(joined(blocks), recency=recency)
+    model = fit(whole, pairs=pairs)
+    moves, model_of = moved(parts, whole, model, drawn)
+    here = np.stack([told(part, model).ravel() for part in parts])
+    samples = drawn @ here
+    for effect in range(moves.shape[1]):
+        step = np.zeros(moves.shape[1])
+        step[effect] = _STEP
+        slope = (told(whole, model_of(step)) - told(whole, model_of(-step))).ravel() / (2 * _STEP)
+        samples += moves[:, effect, None] * slope
+    return samples.reshape(len(drawn), -1, 2)
+
+
+def joined(blocks: Sequence[PathTable]) -> PathTable:
+    """All rows of tables over the same channels in one."""
+    ends = np.cumsum([0, *(len(block.codes) for block in blocks)])
+    values = [block.values for block in blocks if block.values is not None]
+    return PathTable(
+        blocks[0].channels,
+        np.concatenate([block.codes for block in blocks]),
+        np.concatenate([[0], *(block.starts[1:] + end for block, end in zip(blocks, ends, strict=False))]),
+        np.concatenate([block.conversions for block in blocks]),
+        np.concatenate([block.nulls for block in blocks]),
+        np.concatenate(values) if values else None,
+    )
 
 
 def _shares(parts: Floats, otherwise: Floats | float) -> Floats:

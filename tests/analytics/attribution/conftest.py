@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics.attribution import builder, daily, heuristics, markov, markov_windows, tokens
+from analytics.attribution import builder, counterfactual, daily, heuristics, logit, markov, markov_windows, tokens
+from analytics.attribution.paths import path_table
 from analytics.attribution.registry import MODELS, compile_models
 from tests.tracing import untraced
 
@@ -17,6 +18,7 @@ def _compiled(request: pytest.FixtureRequest) -> None:
     with untraced(request.config):
         compile_models(MODELS, order=1)
         compile_models(["markov"], order=2)
+        heuristics.decay_by_age(path_table(["a"], conversions=[1]), ages=np.zeros(1), half_life=1)
         nothing = builder.TouchLog(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
         builder.build_paths(nothing, nothing, channels=("a",), lookback=0)
         none = daily.count_by_day(nothing, nothing, channels=(1,), days=np.zeros(1, np.int64), lookback=0)
@@ -36,8 +38,6 @@ def interpreted_form(kernel: Any) -> Any:
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every kernel as the plain Python that it was written as."""
-    for module in (builder, daily, heuristics, markov, markov_windows, tokens):
+    for module in (builder, counterfactual, daily, heuristics, logit, markov, markov_windows, tokens):
         for name, kernel in kernels(module).items():
             monkeypatch.setattr(module, name, interpreted_form(kernel))
-    for model, spread in heuristics.SPREADS.items():
-        monkeypatch.setitem(heuristics.SPREADS, model, getattr(spread, "py_func", spread))

@@ -8,6 +8,9 @@ from itertools import pairwise
 Rows = list[tuple[tuple[str, ...], int, int, int]]
 """(path, conversions, value, nulls)"""
 
+DIRECT, WEIGHTS = ("b", 3), (0, 3, 1, 2)
+"""The terms under which models are tried: channel b (3 where it is renamed) is direct."""
+
 Credit = dict[str, tuple[Fraction, Fraction]]
 
 
@@ -20,7 +23,13 @@ def shares(path: Sequence[str], model: str) -> list[tuple[str, Fraction]]:
         return [(path[-1], one)]
     if model == "linear":
         return [(channel, one / length) for channel in path]
-    if model == "shapley":
+    if model == "last_non_direct":
+        return [(([channel for channel in path if channel not in DIRECT] or path)[-1], one)]
+    if model == "position_weights":
+        own = [WEIGHTS[min(i, len(WEIGHTS) - 1)] for i in range(length)]
+        own = own if any(own) else [1] * length
+        return [(channel, Fraction(weight, sum(own))) for channel, weight in zip(path, own, strict=True)]
+    if model in ("shapley", "ordered_shapley"):
         return [(channel, one / len(set(path))) for channel in sorted(set(path))]
     if model == "u_shape":
         if length <= 2:

@@ -130,7 +130,7 @@ def test_several_tests_of_one_channel_are_weighed_by_their_precision() -> None:
     assert (both.factor, both.error) == pytest.approx((0.48, (1 / 125) ** 0.5))
     alone, sure = combined([Factor(0.4, 0.1)]), combined([Factor(0.4, 0.1), Factor(0.9, 0.0), Factor(0.7, 0.0)])
     assert (alone.factor, alone.error) == pytest.approx((0.4, 0.1))
-    assert (sure.factor, sure.error) == (pytest.approx(0.8), 0)
+    assert (sure.factor, sure.error) == pytest.approx((0.8, 0.0))
 
 
 def test_a_channel_without_a_test_is_said_to_be_not_tested() -> None:

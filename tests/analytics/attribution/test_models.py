@@ -14,13 +14,16 @@ from analytics.attribution import markov_windows
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.markov_windows import tally_steps
 from analytics.attribution.paths import PathTable, path_table
-from analytics.attribution.registry import MODELS, POSITION_MODELS, Attribution, as_json, attribute
+from analytics.attribution.registry import ADDITIVE_MODELS, MODELS, Attribution, Terms, as_json, attribute
 from tests.analytics.attribution import oracle
 from tests.analytics.attribution.conftest import interpreted_form
 from tests.analytics.attribution.oracle import Rows
 from tests.examples import examples
 
+TERMS = Terms(direct=oracle.DIRECT, weights=tuple(map(float, oracle.WEIGHTS)))
 EVERY_MODEL = [(model, 1) for model in MODELS] + [("markov", order) for order in (2, 3, 4)]
+HANDING_OUT = [(model, order) for model, order in EVERY_MODEL if model != "counterfactual"]
+"""Models that share all there is among channels; counterfactual leaves a baseline, see `test_counterfactual`."""
 
 rows_of_paths = st.lists(
     st.tuples(
@@ -34,6 +37,7 @@ rows_of_paths = st.lists(
 ).map(lambda rows: [(path, c, v if c else 0, n) for path, c, v, n in rows])
 
 each_model = pytest.mark.parametrize(("model", "order"), EVERY_MODEL)
+each_handing_out = pytest.mark.parametrize(("model", "order"), HANDING_OUT)
 
 
 def table(rows: Rows) -> PathTable:
@@ -43,7 +47,7 @@ def table(rows: Rows) -> PathTable:
 
 def credit(rows: Rows, model: str, order: int = 1) -> dict[Any, tuple[float, float]]:
     paths = table(rows)
-    result = attribute(paths, model=model, order=order)
+    result = attribute(paths, model=model, order=order, terms=TERMS)
     assert result.value is not None
     return dict(zip(paths.channels, zip(result.conversions.tolist(), result.value.tolist(), strict=True), strict=True))
 
@@ -66,7 +70,7 @@ def clear_effects(rows: Rows, order: int) -> bool:
     return abs(whole) > 1e-3 * size and abs(sum(effects)) > 1e-3 * sum(map(abs, effects))
 
 
-@each_model
+@each_handing_out
 @given(rows=rows_of_paths)
 @settings(max_examples=examples(40))
 def test_all_conversions_and_all_value_are_handed_out(model: str, order: int, rows: Rows) -> None:
@@ -105,7 +109,7 @@ def test_renaming_channels_renames_the_credit(model: str, order: int, rows: Rows
     agree({names[k]: v for k, v in credit(rows, model, order).items()}, credit(renamed, model, order))
 
 
-@pytest.mark.parametrize("model", POSITION_MODELS)
+@pytest.mark.parametrize("model", ADDITIVE_MODELS)
 @given(rows=rows_of_paths)
 @settings(max_examples=examples(60))
 def test_position_models_equal_their_formula_in_exact_fractions(model: str, rows: Rows) -> None:
@@ -155,7 +159,7 @@ def test_a_channel_on_every_path_has_removal_effect_one(order: int) -> None:
     assert found.removal_effect_conversions[1] <= 1
 
 
-@each_model
+@each_handing_out
 def test_one_channel_takes_everything(model: str, order: int) -> None:
     agree(credit([(("a",), 2, 10, 3), (("a", "a", "a"), 1, -4, 0)], model, order), {"a": (3.0, 6.0)})
 
@@ -172,7 +176,7 @@ def test_rows_of_no_journeys_name_their_channels_and_nothing_more(model: str, or
     agree(parts, credit([(("a", "b"), 1, 5, 1)], model, order))
 
 
-@each_model
+@each_handing_out
 def test_a_path_of_four_hundred_touches_is_one_like_any_other(model: str, order: int) -> None:
     long = tuple("abc"[i % 3] for i in range(400))
     rows: Rows = [(long, 2, 30, 1), (("a",), 1, 1, 5)]
@@ -184,7 +188,7 @@ def test_a_path_of_four_hundred_touches_is_one_like_any_other(model: str, order:
     assert [count for count, _ in credit(rows, model, order).values()] == pytest.approx(expected, rel=1e-9)
 
 
-@each_model
+@each_handing_out
 def test_without_a_value_column_there_is_no_value(model: str, order: int) -> None:
     paths = path_table([("a", "b"), ("b",)], conversions=[1, 2])
     found = attribute(paths, model=model, order=order)
@@ -201,7 +205,7 @@ def test_repeating_the_same_call_gives_the_same_bytes(model: str, order: int) ->
 
 
 @pytest.mark.usefixtures("interpreted")
-@each_model
+@each_handing_out
 @pytest.mark.parametrize("with_value", [True, False])
 def test_the_kernels_mean_the_same_compiled_and_interpreted(model: str, order: int, with_value: bool) -> None:
     random_rows = random.Random(11)
@@ -216,7 +220,7 @@ def test_the_kernels_mean_the_same_compiled_and_interpreted(model: str, order: i
     paths = table(rows)
     if not with_value:
         paths = PathTable(paths.channels, paths.codes, paths.starts, paths.conversions, paths.nulls)
-    found = attribute(paths, model=model, order=order)
+    found = attribute(paths, model=model, order=order, terms=TERMS)
     expected = expected_by_oracle(rows, model, order)
     assert found.conversions == pytest.approx(expected, rel=1e-9)
 
@@ -293,10 +297,31 @@ def test_more_steps_than_the_first_table_holds_are_counted_all() -> None:
     assert run(rows, 2).removal_effect_conversions == pytest.approx(oracle_two_touch_effects(rows), rel=1e-12)
 
 
+@pytest.mark.parametrize("form", ["compiled", "interpreted"])
+@pytest.mark.parametrize("order", [2, 3])
+def test_steps_are_counted_alike_in_an_array_and_by_interning(
+    form: str, order: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if form == "interpreted":
+        request.getfixturevalue("interpreted")
+    rows: Rows = [
+        (("a", "b", "a", "c"), 3, 17, 4),
+        (("c",), 1, 2, 9),
+        (("b", "b", "d"), 2, 5, 1),
+        (("d", "a"), 0, 0, 0),
+    ]
+    direct = run(rows, order)
+    monkeypatch.setattr(markov_windows, "DIRECT", 0)
+    interned = run(rows, order)
+    for name in ("removal_effect_conversions", "removal_effect_value", "conversions", "value"):
+        assert getattr(direct, name).tobytes() == getattr(interned, name).tobytes()
+
+
 def test_the_iteration_ends_also_where_rounding_never_comes_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     rows: Rows = [(("a", "b", "a", "c"), 3, 17, 4), (("c", "d"), 1, 2, 9), (("b", "d", "a"), 2, 5, 1)]
     rested = run(rows, 2)
     monkeypatch.setattr(markov_windows, "TOLERANCE", -1.0)
+    monkeypatch.setattr(markov_windows, "CLOSE", -1.0)
     assert run(rows, 2).removal_effect_conversions == pytest.approx(rested.removal_effect_conversions, rel=1e-12)
 
 
@@ -319,8 +344,8 @@ def oracle_two_touch_effects(rows: Rows) -> list[float]:
 
 
 def test_an_unknown_model_is_refused_with_the_choice() -> None:
-    with pytest.raises(AttributionError, match=r"unknown model 'counterfactual', choose among first_touch, .*markov"):
-        attribute(table([(("a",), 1, 1, 1)]), model="counterfactual")
+    with pytest.raises(AttributionError, match=r"unknown model 'guess', choose among first_touch, .*markov"):
+        attribute(table([(("a",), 1, 1, 1)]), model="guess")
 
 
 def test_an_order_below_one_is_refused() -> None:

@@ -16,8 +16,10 @@ from pyarrow import parquet
 
 from analytics.attribution import reading
 from analytics.attribution.errors import PathFileError
-from analytics.attribution.paths import PathTable
+from analytics.attribution.paths import PathTable, read_only
 from analytics.attribution.reading import read_paths
+from analytics.attribution.tokens import plain_quotes
+from tests.analytics.attribution.conftest import interpreted_form
 from tests.examples import examples
 
 HEADER = "path,total_conversions,total_conversion_value,total_null\n"
@@ -170,15 +172,21 @@ NUMBERS = ["0", "1", "2.5", "-3", " 4", "1e3", "nan", "inf", "", "x", "+1", "1."
 cells = st.sampled_from(["a", "a > b", "b > c", "", " ", "a > ", "é", "a,b", 'q"', "\n", *NUMBERS])
 
 
-@given(rows=st.lists(st.lists(cells, min_size=1, max_size=5), max_size=4), quoted=st.booleans())
+@given(
+    rows=st.lists(st.lists(cells, min_size=1, max_size=5), max_size=4),
+    quoting=st.sampled_from([None, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    head=st.sampled_from([HEADER, HEADER.replace("path", '"path"')]),
+)
 @settings(max_examples=examples(300))
-def test_the_fast_reader_accepts_nothing_that_the_careful_one_does_not(rows: list[list[str]], quoted: bool) -> None:
+def test_the_fast_reader_accepts_nothing_that_the_careful_one_does_not(
+    rows: list[list[str]], quoting: Any, head: str
+) -> None:
     stream = io.StringIO()
-    if quoted:
-        csv.writer(stream, lineterminator="\n").writerows(rows)
+    if quoting is not None:
+        csv.writer(stream, lineterminator="\n", quoting=quoting).writerows(rows)
     else:
         stream.write("".join(",".join(row) + "\n" for row in rows))
-    raw = (HEADER + stream.getvalue()).encode()
+    raw = (head + stream.getvalue()).encode()
     fast = reading._csv_fast(raw)
     if fast is not None:
         careful = reading._csv_careful(Path("t.csv"), raw)
@@ -189,6 +197,31 @@ def test_the_fast_reader_accepts_nothing_that_the_careful_one_does_not(rows: lis
             for part in (fast, careful)
         ]
         assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("form", ["compiled", "interpreted"])
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ('"path","n"\n"a, b > c",1\n', True),
+        ('\ufeff"path"\r\n"a"', True),
+        ('path\n"a""b"\n', False),
+        ('path\na"b"\n', False),
+        ('path\n"a"b\n', False),
+        ('path\n"a\nb"\n', False),
+        ('path\n"a', False),
+        ("path\na\n", True),
+    ],
+)
+def test_quotes_are_plain_where_they_hold_whole_fields(form: str, text: str, fine: bool) -> None:
+    kernel = plain_quotes if form == "compiled" else interpreted_form(plain_quotes)
+    assert kernel(read_only(np.frombuffer(text.encode(), np.uint8))) is fine
+
+
+def test_a_table_quoted_throughout_is_read_fast(tmp_path: Path) -> None:
+    raw = b'"path","total_conversions"\n"a, x > b","2"\n'
+    assert reading._csv_fast(raw) is not None
+    assert journeys(read_paths(wrote(tmp_path, raw))) == [("a, x", "b")]
 
 
 # --- Parquet

@@ -84,6 +84,19 @@ def test_the_order_of_the_chain_can_be_chosen(table: Path, tmp_path: Path) -> No
     assert markov["channels"]["a"]["removal_effect_conversions"] == pytest.approx(1)
 
 
+def test_the_terms_of_a_model_can_be_chosen(table: Path, tmp_path: Path) -> None:
+    options = ["--direct", "b, c", "--weights", "3,1", "--half-life", "1", "--recency", "--pairs"]
+    models = "last_non_direct,position_weights,time_decay,counterfactual"
+    called("attribute", table, "--models", models, *options, "--out", tmp_path / "out.json")
+    told = json.loads((tmp_path / "out.json").read_text())["models"]
+    assert told["last_non_direct"]["channels"]["a"]["conversions"] == 1
+    assert told["position_weights"]["channels"]["a"]["conversions"] == 0.75
+    assert told["time_decay"]["channels"]["a"]["conversions"] == pytest.approx(1 / 3)
+    caused = told["counterfactual"]
+    added = sum(row["shapley_conversions"] for row in caused["channels"].values())
+    assert added + caused["baseline"]["conversions"] == pytest.approx(1)
+
+
 def test_without_values_the_file_says_null(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,total_conversions\na > b,1\n")
     called("attribute", tmp_path / "t.csv", "--models", ",".join(MODELS), "--out", tmp_path / "out.json")
@@ -102,7 +115,10 @@ def test_the_same_input_gives_the_same_bytes(table: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--models", "counterfactual"], "unknown model 'counterfactual', choose among first_touch, last_touch"),
+        (["--models", "guess"], "unknown model 'guess', choose among first_touch, last_touch"),
+        (["--models", "position_weights", "--weights", "1,x"], "--half-life and --weights must be numbers"),
+        (["--models", "position_weights", "--weights", "0"], "weights of positions must be numbers of at least 0"),
+        (["--models", "time_decay", "--half-life", "0"], "a half-life must be a number above 0, not 0"),
         (["--models", "linear,,markov"], "unknown model '', choose among"),
         (["--models", "markov", "--order", "0"], "--order must be a whole number of at least 1, not '0'"),
         (["--models", "markov", "--order", "two"], "--order must be a whole number of at least 1, not 'two'"),
