@@ -8,9 +8,10 @@ from recommender.engine.models.blend import Blend
 from recommender.engine.models.ease import Ease
 from recommender.engine.models.item_knn import ItemKnn
 from recommender.engine.models.popularity import Popularity
+from recommender.engine.models.sasrec import SasRec
 from recommender.engine.models.sequence_ease import SequenceEase
 
-MODELS: dict[str, type[Model]] = {kind.name: kind for kind in (Popularity, ItemKnn, Ease, SequenceEase, Blend)}
+MODELS: dict[str, type[Model]] = {kind.name: kind for kind in (Popularity, ItemKnn, Ease, SequenceEase, SasRec, Blend)}
 
 
 def get_model(name: str) -> type[Model]:

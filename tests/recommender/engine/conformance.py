@@ -23,11 +23,14 @@ NOBODY = np.empty(0, dtype=np.int32)
 
 
 class ModelConformance:
-    """The suite. `personal` says that the model listens to the history."""
+    """The suite. `personal` says that the model listens to the history, `drift` how far rounding may carry a model
+    that was fitted on the accelerator from the one fitted here: closed forms hardly, gradient descent further.
+    """
 
     name: ClassVar[str]
     settings: ClassVar[dict[str, Any]] = {}
     personal: ClassVar[bool] = True
+    drift: ClassVar[float] = 1e-4
 
     def fit(self, interactions: Interactions, *, seed: int = 0) -> Model:
         kind = get_model(self.name)
@@ -122,8 +125,8 @@ class ModelConformance:
         np.testing.assert_allclose(
             there.score_batch(table, users, device=device).cpu().numpy(),
             self.fit(table).score_batch(table, users, device=CPU).numpy(),
-            rtol=1e-4,
-            atol=1e-5,
+            rtol=self.drift,
+            atol=self.drift / 10,
         )
 
     def test_a_batch_returns_only_candidates(self) -> None:

@@ -55,6 +55,22 @@ class TestSequenceEaseConforms(ModelConformance):
     settings: ClassVar[dict[str, Any]] = {"ridge": 0.5, "window": 3}
 
 
+class TestSasRecConforms(ModelConformance):
+    name = "sasrec"
+    drift = 0.05
+    # All items as rivals and nothing left out: a device's own rounding is then the only difference between devices.
+    settings: ClassVar[dict[str, Any]] = {
+        "dimension": 8,
+        "blocks": 2,
+        "heads": 2,
+        "window": 2,
+        "dropout": 0.0,
+        "negatives": 0,
+        "epochs": 30,
+        "learning_rate": 0.03,
+    }
+
+
 class TestBlendConforms(ModelConformance):
     name = "blend"
     settings: ClassVar[dict[str, Any]] = {
