@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0006_campaign_name_zh'),
+        ('analytics', '0007_clicks'),
     ]
 
     operations = [
