@@ -234,8 +234,8 @@ class _Block:
         kept += states[:, -1:] if last_only else states
         inner: Float32 = _centred(kept) @ self.up + self.up_bias
         np.divide(inner, 1 + np.exp(np.minimum(-inner, STEEP)), out=inner)
-        states = kept + (inner @ self.down + self.down_bias)
-        return states
+        answered: Float32 = kept + (inner @ self.down + self.down_bias)
+        return answered
 
     def _split(self, rows: Float32) -> Float32:
         """[batch, length, d] as [batch, heads, length, d / heads]."""
