@@ -55,6 +55,12 @@ class TestSequenceEaseConforms(ModelConformance):
     settings: ClassVar[dict[str, Any]] = {"ridge": 0.5, "window": 3}
 
 
+class TestIalsConforms(ModelConformance):
+    name = "ials"
+    drift = 0.01
+    settings: ClassVar[dict[str, Any]] = {"dimension": 4, "epochs": 4, "ridge": 0.01}
+
+
 class TestSasRecConforms(ModelConformance):
     name = "sasrec"
     drift = 0.05
@@ -121,6 +127,8 @@ def test_popularity_over_a_window_needs_times() -> None:
         ("ease", {"lambda": 3}),
         ("sequence_ease", {"window": 201}),
         ("item_knn", {"neighbours": 0}),
+        ("ials", {"decay": 0.4}),
+        ("ials", {"window": 101}),
         ("item_knn", {"shrink": -1}),
         ("blend", {"components": []}),
         ("blend", {"coefficients": [1.0]}),
