@@ -19,6 +19,14 @@ class TouchFlag(models.TextChoices):
     REPEAT = "repeat", _("The same link again within seconds")
 
 
+class MergeCause(models.TextChoices):
+    """By what a browser was recognised as a person's."""
+
+    SIGN_UP = "sign_up", _("Sign-up")
+    SIGN_IN = "sign_in", _("Sign-in")
+    PURCHASE = "purchase", _("Purchase")
+
+
 class RunState(models.TextChoices):
     """Where a report run stands."""
 

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -14,8 +16,8 @@ from unfold.paginator import InfinitePaginator
 
 from accounts.admin.base import Lines, ReadingDesk
 from analytics.admin.words import money, percent
-from analytics.choices import ConversionKind
-from analytics.models import Conversion, Credit, Touchpoint, Visitor
+from analytics.choices import ConversionKind, TouchFlag
+from analytics.models import Conversion, Credit, Touchpoint, Visitor, VisitorMerge
 
 KIND_TONES = {ConversionKind.ORDER: "success", ConversionKind.SIGN_UP: "info"}
 
@@ -36,13 +38,29 @@ class VisitorAdmin(ReadingDesk):
     search_help_text = _("Key of the browser, e-mail or name of the person")
     ordering = ("-pk",)
     paginator = InfinitePaginator
-    fields = ("key", "user", ("country", "device", "consent"), "first_seen_at", "import_batch", "display_touches")
-    readonly_fields = ("display_touches",)
+    fields = (
+        "key",
+        "user",
+        "display_merge",
+        ("country", "device", "consent"),
+        "first_seen_at",
+        "import_batch",
+        "display_touches",
+    )
+    readonly_fields = ("display_merge", "display_touches")
 
     @display(description=_("visitor"), ordering="key")
     def display_key(self, obj: Visitor) -> str:
         """The beginning of its key; a page of one shows all of it."""
         return gettext("Visitor %(key)s") % {"key": str(obj.key)[:8]}
+
+    @display(description=_("recognised by"))
+    def display_merge(self, obj: Visitor) -> str:
+        """What told whose it is, and when."""
+        merge = VisitorMerge.objects.filter(visitor=obj).first()
+        if merge is None:
+            return "–"
+        return f"{merge.get_cause_display()} · {date_format(timezone.localtime(merge.merged_at), 'DATETIME_FORMAT')}"
 
     @display(description=_("touches"))
     def display_touches(self, obj: Visitor) -> SafeString:
@@ -56,9 +74,19 @@ class VisitorAdmin(ReadingDesk):
 class TouchpointAdmin(ReadingDesk):
     """Touches, newest first."""
 
-    list_display = ("occurred_at", "channel", "owner", "campaign", "referrer_host", "landing", "display_visitor")
+    list_display = (
+        "occurred_at",
+        "channel",
+        "owner",
+        "campaign",
+        "referrer_host",
+        "landing",
+        "display_flag",
+        "display_visitor",
+    )
     list_filter = (
         ("channel", RelatedDropdownFilter),
+        ("flag", ChoicesDropdownFilter),
         ("occurred_at", RangeDateTimeFilter),
         ("owner", admin.EmptyFieldListFilter),
         "consent",
@@ -76,9 +104,15 @@ class TouchpointAdmin(ReadingDesk):
         ("campaign", "link"),
         "landing",
         ("referrer_host", "click_id"),
-        "utm",
+        ("utm", "sub_ids"),
+        "flag",
         ("consent", "import_batch"),
     )
+
+    @display(description=_("does not count"), label=dict.fromkeys(TouchFlag.values, "warning"))
+    def display_flag(self, obj: Touchpoint) -> tuple[str, str]:
+        """Why it is kept and brings nobody anything."""
+        return obj.flag, obj.get_flag_display()
 
     @display(description=_("visitor"))
     def display_visitor(self, obj: Touchpoint) -> SafeString:

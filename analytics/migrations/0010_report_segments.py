@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0007_clicks'),
+        ('analytics', '0008_merges'),
     ]
 
     operations = [

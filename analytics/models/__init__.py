@@ -1,6 +1,7 @@
 """Tables of evidence: who came how, what it led to, what it cost."""
 
 from analytics.models.conversion import Conversion, Credit
+from analytics.models.identity import VisitorMerge
 from analytics.models.report import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.rule import ChannelRule
 from analytics.models.spend import Campaign, Spend
@@ -18,4 +19,5 @@ __all__ = [
     "Spend",
     "Touchpoint",
     "Visitor",
+    "VisitorMerge",
 ]

@@ -1,9 +1,12 @@
 """All that a channel report is computed from."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import itemgetter
 
+from django.db import connection
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -84,7 +87,8 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
-    visits = _visits(opens, closes, window)
+    lent = _lent(opens, closes)
+    visits = _visits(opens, closes, window, set(lent.values()))
     exchange = Exchange(currency, until=until)
     alone = brought_alone(since=opens, until=closes)
     conversions = (
@@ -100,7 +104,11 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     known = _bought_before(opens)
     for kind, order_id, user_id, visitor_id, at, value, unit, returned, code in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
-        inside = tuple(touch for touch in visits.journeys.get(person, ()) if at - window <= touch[1] <= at)
+        came = visits.journeys.get(person, [])
+        if order_id in lent:
+            came = sorted([*came, *visits.lent.get(lent[order_id], ())], key=itemgetter(1))
+            bought.add(-lent[order_id])
+        inside = tuple(touch for touch in came if at - window <= touch[1] <= at)
         if code in alone:
             inside = ((alone[code], at),)
         if kind != ConversionKind.ORDER:
@@ -156,9 +164,13 @@ ByChannel = dict[int | None, int]
 
 @dataclass(frozen=True)
 class _Visits:
-    """Touches by person (or by minus the browser's key), and what each channel had inside the range."""
+    """Touches by person (or by minus the browser's key), and what each channel had inside the range.
+
+    `lent`: those of browsers in which somebody ordered whose they are not.
+    """
 
     journeys: Journeys
+    lent: Journeys
     touches: ByChannel
     came_by: dict[int, int]
 
@@ -167,23 +179,40 @@ class _Visits:
         return dict(Counter[int | None](self.came_by.values()))
 
 
-def _visits(opens: datetime, closes: datetime, window: timedelta) -> _Visits:
+_LENT = """
+SELECT o.id, v.id FROM analytics_conversion c JOIN courses_order o ON o.id = c.order_id
+JOIN analytics_visitor v ON v.key = o.visitor_key
+WHERE c.kind = 'order' AND c.occurred_at >= %s AND c.occurred_at < %s AND v.user_id IS DISTINCT FROM c.user_id
+"""
+
+
+def _lent(opens: datetime, closes: datetime) -> dict[int, int]:
+    """Orders whose browser is not known as the buyer's: the settlement counts its touches too."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LENT, [opens, closes])
+        return dict(cursor.fetchall())
+
+
+def _visits(opens: datetime, closes: datetime, window: timedelta, lent: Collection[int]) -> _Visits:
     rows = (
-        Touchpoint.objects.filter(occurred_at__gte=opens - window, occurred_at__lt=closes)
+        Touchpoint.objects.filter(occurred_at__gte=opens - window, occurred_at__lt=closes, flag="")
         .exclude(import_batch__state=BatchState.REVERSED)
         .order_by("occurred_at", "pk")
         .values_list("visitor_id", "visitor__user_id", "channel_id", "occurred_at")
     )
     journeys: Journeys = defaultdict(list)
+    apart: Journeys = defaultdict(list)
     touches: Counter[int | None] = Counter()
     came_by: dict[int, int] = {}
     for visitor_id, user_id, channel_id, at in rows.iterator(chunk_size=20_000):
         person = user_id if user_id is not None else -visitor_id
         journeys[person].append((channel_id, at))
+        if visitor_id in lent:
+            apart[visitor_id].append((channel_id, at))
         if at >= opens:
             touches[channel_id] += 1
             came_by.setdefault(person, channel_id)
-    return _Visits(journeys, dict(touches), came_by)
+    return _Visits(journeys, apart, dict(touches), came_by)
 
 
 def _spend(since: date, until: date, exchange: Exchange) -> ByChannel:

@@ -12,7 +12,7 @@ from accounts.statements import Statement, fetch
 
 @dataclass(frozen=True)
 class JourneyTouch:
-    """One touch of a journey."""
+    """One touch of a journey. `flag`: why it counts for nobody, of `choices.TouchFlag`; `linked`: it came by a link."""
 
     touch_id: int
     visitor_id: int
@@ -21,12 +21,17 @@ class JourneyTouch:
     channel_id: int
     owner_id: int | None
     occurred_at: datetime
+    flag: str
+    linked: bool
 
 
 _BEFORE = Statement(
     "touches_before",
     """
-    SELECT t.id, t.visitor_id, v.key, v.user_id, t.channel_id, t.owner_id, t.occurred_at
+    SELECT t.id, t.visitor_id, v.key, v.user_id, t.channel_id, t.owner_id, t.occurred_at,
+        CASE WHEN t.flag = '' AND t.link_id IS NOT NULL AND EXISTS (
+            SELECT FROM accounts_seat s WHERE s.user_id = v.user_id AND s.party_id = t.owner_id
+        ) THEN 'self' ELSE t.flag END, t.link_id IS NOT NULL
     FROM analytics_visitor v
     JOIN analytics_touchpoint t ON t.visitor_id = v.id
     LEFT JOIN accounts_importbatch b ON b.id = t.import_batch_id

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from analytics.models import Credit, Touchpoint
 from analytics.selectors import JourneyTouch
-from analytics.services.journeys import journeys_of
+from analytics.services.journeys import counting, journeys_of
 from analytics.services.replays import Evidence
 from analytics.services.settlement import orders_settle
 from courses.choices import OrderState
@@ -46,7 +46,7 @@ def claim_gather(*, claim_id: int, round_number: int) -> None:
         round_number=round_number,
         evidence=ClaimEvidence(
             order=_claimed(order, facts),
-            touches=_touches(journeys_of([facts])[order.pk]),
+            touches=_touches(counting(facts, journeys_of([facts])[order.pk])),
             credits=_credits(order, (model for model, _days in pairs)),
             journeys=journeys,
             own_clicks=_clicks(claim, facts.placed_at, longest),
@@ -96,4 +96,4 @@ def _credits(order: Order, models: Iterable[str]) -> list[ClaimCredit]:
 def _clicks(claim: Claim, placed_at: datetime, days: int) -> int:
     """Arrivals by the claimant's links within the look-back, of anybody."""
     opens = placed_at - timedelta(days=days)
-    return Touchpoint.objects.filter(owner=claim.party_id, occurred_at__range=(opens, placed_at)).count()
+    return Touchpoint.objects.filter(owner=claim.party_id, flag="", occurred_at__range=(opens, placed_at)).count()

@@ -7,14 +7,21 @@ from typing import Any
 from uuid import UUID
 
 from analytics.attribution.credits import Touch, credits_ppm
+from analytics.choices import TouchFlag
 from analytics.selectors import JourneyTouch, touches_before
 from courses.selectors import OrderFacts
+from partners.choices import DecisionReason
 from partners.services import ChannelCredit
 
 CreditKey = tuple[int | None, int | None]
 """(channel, owner); (None, None) is unattributed."""
 
 LONGEST_WINDOW_DAYS = 365
+INJECTION_SECONDS = 5
+"""A link that is followed closer before an order than this was not followed by whoever was choosing and ordering."""
+
+REASONS = {TouchFlag.SELF: DecisionReason.SELF_CLICK, TouchFlag.INJECTED: DecisionReason.CLICK_INJECTED}
+
 """Touches older than this are not even considered as "came outside the window"."""
 
 
@@ -65,14 +72,30 @@ def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:
     return [ChannelCredit(channel_id=key[0], owner_id=key[1], ppm=ppm) for key, ppm in parts.items()]
 
 
+def counting(order: OrderFacts, journey: Sequence[JourneyTouch]) -> list[JourneyTouch]:
+    """The touches of a journey that count. Own clicks before an own order do: the agreement has a clause for these."""
+    return [touch for touch in journey if not _flag(order, touch)]
+
+
+def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
+    if touch.flag == TouchFlag.SELF and touch.user_id == order.buyer_id:
+        return ""
+    if touch.linked and order.placed_at - touch.occurred_at < timedelta(seconds=INJECTION_SECONDS):
+        return touch.flag or TouchFlag.INJECTED
+    return touch.flag
+
+
 def links_in(order: OrderFacts, journey: Sequence[JourneyTouch], window_days: int) -> dict[str, Any]:
-    """The last link in the window, and when each owner was last touched, also before it opened."""
+    """The last link in the window, when each owner was last touched, also before it opened, and whose do not count."""
+    flags = {touch.owner_id: _flag(order, touch) for touch in journey if touch.owner_id and _flag(order, touch)}
+    journey = counting(order, journey)
     opens = order.placed_at - timedelta(days=window_days)
     linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
     return {
         "link_owner_id": linked[-1].owner_id if linked else None,
         "link_at": linked[-1].occurred_at if linked else None,
         "touched": {touch.owner_id: touch.occurred_at for touch in journey if touch.owner_id},
+        "flagged": {owner: REASONS[TouchFlag(flag)].value for owner, flag in flags.items() if flag in REASONS},
     }
 
 

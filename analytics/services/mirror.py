@@ -50,7 +50,7 @@ SELECT right(relid::regclass::text, 7) AS month FROM pg_partition_tree('analytic
 """
 _TOUCHES = """
 SELECT id, visitor_id, channel_id, occurred_at FROM analytics_touchpoint
-WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s'
+WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND flag = ''
 """
 _MARKED = """
 SELECT id, owner_id, link_id, campaign_id, import_batch_id FROM analytics_touchpoint

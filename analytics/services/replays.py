@@ -6,7 +6,7 @@ from datetime import datetime
 
 from analytics.choices import RunState
 from analytics.models import ReportRun
-from analytics.services.journeys import channel_credits, credits_under, duplicates_in, journeys_of, links_in
+from analytics.services.journeys import channel_credits, counting, credits_under, duplicates_in, journeys_of, links_in
 from courses.models import Order
 from courses.selectors import order_facts
 from partners.choices import PayingModel
@@ -39,7 +39,7 @@ class Evidence:
         for order in facts:
             journey = journeys[order.order_id]
             effects = self._effects_before(order.placed_at) if model == PayingModel.MARKOV else {}
-            parts = credits_under(journey, order.placed_at, model, window_days, effects)
+            parts = credits_under(counting(order, journey), order.placed_at, model, window_days, effects)
             found[order.code] = SaleFacts(
                 order_code=order.code,
                 placed_at=order.placed_at,

@@ -7,15 +7,25 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.columns import numbers
 from accounts.savepoints import atomic_within
 from accounts.statements import Statement, fetch
-from analytics.choices import ConversionKind, RunState
+from analytics.choices import ConversionKind, MergeCause, RunState
 from analytics.models import Conversion, ReportRun, Visitor
 from analytics.selectors import JourneyTouch
 from analytics.services.conversions import OrderConversion, OrderCredit, conversions_keep
-from analytics.services.journeys import CreditKey, channel_credits, credits_under, duplicates_in, journeys_of, links_in
+from analytics.services.journeys import (
+    CreditKey,
+    channel_credits,
+    counting,
+    credits_under,
+    duplicates_in,
+    journeys_of,
+    links_in,
+)
+from analytics.services.visits import visitors_merge
 from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
@@ -58,6 +68,15 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
             for (channel, owner), ppm in parts.items()
         ],
     )
+    visitors_merge(
+        owners={
+            key: buyer
+            for row in told
+            if row.stranger and (key := row.order.visitor_key) and (buyer := row.order.buyer_id)
+        },
+        cause=MergeCause.PURCHASE,
+        at=timezone.now(),
+    )
     earnings_settle(sales=[row.sale for row in told], versions=versions)
     return [order.order_id for order in facts]
 
@@ -89,11 +108,8 @@ def _lock(order_ids: Sequence[int]) -> tuple[list[int], set[int]]:
 def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
     """Record that people joined, once each, and that their browser is theirs."""
     keys = {sign_up.visitor_key: sign_up.user_id for sign_up in sign_ups if sign_up.visitor_key}
-    visitors = {visitor.key: visitor for visitor in Visitor.objects.filter(key__in=keys).only("pk", "key", "user_id")}
-    claimed = [visitor for visitor in visitors.values() if visitor.user_id is None]
-    for visitor in claimed:
-        visitor.user_id = keys[visitor.key]
-    Visitor.objects.bulk_update(claimed, ["user_id"], batch_size=5_000)
+    visitors_merge(owners=keys, cause=MergeCause.SIGN_UP, at=timezone.now())
+    visitors = {visitor.key: visitor for visitor in Visitor.objects.filter(key__in=keys).only("pk", "key")}
     Conversion.objects.bulk_create(
         [
             Conversion(
@@ -111,12 +127,16 @@ def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
 
 
 class _Told(NamedTuple):
-    """An order with its journey's credits by model, and the sale as the floor below takes it."""
+    """An order with its journey's credits by model, and the sale as the floor below takes it.
+
+    `stranger`: the browser that ordered is nobody's yet.
+    """
 
     order: OrderFacts
     visitor_id: int | None
     by_model: Mapping[str, Mapping[CreditKey, int]]
     sale: SaleFacts
+    stranger: bool
 
 
 def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
@@ -132,11 +152,12 @@ def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
     for order in facts:
         journey = journeys[order.order_id]
         by_model = {
-            model: credits_under(journey, order.placed_at, model, window, effects)
+            model: credits_under(counting(order, journey), order.placed_at, model, window, effects)
             for model, window in _models(order, terms).items()
         }
         visitor_id = journey[-1].visitor_id if journey else None
-        found.append(_Told(order, visitor_id, by_model, _sale(order, journey, by_model, terms)))
+        stranger = order.buyer_id is not None and any(touch.user_id is None for touch in journey)
+        found.append(_Told(order, visitor_id, by_model, _sale(order, journey, by_model, terms), stranger))
     return found, versions
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from analytics.attribution.credits import Touch, credits_ppm
 from analytics.models import Conversion, Touchpoint
 from analytics.selectors import JourneyTouch
-from analytics.services.journeys import journeys_of
+from analytics.services.journeys import counting, journeys_of
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
 from partners.selectors.touches import TouchTold, touches_told_by
@@ -32,7 +32,7 @@ def touches_of_order(code: str, model: str, window_days: int) -> Sequence[TouchT
         return ()
     order = order_facts(ids=[conversion[0]])[0]
     opens = order.placed_at - timedelta(days=window_days)
-    inside = [touch for touch in journeys_of([order])[order.order_id] if touch.occurred_at >= opens]
+    inside = [touch for touch in counting(order, journeys_of([order])[order.order_id]) if touch.occurred_at >= opens]
     known = Touchpoint.objects.filter(
         pk__in=[touch.touch_id for touch in inside],
         occurred_at__range=(opens, order.placed_at),

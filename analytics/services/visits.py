@@ -1,7 +1,7 @@
 """Records who came and how."""
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,6 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts.columns import numbers, texts
+from accounts.statements import Statement, send
+from analytics.choices import MergeCause
 from analytics.models import Touchpoint, Visitor
 
 
@@ -107,11 +110,30 @@ def visitor_merge(*, user_id: int, visitor_key: UUID, at: datetime) -> None:
 
     A browser stays with the person who was recognised in it first.
     """
-    known = Visitor.objects.filter(key=visitor_key).values_list("user_id", flat=True)
-    if not known:
-        visitors_record(visitors=[NewVisitor(visitor_key, at, user_id=user_id)])
-    elif known[0] is None:
-        Visitor.objects.filter(key=visitor_key, user__isnull=True).update(user_id=user_id)
+    visitors_record(visitors=[NewVisitor(visitor_key, at)])
+    visitors_merge(owners={visitor_key: user_id}, cause=MergeCause.SIGN_IN, at=at)
+
+
+_MERGE = Statement(
+    "visitors_merge",
+    """
+    WITH told AS (
+        SELECT v.id, o.user_id FROM unnest(%s::uuid[], %s::bigint[]) AS o (key, user_id)
+        JOIN analytics_visitor v ON v.key = o.key WHERE v.user_id IS NULL ORDER BY v.id FOR NO KEY UPDATE OF v
+    ), taken AS (
+        UPDATE analytics_visitor v SET user_id = told.user_id FROM told WHERE v.id = told.id RETURNING v.id, v.user_id
+    )
+    INSERT INTO analytics_visitormerge (visitor_id, user_id, cause, merged_at)
+    SELECT id, user_id, %s, %s::timestamptz FROM taken ON CONFLICT DO NOTHING
+    """,
+)
+
+
+def visitors_merge(*, owners: Mapping[UUID, int], cause: MergeCause, at: datetime) -> None:
+    """Give browsers that are nobody's yet to people, by key, and keep a row of each."""
+    if owners:
+        keys = texts(str(key) for key in owners)
+        send((_MERGE, [keys, numbers(owners.values()), cause.value, at]))
 
 
 def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:

@@ -167,6 +167,7 @@ def _sentences() -> Mapping[ClaimReason, str]:
         ClaimReason.NO_SHARE: _("The agreement for what was bought gives nothing to those who bring learners."),
         ClaimReason.NO_TOUCH: _("The buyer came through none of your links and used none of your coupons."),
         ClaimReason.OUTSIDE_WINDOW: _("The buyer came through your link, but before the agreement's look-back began."),
+        ClaimReason.CLICK_REFUSED: _("Your link was followed by your own party, or not opened by the buyer as a page."),
         ClaimReason.LOST_TO_COUPON: _("The buyer used another partner's coupon, which takes precedence over links."),
         ClaimReason.LOST_TO_LINK: _("Another partner's link takes precedence over your coupon."),
         ClaimReason.OTHER_PARTNER: _("By the agreement's paying model the order belongs to another partner."),

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _DECIDED_BY = {
     DecisionReason.SELF_PURCHASE: "self_purchase",
+    DecisionReason.SELF_CLICK: "paying_model",
+    DecisionReason.CLICK_INJECTED: "paying_model",
     DecisionReason.LOST_TO_COUPON: "precedence",
     DecisionReason.LOST_TO_LINK: "precedence",
     DecisionReason.WINDOW_CLOSED: "paying_model",

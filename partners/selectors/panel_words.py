@@ -39,6 +39,13 @@ def zero_words(found: Explained) -> str:
     model = PayingModel(found.version.paying_model).label if found.version else ""
     return {
         "self_purchase": _("You, or somebody with a seat in your party, bought it. Own purchases earn nothing here."),
+        "self_click": _(
+            "The link was followed in a browser of somebody with a seat in your party. Own clicks count for nobody."
+        ),
+        "click_injected": _(
+            "Your link was fetched by a page and not opened by the learner, or so shortly before the order that nobody "
+            "could have chosen and ordered in between. Such clicks are kept and count for nobody."
+        ),
         "window_closed": ngettext(
             "The learner had come by you, but more than %(days)d day before the order.",
             "The learner had come by you, but more than %(days)d days before the order.",

@@ -29,6 +29,8 @@ YOURS = "yours"
 PARTS = (DISCOUNTS, TAXES, PROCESSING, PARTNERS, PLATFORM, CO_CREATORS, OTHERS, REFUNDS, CLAIMS)
 
 _NOT_THEIRS = (
+    DecisionReason.SELF_CLICK,
+    DecisionReason.CLICK_INJECTED,
     DecisionReason.LOST_TO_COUPON,
     DecisionReason.LOST_TO_LINK,
     DecisionReason.WINDOW_CLOSED,

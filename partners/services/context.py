@@ -120,5 +120,6 @@ def _party_ids(sales: Sequence[SaleFacts]) -> Iterable[int]:
             yield from (credit.owner_id for credit in parts if credit.owner_id is not None)
         yield from (pk for pk in (sale.link_owner_id, sale.coupon_owner_id) if pk is not None)
         yield from sale.touched
+        yield from sale.flagged
         for line in sale.lines:
             yield from line.item_party_ids

@@ -41,6 +41,7 @@ class SaleFacts:
     `credits`: per paying model the journey's credits, summing to 1,000,000 each. `link_*`: the last tracking link in
     the longest window, `coupon_*`: the coupon that was redeemed. `touched`: when each owner that the learner came by,
     in any window or before, was last touched.
+    `flagged`: owners all of whose touches are kept and do not count, with the `DecisionReason` of the last.
     `duplicate_lines`: ids of lines whose item the learner had bought before and kept.
     `discount_bearer`: an account of the books, or `pool`.
     """
@@ -60,6 +61,7 @@ class SaleFacts:
     coupon_channel_id: int | None = None
     coupon_at: datetime | None = None
     touched: Mapping[int, datetime] = field(default_factory=dict)
+    flagged: Mapping[int, str] = field(default_factory=dict)
     duplicate_lines: Collection[str] = ()
 
 

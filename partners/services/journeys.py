@@ -116,6 +116,8 @@ def journey_of(
             journey.lost.setdefault(owner, lost)
     for owner in sale.touched:
         journey.lost.setdefault(owner, DecisionReason.WINDOW_CLOSED)
+    for owner, reason in sale.flagged.items():
+        journey.lost.setdefault(owner, DecisionReason(reason))
     _bar(journey, members, duplicate=duplicate)
     return journey
 

@@ -334,7 +334,8 @@ def _unagreed(sale: SaleFacts, line: _LineUnderway) -> list[int]:
     if line.terms.version is not None:
         return []
     owners = [credit.owner_id for parts in sale.credits.values() for credit in parts]
-    named = [*line.facts.item_party_ids, *owners, sale.link_owner_id, sale.coupon_owner_id, *sale.touched]
+    told = [*sale.touched, *sale.flagged]
+    named = [*line.facts.item_party_ids, *owners, sale.link_owner_id, sale.coupon_owner_id, *told]
     return [pk for pk in named if pk is not None]
 
 

@@ -89,7 +89,7 @@ def test_a_merge_a_withdrawal_and_a_return_are_rows_of_their_own_and_touch_no_fa
         batch = batch_open(source="touches.csv")
     key = came(NOON, batch_id=batch.pk)
     with all_rows():
-        bought = evidence.order(course(), at=NOON, buyer=person, key=key, minor=900)
+        bought = evidence.order(course(), at=NOON, buyer=person, minor=900)
         orders_settle(order_ids=[bought.pk])
     mirror_update()
     facts = files()

@@ -15,7 +15,7 @@ from analytics.choices import ReportModel, RunState
 from analytics.errors import ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
 from analytics.selectors import report_table, tenths, whole_units
-from analytics.services import SignUp, orders_settle, report_request, report_run, sign_ups_settle, visitor_merge
+from analytics.services import SignUp, orders_settle, report_request, report_run, sign_ups_settle
 from courses.services import NewRefund, order_refund, orders_void
 from ledger.services import NewRate, rates_record
 from partners.services import earnings_void
@@ -82,12 +82,7 @@ def test_models_share_one_known_journey_as_their_formulas_say() -> None:
     a, b, c = (evidence.channel(code) for code in "abc")
     key = evidence.visitor(NOON)
     evidence.touches(key, (a, NOON - timedelta(days=14)), (b, NOON - timedelta(days=7)), (c, NOON))
-    orders_settle(order_ids=[evidence.order(course(), at=NOON, key=key, minor=70_000, buyer=None).pk])
-    # The buyer is not the browser's yet, so the report knows no journey of theirs.
-    assert column(report(), "linear", "revenue_minor") == {"unattributed": 70_000}
-    person = learner()
-    visitor_merge(user_id=person.pk, visitor_key=key, at=NOON)
-    orders_settle(order_ids=[evidence.order(course(), at=NOON, key=key, minor=70_000, buyer=person).pk])
+    orders_settle(order_ids=[evidence.order(course(), at=NOON, key=key, minor=70_000).pk])
     run = report()
     known = {
         "first_touch": {"a": 70_000},
@@ -99,7 +94,7 @@ def test_models_share_one_known_journey_as_their_formulas_say() -> None:
         "markov": {"a": 23_334, "b": 23_333, "c": 23_333},
     }
     for model, shares in known.items():
-        assert column(run, model, "revenue_minor") == {**shares, "unattributed": 70_000}, model
+        assert column(run, model, "revenue_minor") == shares, model
 
 
 def test_every_figure_has_an_interval_around_it_and_the_same_input_has_the_same() -> None:

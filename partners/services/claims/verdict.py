@@ -11,6 +11,8 @@ _LOST = {
     DecisionReason.LOST_TO_COUPON: ClaimReason.LOST_TO_COUPON,
     DecisionReason.LOST_TO_LINK: ClaimReason.LOST_TO_LINK,
     DecisionReason.WINDOW_CLOSED: ClaimReason.OUTSIDE_WINDOW,
+    DecisionReason.SELF_CLICK: ClaimReason.CLICK_REFUSED,
+    DecisionReason.CLICK_INJECTED: ClaimReason.CLICK_REFUSED,
     DecisionReason.NOT_A_MEMBER: ClaimReason.NOT_A_MEMBER,
     DecisionReason.SELF_PURCHASE: ClaimReason.SELF_PURCHASE,
     DecisionReason.NO_CREDIT: ClaimReason.NO_CREDIT,

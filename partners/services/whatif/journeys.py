@@ -82,7 +82,7 @@ class People:
             self.own[user] = self.own.get(user, frozenset()) | {party}
         parties = {pk for own in self.own.values() for pk in own}
         parties |= {pk for sale in sales for pk in (sale.link_owner_id, sale.coupon_owner_id) if pk is not None}
-        parties |= {pk for sale in sales for pk in sale.touched}
+        parties |= {pk for sale in sales for pk in (*sale.touched, *sale.flagged)}
         parties |= {credit.owner_id for credit in given if credit.owner_id is not None}
         self.codes = dict(Party.objects.filter(pk__in=parties).values_list("pk", "code"))
         approved = Membership.objects.filter(party__in=parties, state=MembershipState.APPROVED)
