@@ -44,7 +44,7 @@ def check_stage(stage: Stage) -> list[Finding]:
     after the earliest target's time, fatal unless the stage says that it sees the future.
     """
     found = [
-        Finding("target_in_train", int(_targets_in_train(stage).sum()), fatal=True),
+        Finding("target_in_train", int(targets_known(stage).sum()), fatal=True),
         Finding("truncated_target", _truncated(stage), fatal=True),
         Finding("future_in_train", _future_events(stage), fatal=not stage.sees_future),
     ]
@@ -58,10 +58,11 @@ def refuse_leaks(stage: Stage) -> None:
         raise LeakError(f"the stage gives its answers away: {', '.join(fatal)}")
 
 
-def _targets_in_train(stage: Stage) -> Bool:
+def targets_known(stage: Stage) -> Bool:
+    """Which targets stand in the history of the user who is asked for them, bool [targets]."""
     owners = np.repeat(stage.users, np.diff(stage.pointers))
-    width = max(stage.train.n_items, 1)
-    asked, taken = owners * width + stage.targets, np.sort(stage.train.rows * width + stage.train.items)
+    width, known = max(stage.train.n_items, 1), stage.known
+    asked, taken = owners * width + stage.targets, np.sort(known.rows * width + known.items)
     if not taken.size:
         return np.zeros(asked.size, dtype=np.bool_)
     found: Bool = taken[np.minimum(np.searchsorted(taken, asked), taken.size - 1)] == asked
@@ -70,9 +71,10 @@ def _targets_in_train(stage: Stage) -> Bool:
 
 def _truncated(stage: Stage) -> int:
     """Count users whose last training id is a proper prefix, in decimal digits, of their first target's id."""
-    asked = np.flatnonzero(stage.train.lengths[stage.users] > 0)
-    ids = stage.train.item_ids
-    last = ids[stage.train.items[stage.train.pointers[stage.users[asked] + 1] - 1]]
+    known = stage.known
+    asked = np.flatnonzero(known.lengths[stage.users] > 0)
+    ids = known.item_ids
+    last = ids[known.items[known.pointers[stage.users[asked] + 1] - 1]]
     rest = ids[stage.targets[stage.pointers[asked]]]
     prefix = np.zeros(asked.size, dtype=np.bool_)
     while (rest >= 10).any():

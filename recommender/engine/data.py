@@ -8,13 +8,17 @@ oldest first. Rows and items are dense indices (0..n-1); ``user_ids`` and ``item
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recommender.engine.errors import DataError
+
+if TYPE_CHECKING:
+    from recommender.engine.content import Content
 
 Int32: TypeAlias = NDArray[np.int32]
 Int64: TypeAlias = NDArray[np.int64]
@@ -31,7 +35,7 @@ class Interactions:
 
     pointers: int64 [users + 1], items: int32 [rows], times: int64 [rows] in Unix seconds or None where only the order
     is known, weights: float32 [rows] above zero or None where every event counts 1, user_ids: int64 [users] ascending,
-    item_ids: int64 [items]. Within one user no item occurs twice.
+    item_ids: int64 [items]. Within one user no item occurs twice. `content` describes the items, where anything does.
     """
 
     pointers: Int64
@@ -40,6 +44,7 @@ class Interactions:
     weights: Float32 | None
     user_ids: Int64
     item_ids: Int64
+    content: Content | None = None
 
     @classmethod
     def build(
@@ -80,6 +85,30 @@ class Interactions:
             weights=None if weight_column is None else _largest_of_each(weight_column[order], groups)[last],
             user_ids=user_ids,
             item_ids=catalogue,
+        )
+
+    @classmethod
+    def of_histories(
+        cls, histories: Sequence[Int64], *, item_ids: Int64, user_ids: Int64 | None = None
+    ) -> Interactions:
+        """Build from one list of item ids a user, oldest first, perhaps empty; a repeat counts where it came first.
+
+        `user_ids` ascending; left out, 0, 1, 2 ... Raises DataError for an item outside the catalogue.
+        """
+        lengths = np.array([history.size for history in histories], dtype=np.int64)
+        ids = np.concatenate([np.empty(0, dtype=np.int64), *histories])
+        items = index_of(item_ids, ids)
+        if (items < 0).any():
+            raise DataError(f"item {ids[items < 0][0]} is not in the catalogue")
+        rows = np.repeat(np.arange(lengths.size), lengths)
+        first = np.sort(np.unique(rows * max(item_ids.size, 1) + items, return_index=True)[1])
+        return cls(
+            pointers=_pointers(np.bincount(rows[first], minlength=lengths.size)),
+            items=items[first].astype(np.int32),
+            times=None,
+            weights=None,
+            user_ids=np.arange(lengths.size, dtype=np.int64) if user_ids is None else user_ids,
+            item_ids=item_ids,
         )
 
     def __len__(self) -> int:
@@ -136,6 +165,8 @@ class Interactions:
             digest.update(f"{name}:{-1 if column is None else column.size};".encode())
             if column is not None:
                 digest.update(np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<")).tobytes())
+        if self.content is not None:
+            digest.update(self.content.fingerprint().encode())
         return digest.hexdigest()
 
 

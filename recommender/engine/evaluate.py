@@ -21,6 +21,8 @@ from recommender.engine.ranking import select_top_batch
 from recommender.engine.split import Stage
 
 CHUNK_USERS = 1024
+COMPARED = 2**25
+"""How many scores are held against targets at a time: 128 MB of float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,7 @@ def chunks(stage: Stage, size: int = CHUNK_USERS) -> Iterator[Chunk]:
         users = stage.users[start : start + size]
         pointers = stage.pointers[start : start + size + 1]
         rows = np.arange(users.size)
-        histories = [stage.train.history(user) for user in users]
+        histories = [stage.known.history(user) for user in users]
         seen = np.repeat(rows, [history.size for history in histories])
         yield Chunk(
             users=users,
@@ -60,7 +62,7 @@ def rank_stage(model: Model, stage: Stage, *, device: torch.device, progress: Pr
     refuse_leaks(stage)
     ranks, tops, done = [], [], 0
     for chunk in chunks(stage):
-        own, masked = _rank(model.score_batch(stage.train, chunk.users, device=device), chunk)
+        own, masked = _rank(model.score_batch(stage.known, chunk.users, device=device), chunk)
         items, _ = select_top_batch(masked, DEPTH)
         ranks.append(own)
         tops.append(items.cpu().numpy())
@@ -94,11 +96,21 @@ def _rank(scores: torch.Tensor, chunk: Chunk) -> tuple[Float64, torch.Tensor]:
     wanted = scores[rows, items]
     seen_rows, seen_items = (torch.from_numpy(part).to(device) for part in chunk.seen)
     scores[seen_rows, seen_items] = -torch.inf
-    whole = rows.numel() == chunk.users.size
-    table = scores if whole else scores[rows]
-    higher = (table > wanted[:, None]).sum(dim=1)
-    equal = (table == wanted[:, None]).sum(dim=1)
+    higher, equal = _compare(scores, rows, wanted)
     # Seen items lie at -inf now and would tie with a target that has no finite score.
     seen = torch.bincount(seen_rows, minlength=chunk.users.size)[rows]
     equal = torch.where(wanted == -torch.inf, equal - seen, equal)
     return (1.0 + higher + 0.5 * (equal - 1)).double().cpu().numpy(), scores
+
+
+def _compare(scores: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How many scores of each asked row lie above the wanted one, and how many equal it, itself included."""
+    if rows.numel() == scores.shape[0]:
+        return (scores > wanted[:, None]).sum(dim=1), (scores == wanted[:, None]).sum(dim=1)
+    higher, equal = torch.empty_like(rows), torch.empty_like(rows)
+    step = max(1, COMPARED // max(1, scores.shape[1]))
+    for start in range(0, rows.numel(), step):
+        part = slice(start, start + step)
+        table, bound = scores[rows[part]], wanted[part, None]
+        higher[part], equal[part] = (table > bound).sum(dim=1), (table == bound).sum(dim=1)
+    return higher, equal

@@ -1,7 +1,9 @@
 """From ranks to figures, each with its standard error.
 
 Everything is computed from the full ranking (every item the user has not taken competes); there is no metric over
-sampled negatives. A user's first target decides HR, NDCG and MRR; recall looks at all targets.
+sampled negatives. A user's first target decides HR, NDCG and MRR; recall looks at all targets. Where targets are a set
+(`Stage.unordered`) all of them count: HR is a hit of any, MRR the best one's, NDCG is over the best order of at most k
+of them, recall over all of them.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ class Ranking:
 
 def per_user(ranking: Ranking) -> dict[str, Float64]:
     """Values of every user metric, float64 [users] in the order of ``stage.users`` (one at least)."""
+    if ranking.stage.unordered:
+        return _per_user_of_sets(ranking)
     first = ranking.ranks[ranking.stage.pointers[:-1]]
     values = {f"hr@{k}": (first <= k).astype(np.float64) for k in (1, 5, 10)}
     values |= {f"ndcg@{k}": np.where(first <= k, 1 / np.log2(first + 1), 0.0) for k in (10, 20)}
@@ -53,6 +57,20 @@ def per_user(ranking: Ranking) -> dict[str, Float64]:
     return values
 
 
+def _per_user_of_sets(ranking: Ranking) -> dict[str, Float64]:
+    """The same for targets without an order: any of them is a hit, NDCG is over the best possible order of them."""
+    starts, lengths = ranking.stage.pointers[:-1], np.diff(ranking.stage.pointers)
+    best = np.minimum.reduceat(ranking.ranks, starts)
+    values = {f"hr@{k}": (best <= k).astype(np.float64) for k in (1, 5, 10)}
+    for k in (10, 20):
+        gains = np.where(ranking.ranks <= k, 1 / np.log2(ranking.ranks + 1), 0.0)
+        ideal = np.cumsum(1 / np.log2(np.arange(k) + 2))
+        values[f"ndcg@{k}"] = np.add.reduceat(gains, starts) / ideal[np.minimum(k, lengths) - 1]
+        values[f"recall@{k}"] = np.add.reduceat((ranking.ranks <= k).astype(np.float64), starts) / lengths
+    values["mrr"] = 1 / best
+    return values
+
+
 def slices(stage: Stage) -> dict[str, Bool]:
     """Users by how often the first target was taken in training (tail20, tail100, head) and by history (short)."""
     taken = stage.train.item_counts[stage.targets[stage.pointers[:-1]]]
@@ -60,7 +78,7 @@ def slices(stage: Stage) -> dict[str, Bool]:
         "tail20": taken < 20,
         "tail100": taken < 100,
         "head": taken >= 100,
-        "short": stage.train.lengths[stage.users] <= SHORT_HISTORY,
+        "short": stage.known.lengths[stage.users] <= SHORT_HISTORY,
     }
 
 
@@ -77,10 +95,12 @@ def summarise(ranking: Ranking, *, rng: np.random.Generator, replicates: int = 1
         return {}
     values = per_user(ranking)
     figures = {name: _mean(value) for name, value in values.items()}
-    for name, mask in slices(stage).items():
+    for name, mask in ({} if stage.unordered else slices(stage)).items():
         for metric in ("hr@10", "ndcg@10"):
             if mask.any():
                 figures[f"{name}_{metric}"] = _mean(values[metric][mask])
+    if stage.unordered:
+        figures |= _slices_of_targets(ranking)
     cold = ranking.ranks[stage.train.item_counts[stage.targets] == 0]
     for k in (10, 100):
         if cold.size:
@@ -91,6 +111,14 @@ def summarise(ranking: Ranking, *, rng: np.random.Generator, replicates: int = 1
         spread = np.std([measure(counts) for counts in resampled], ddof=1)
         figures[name] = Estimate(measure(exposed), float(spread), int(stage.users.size))
     return figures
+
+
+def _slices_of_targets(ranking: Ranking) -> dict[str, Estimate]:
+    """Hits among the targets of which training holds few or many, where no target is a user's first."""
+    stage = ranking.stage
+    taken, hits = stage.train.item_counts[stage.targets], (ranking.ranks <= 10).astype(np.float64)
+    masks = {"tail20": taken < 20, "tail100": taken < 100, "head": taken >= 100}
+    return {f"{name}_hr@10": _mean(hits[mask]) for name, mask in masks.items() if mask.any()}
 
 
 def coverage(counts: Int64) -> float:

@@ -1,3 +1,14 @@
 """Names of the models of the registry, for pages that may not load torch."""
 
-MODEL_NAMES = ("popularity", "item_knn", "ease", "sequence_ease", "ials", "sasrec", "blend")
+MODEL_NAMES = (
+    "popularity",
+    "item_knn",
+    "ease",
+    "sequence_ease",
+    "ials",
+    "sasrec",
+    "content",
+    "hybrid",
+    "blend",
+    "newcomers",
+)

@@ -19,9 +19,11 @@ from recommender.engine.errors import DataError
 class Stage:
     """Training part and the users to be ranked.
 
-    `users` are rows of `train`, ascending; the targets of ``users[u]`` are ``targets[pointers[u]:pointers[u + 1]]``,
+    `users` are rows of `known`, ascending; the targets of ``users[u]`` are ``targets[pointers[u]:pointers[u + 1]]``,
     in the order in which they were taken, never empty, with `target_times` beside them where times are known.
-    `sees_future` marks a split in which training may hold events later than some target.
+    `sees_future` marks a split in which training may hold events later than some target. `histories` is what is known
+    of the users when they are asked, where that is not what is trained on (same catalogue). `unordered` says that a
+    user's targets are a set of which none comes first.
     """
 
     train: Interactions
@@ -30,6 +32,13 @@ class Stage:
     targets: Int32
     target_times: Int64 | None
     sees_future: bool
+    histories: Interactions | None = None
+    unordered: bool = False
+
+    @property
+    def known(self) -> Interactions:
+        """What is known of the users when they are asked; `users` are its rows."""
+        return self.train if self.histories is None else self.histories
 
     def sample(self, size: int, *, rng: np.random.Generator) -> Stage:
         """At most `size` of the users, drawn without replacement; the same training part."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.management.output import check_target, write_whole
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.registry import (
     MODELS,
@@ -19,7 +20,6 @@ from analytics.attribution.registry import (
     compile_models,
     known_models,
 )
-from analytics.management.output import check_target, write_whole
 
 
 class Command(BaseCommand):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.management.output import check_target, write_whole
 from analytics.attribution.errors import AttributionError
-from analytics.management.output import check_target, write_whole
 
 
 class Command(BaseCommand):

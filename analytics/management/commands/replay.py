@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts.management.output import check_target, write_whole
 from accounts.scope import all_rows
-from analytics.management.output import check_target, write_whole
 from analytics.services import Evidence
 from ledger.splits.preview import PreviewError, parse_document
 from partners.errors import ReplayRefusedError

@@ -5,15 +5,18 @@ from __future__ import annotations
 from recommender.engine.errors import ConfigError
 from recommender.engine.models.base import Model
 from recommender.engine.models.blend import Blend
-from recommender.engine.models.ease import Ease
+from recommender.engine.models.content import ContentLikeness
+from recommender.engine.models.ease import Ease, Hybrid
 from recommender.engine.models.ials import Ials
 from recommender.engine.models.item_knn import ItemKnn
+from recommender.engine.models.newcomers import Newcomers
 from recommender.engine.models.popularity import Popularity
 from recommender.engine.models.sasrec import SasRec
 from recommender.engine.models.sequence_ease import SequenceEase
 
 MODELS: dict[str, type[Model]] = {
-    kind.name: kind for kind in (Popularity, ItemKnn, Ease, SequenceEase, Ials, SasRec, Blend)
+    kind.name: kind
+    for kind in (Popularity, ItemKnn, Ease, SequenceEase, Ials, SasRec, ContentLikeness, Hybrid, Blend, Newcomers)
 }
 
 

@@ -23,15 +23,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EaseSettings(LinearSettings):
-    """ridge: λ, in units of interactions. decay and window act on the history at scoring time (1 = plain EASE)."""
+    """ridge: λ, in units of interactions. decay and window act on the history at scoring time (1 = plain EASE).
+
+    content: how many people the likeness of two items in words and tags counts for, where the items are described.
+    """
 
     ridge: float = 100.0
     decay: float = 0.7071
     window: int = 20
+    content: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range("ridge", self.ridge, 1e-3, 1e9)
+        require_range("content", self.content, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class HybridSettings(EaseSettings):
+    """Those of EASE, with content."""
+
+    decay: float = 0.8
+    content: float = 20.0
 
 
 class Ease(LinearModel):
@@ -51,11 +64,15 @@ class Ease(LinearModel):
         progress: Progress = silent,
     ) -> Self:
         """Count, invert, scale: no iterations, nothing drawn. Raises DataError without interactions."""
+        import torch
+
         from recommender.engine.solve import gram, ridge_inverse
 
         del rng
         require_interactions(interactions)
         counts = gram(interactions, device=device)
+        if settings.content and interactions.content is not None:
+            counts += torch.from_numpy(settings.content * interactions.content.similarity()).to(device)
         progress("fit", 1, 2)
         inverse = ridge_inverse(counts, settings.ridge)
         matrix = inverse.div_(inverse.diagonal().clone().neg_())
@@ -67,3 +84,13 @@ class Ease(LinearModel):
             matrix=matrix.float().cpu().numpy(),
             prior=popularity_prior(interactions),
         )
+
+
+class Hybrid(Ease):
+    """EASE over people and descriptions: every word and tag is one more row of the table, with the items that have it.
+
+    An item that nobody took yet is predicted from those that are described alike.
+    """
+
+    name: ClassVar[str] = "hybrid"
+    Settings: ClassVar[type[Any]] = HybridSettings

@@ -23,16 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SequenceEaseSettings(LinearSettings):
-    """ridge: λ, in units of prefixes. decay and window act alike when learning and when scoring."""
+    """ridge: λ, in units of prefixes. decay and window act alike when learning and when scoring.
+
+    content: how many times an item counts as followed by one that is described just alike.
+    """
 
     ridge: float = 50.0
     decay: float = 0.7
     window: int = 20
+    content: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range("ridge", self.ridge, 1e-3, 1e9)
         require_range("window", self.window, 1, 200)
+        require_range("content", self.content, 0, 1e6)
 
 
 class SequenceEase(LinearModel):
@@ -59,6 +64,11 @@ class SequenceEase(LinearModel):
         del rng
         require_interactions(interactions)
         squares, cross = decayed_prefix_moments(interactions, decay=settings.decay, window=settings.window)
+        if settings.content and interactions.content is not None:
+            likeness = settings.content * interactions.content.similarity()
+            squares += likeness
+            np.fill_diagonal(likeness, 0.0)
+            cross += likeness
         progress("fit", 1, 2)
         matrix = ridge_solve(torch.from_numpy(squares).to(device), torch.from_numpy(cross).to(device), settings.ridge)
         progress("fit", 2, 2)

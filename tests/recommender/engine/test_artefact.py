@@ -54,7 +54,7 @@ def test_the_file_is_plain_safetensors_with_a_json_header(path: Path) -> None:
     assert json.loads(layout["__metadata__"]["tributary"]) == {
         "format": FORMAT,
         "model": "ease",
-        "settings": {"decay": 0.7071, "ridge": 1.0, "window": 20},
+        "settings": {"content": 0.0, "decay": 0.7071, "ridge": 1.0, "window": 20},
         "data_sha256": "abc",
         "code_version": "1",
     }

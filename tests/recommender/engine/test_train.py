@@ -42,7 +42,7 @@ def test_where_times_exist_the_split_is_by_time_and_figures_come_for_valid_and_t
     assert result.metrics["test"]["hr@1"].value == 1.0
     assert result.metrics["test"]["ndcg@10"].count > 10
     assert result.curves == {"valid/ndcg@10": [1.0]}
-    assert result.settings == {"decay": 0.7, "ridge": 1.0, "window": 20}
+    assert result.settings == {"content": 0.0, "decay": 0.7, "ridge": 1.0, "window": 20}
     assert result.data_sha256 == circles().fingerprint()
     assert result.device == "cpu"
     assert set(result.cpu_seconds) == {"choose", "test", "fit"}
@@ -71,7 +71,7 @@ def test_the_candidate_that_does_best_on_valid_wins() -> None:
         select_by="hr@1",
     )
     result = run(config, circles())
-    assert result.settings == {"decay": 0.7, "ridge": 1.0, "window": 3}
+    assert result.settings == {"content": 0.0, "decay": 0.7, "ridge": 1.0, "window": 3}
     assert len(result.curves["valid/hr@1"]) == 3
     assert max(result.curves["valid/hr@1"]) == result.curves["valid/hr@1"][1]
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recommender.engine import tuning
+from recommender.engine.config import settings_from
+from recommender.engine.evaluate import evaluate
+from recommender.engine.models import get_model
+from recommender.engine.split import Stage, split_leave_one_out
+from tests.recommender.engine.cases import chains
+from tests.recommender.engine.conformance import CPU
+from tests.recommender.engine.test_content import many_described
+
+
+def choose(stage: Stage, *, budget: float = 600.0, **values: Any) -> tuple[str, dict[str, Any]]:
+    return tuning.best(stage, budget=budget, select_by="ndcg@10", device=CPU, rng=np.random.default_rng(0), **values)
+
+
+def test_walks_in_circles_are_answered_by_what_follows() -> None:
+    """What is popular, and what goes together, cannot say which of its neighbours comes next."""
+    split = split_leave_one_out(chains(80, 16))
+    told: list[tuple[str, int, int]] = []
+    name, values = choose(split.test, progress=lambda *step: told.append(step))
+    kind = get_model(name)
+    model = kind.fit(
+        split.test.train, settings=settings_from(kind.Settings, values), device=CPU, rng=np.random.default_rng(0)
+    )
+    figures = evaluate(model, split.test, device=CPU, rng=np.random.default_rng(0), replicates=2)
+    assert figures["hr@1"].value == 1.0
+    assert told[-1][0] == "choose"
+
+
+def test_the_choice_is_the_same_every_time() -> None:
+    stage = split_leave_one_out(chains(40, 10)).test
+    assert choose(stage) == choose(stage)
+
+
+def test_without_time_popularity_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "FAMILIES", tuning.FAMILIES[2:])
+    assert choose(split_leave_one_out(chains()).test, budget=-1.0) == ("popularity", {})
+
+
+def test_what_only_some_data_have_is_tried_only_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "FAMILIES", (tuning.Family("hybrid", when="content"),))
+    assert choose(split_leave_one_out(chains()).test) == ("popularity", {})
+    name, values = choose(split_leave_one_out(many_described()).test)
+    assert name == "newcomers"
+    assert values["base"]["model"] == "hybrid"
+
+
+def test_a_catalogue_too_large_for_a_square_matrix_is_not_squared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "DENSE", 8 * 8**2)
+    assert choose(split_leave_one_out(chains(30, 9)).test)[0] == "popularity"
+
+
+def test_a_stage_that_asks_nobody_gets_the_default() -> None:
+    assert choose(split_leave_one_out(chains(3, 9)).valid.sample(0, rng=np.random.default_rng(0))) == ("blend", {})
