@@ -1,10 +1,11 @@
 """Accuracy and cost of the recommender's engine on real course data, one JSON line per model.
 
-    PORTAL_SHARED_DATA=../shared OMP_NUM_THREADS=1 python -m bench.recommender [p1 p3 serve] [--stage valid]
+    PORTAL_SHARED_DATA=../shared OMP_NUM_THREADS=1 python -m bench.recommender [WHAT ...] [--stage valid]
 
 Reads the folders ``data/recommender/mooccubex5`` (protocol P1: leave-one-out) and ``data/recommender/coco_recent``
 (protocol P3: one instant for everybody). Settings were chosen on valid; `--stage test` reports them once. Seconds are
 CPU seconds of the process from arrays in memory to a model that can score; set one thread for comparable figures.
+`speed` times the transformer's training steps, `p1-deep` trains it to the end (minutes to hours) alone and in a blend.
 """
 
 from __future__ import annotations
@@ -23,16 +24,28 @@ from pathlib import Path
 import numpy as np
 
 from recommender.engine.artefact import write_artefact
+from recommender.engine.attention import Learner
 from recommender.engine.config import settings_from
 from recommender.engine.data import Interactions
 from recommender.engine.device import choose_device, describe_device
 from recommender.engine.evaluate import rank_stage
 from recommender.engine.metrics import paired_difference, per_user, summarise
 from recommender.engine.models import get_model
+from recommender.engine.models.sasrec import SasRecSettings
 from recommender.engine.serve import open_recommender
 from recommender.engine.split import Split, split_by_time, split_leave_one_out
 
 P3_VALID_FROM, P3_TEST_FROM = 1_500_076_800, 1_504_224_000  # 2017-07-15 and 2017-09-01, UTC
+
+SASREC_64: dict[str, object] = {"epochs": 13, "decay_share": 5 / 13}
+SASREC_128: dict[str, object] = {
+    "dimension": 128,
+    "dropout": 0.25,
+    "negatives": 1024,
+    "epochs": 13,
+    "decay_share": 5 / 13,
+    "learning_rate": 0.001,
+}
 
 CANDIDATES: dict[str, list[tuple[str, dict[str, object]]]] = {
     "p1": [
@@ -42,6 +55,22 @@ CANDIDATES: dict[str, list[tuple[str, dict[str, object]]]] = {
         ("ease", {"ridge": 100.0}),
         ("sequence_ease", {"ridge": 50.0}),
         ("blend", {}),
+    ],
+    "p1-deep": [
+        ("ials", {"dimension": 128}),
+        ("sasrec", SASREC_64),
+        ("sasrec", SASREC_128),
+        (
+            "blend",
+            {
+                "components": [
+                    {"model": "ease"},
+                    {"model": "sequence_ease"},
+                    {"model": "item_knn"},
+                    {"model": "sasrec", "settings": SASREC_64},
+                ]
+            },
+        ),
     ],
     "p3": [
         ("popularity", {}),
@@ -95,7 +124,7 @@ def load_events(folder: Path) -> Interactions:
 def load(protocol: str) -> Split:
     """The data set of a protocol, split."""
     folder = shared_data()
-    if protocol == "p1":
+    if protocol.startswith("p1"):
         return split_leave_one_out(load_sequences(folder / "mooccubex5" / "sequences.txt.gz"))
     return split_by_time(load_events(folder / "coco_recent"), valid_from=P3_VALID_FROM, test_from=P3_TEST_FROM)
 
@@ -110,8 +139,9 @@ def measure(protocol: str, stage_name: str) -> None:
         valid = split.valid.sample(20_000, rng=rng)
         stage = valid if stage_name == "valid" else split.test
         started = time.process_time()
-        tuned_model = kind.fit_tuned(valid, settings=settings_from(kind.Settings, values), device=device, rng=rng)
-        settings = tuned_model.settings
+        settings = settings_from(kind.Settings, values)
+        if name == "blend":
+            settings = kind.fit_tuned(valid, settings=settings, device=device, rng=rng).settings
         tuned = time.process_time()
         model = kind.fit(stage.train, settings=settings, device=device, rng=rng)
         fitted = time.process_time()
@@ -168,6 +198,34 @@ def measure_serving() -> None:
         print(json.dumps(report), flush=True)
 
 
+def measure_speed(seconds: float = 20.0) -> None:
+    """Training steps of the transformer on P1's test histories: positions per CPU second, loss and update included."""
+    table, device = load("p1").test.train, choose_device()
+    for values in (SASREC_64, SASREC_128):
+        settings = settings_from(SasRecSettings, values)
+        learner = Learner(table, settings, device=device, rng=np.random.default_rng(0))
+        learner.dropout.refill()
+        batches = iter(learner.lessons.groups(learner.rng))
+        learner.learn(next(batches), settings.learning_rate)
+        steps, positions, started, wall = 0, 0, time.process_time(), time.perf_counter()
+        while time.process_time() - started < seconds:
+            rows = next(batches)
+            learner.learn(rows, settings.learning_rate)
+            steps, positions = steps + 1, positions + int(learner.lessons.lengths[rows].sum())
+        spent, waited = time.process_time() - started, time.perf_counter() - wall
+        report = {
+            "speed": "sasrec",
+            "dimension": settings.dimension,
+            "device": describe_device(device),
+            "positions_per_cpu_second": round(positions / spent),
+            "positions_per_second": round(positions / waited),
+            "positions_per_epoch": learner.lessons.positions,
+            "steps": steps,
+            "load": round(os.getloadavg()[0], 1),
+        }
+        print(json.dumps(report), flush=True)
+
+
 def timings(call: Callable[[list[int]], object], histories: list[list[int]]) -> dict[str, float]:
     """Microseconds at the median and the 95th and 99th percentile after 200 warm calls: wall and the thread's CPU time.
 
@@ -191,12 +249,16 @@ def timings(call: Callable[[list[int]], object], histories: list[list[int]]) -> 
 def main() -> None:
     """Run what was asked for, everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["p1", "p3", "serve"], help="p1, p3, serve (default: all)")
+    parser.add_argument(
+        "what", nargs="*", default=["p1", "p3", "serve"], help="p1, p3, serve (default: these), speed, p1-deep"
+    )
     parser.add_argument("--stage", choices=["valid", "test"], default="test")
     options = parser.parse_args()
     for what in options.what:
         if what == "serve":
             measure_serving()
+        elif what == "speed":
+            measure_speed()
         elif what in CANDIDATES:
             measure(what, options.stage)
         else:

@@ -248,13 +248,12 @@ class Learner:
         losses = []
         for step, rows in enumerate(groups):
             left = settings.epochs - self.epoch - step / len(groups)
-            losses.append(self.learn_batch(rows))
-            self._descend(settings.learning_rate * min(1.0, left / falling))
+            losses.append(self.learn(rows, settings.learning_rate * min(1.0, left / falling)))
         self.epoch += 1
         return float(torch.stack(losses).mean()) if losses else 0.0
 
-    def learn_batch(self, rows: Int64) -> torch.Tensor:
-        """Loss of one batch; its gradients are added to `slope`."""
+    def learn(self, rows: Int64, rate: float) -> torch.Tensor:
+        """One step on the histories `rows` at the learning rate `rate`; returns the loss before it."""
         settings, lessons = self.settings, self.lessons
         items, sources, places = lessons.batch(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
@@ -273,6 +272,7 @@ class Learner:
             self._negatives(),
         )
         loss.backward()  # type: ignore[no-untyped-call]
+        self._descend(rate)
         return loss.detach()
 
     def _descend(self, rate: float) -> None:
