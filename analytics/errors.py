@@ -23,5 +23,9 @@ class MissingRateError(ReportRefusedError):
         self.params = {"base": base, "quote": quote, "day": day.isoformat()}
 
 
+class TouchRefusedError(Exception):
+    """A touch that a program reported and that cannot be kept as told; the message says why."""
+
+
 class RuleRefusedError(Exception):
     """A channel rule that cannot be; the message says why."""

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0008_merges'),
+        ('analytics', '0009_touch_receipts'),
     ]
 
     operations = [

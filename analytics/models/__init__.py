@@ -5,7 +5,7 @@ from analytics.models.identity import VisitorMerge
 from analytics.models.report import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.rule import ChannelRule
 from analytics.models.spend import Campaign, Spend
-from analytics.models.touchpoint import Touchpoint, Visitor
+from analytics.models.touchpoint import Touchpoint, TouchReceipt, Visitor
 
 __all__ = [
     "Campaign",
@@ -17,6 +17,7 @@ __all__ = [
     "ReportPart",
     "ReportRun",
     "Spend",
+    "TouchReceipt",
     "Touchpoint",
     "Visitor",
     "VisitorMerge",

@@ -32,6 +32,23 @@ class Visitor(models.Model):
         return str(self.key)
 
 
+class TouchReceipt(models.Model):
+    """That a program's touch was taken, by the program's own id for it: the same again adds nothing. Append-only."""
+
+    source = models.CharField(_("program"), max_length=16, help_text=_("The beginning of its key's hash."))
+    external_id = models.CharField(_("id at the program"), max_length=100)
+    digest = models.CharField(_("hash of what was told"), max_length=64)
+    received_at = models.DateTimeField(_("received at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("receipt of a touch")
+        verbose_name_plural = _("receipts of touches")
+        constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="analytics_touch_told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.external_id}"
+
+
 class Touchpoint(models.Model):
     """One arrival through one channel. Append-only, one partition a month; the database's key is (id, occurred_at)."""
 

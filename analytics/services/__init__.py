@@ -14,6 +14,7 @@ from analytics.services.claims import claim_gather
 from analytics.services.clicks import Click, link_follow
 from analytics.services.mirror import Mirrored, mirror_update
 from analytics.services.replays import Evidence, replay_compute
+from analytics.services.reported import ReportedTouch, touch_report
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
 from analytics.services.visits import (
@@ -35,6 +36,7 @@ __all__ = [
     "NewSpend",
     "NewTouch",
     "NewVisitor",
+    "ReportedTouch",
     "SignUp",
     "arrival_explained",
     "campaign_change",
@@ -55,6 +57,7 @@ __all__ = [
     "sign_ups_settle",
     "spend_correct",
     "spend_record",
+    "touch_report",
     "touchpoints_record",
     "visitor_merge",
     "visitors_record",

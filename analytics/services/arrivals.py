@@ -45,7 +45,7 @@ def arrival_record(
         touches=[
             NewTouch(
                 visitor_key=visitor_key,
-                channel_id=_channel(arrival.channel),
+                channel_id=channel_of(arrival.channel),
                 landing=urlsplit(landing).path,
                 referrer_host=arrival.referrer_host,
                 utm=arrival.utm,
@@ -59,7 +59,7 @@ def arrival_record(
     return True
 
 
-def _channel(kind: str) -> int:
+def channel_of(kind: str) -> int:
     """The channel that a rule names by "#" and its key, else the platform's own of a kind, made when first used."""
     if kind.startswith("#"):
         return int(kind[1:])

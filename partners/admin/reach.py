@@ -19,6 +19,7 @@ from partners.forms.reach import ChannelForm, CouponForm, TrackingLinkForm
 from partners.models import Channel, Coupon, TrackingLink
 from partners.selectors.phrases import percent
 
+UTM = ("utm_source", "utm_medium", "utm_term", "utm_content")
 ON = {"on": "success", "off": ""}
 
 
@@ -104,7 +105,16 @@ class TrackingLinkAdmin(ReachDesk):
     search_fields = ("code", "campaign", "destination", "owner__name", "owner__name_zh")
     ordering = ("-created_at", "-pk")
     autocomplete_fields = ("channel", "owner")
-    fields = (("channel", "owner"), ("destination", "campaign"), ("code", "is_active"), "display_address", "display_qr")
+    fields = (
+        ("channel", "owner"),
+        ("destination", "campaign"),
+        ("utm_source", "utm_medium"),
+        ("utm_term", "utm_content"),
+        "anyway",
+        ("code", "is_active"),
+        "display_address",
+        "display_qr",
+    )
     actions = ("close", "open_again")
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrackingLink | None = None) -> tuple[str, ...]:
@@ -112,7 +122,12 @@ class TrackingLinkAdmin(ReachDesk):
         del request
         if obj is None:
             return ("is_active", "display_address", "display_qr")
-        return ("channel", "owner", "destination", "campaign", "code", "display_address", "display_qr")
+        return ("channel", "owner", "destination", "campaign", *UTM, "code", "display_address", "display_qr")
+
+    def get_fields(self, request: HttpRequest, obj: TrackingLink | None = None) -> Any:
+        """What is asked while it is made stands nowhere afterwards."""
+        del request
+        return tuple(row for row in self.fields if row != "anyway") if obj else self.fields
 
     @display(description=_("link"), ordering="code")
     def display_code(self, obj: TrackingLink) -> str:
@@ -156,6 +171,7 @@ class TrackingLinkAdmin(ReachDesk):
             destination=obj.destination,
             code=obj.code,
             campaign=obj.campaign,
+            utm={key: getattr(obj, key) for key in UTM},
             by=clerk(request),
         )
         obj.pk, obj.code = made.pk, made.code

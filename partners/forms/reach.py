@@ -7,13 +7,19 @@ from typing import Any
 from django import forms
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from accounts.models import Party
 from ledger.money import ACTIVE, MoneyError, minor_from_decimal
 from partners import services
 from partners.errors import PartnersError
 from partners.models import Channel, Coupon, TrackingLink
+from partners.rules import utm_findings
 
 CURRENCIES = [("", "–"), *((code, code) for code in sorted(ACTIVE))]
 
@@ -32,14 +38,51 @@ def rehearse(form: forms.BaseForm, verb: Callable[[], Any]) -> None:
             transaction.savepoint_rollback(point)
 
 
+TAGS = {
+    "utm_source": "utm_source",
+    "utm_medium": "utm_medium",
+    "campaign": "utm_campaign",
+    "utm_term": "utm_term",
+    "utm_content": "utm_content",
+}
+"""Fields of a link -> the tag that stands behind its target."""
+
+
+def look_over(form: forms.BaseForm, data: dict[str, Any]) -> None:
+    """Say beside each field what is odd about its tag, unless whoever makes the link wants it so."""
+    if form.errors or data.get("anyway"):
+        return
+    fields = {tag: field for field, tag in TAGS.items()}
+    tags = {tag: str(data.get(field) or "").strip() for field, tag in TAGS.items()}
+    for place, sentences in utm_findings(destination=data["destination"], tags=tags).items():
+        for sentence in sentences:
+            form.add_error(fields.get(place, place), sentence)
+
+
 class LinkForm(forms.Form):
-    """A new tracking link in one of the party's channels."""
+    """A new tracking link in one of the party's channels, with the tags that stand behind its target."""
 
     channel = forms.ModelChoiceField(label=_("Channel"), queryset=Channel.objects.none(), empty_label=None)
     destination = forms.CharField(
         label=_("Leads to"), max_length=300, initial="/courses/", help_text=_("A page of this site, such as /courses/.")
     )
+    utm_source = forms.CharField(
+        label=_("UTM source"), max_length=100, required=False, help_text=_("Where the link is shown, such as my-blog.")
+    )
+    utm_medium = forms.CharField(
+        label=_("UTM medium"), max_length=100, required=False, help_text=_("What kind of place it is, such as email.")
+    )
     campaign = forms.CharField(label=_("Campaign"), max_length=120, required=False)
+    utm_content = forms.CharField(
+        label=_("UTM content"), max_length=100, required=False, help_text=_("Which of several, such as footer.")
+    )
+    anyway = forms.BooleanField(label=_("Make it as written, whatever is said about the tags"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Look the tags over."""
+        data: dict[str, Any] = super().clean() or {}
+        look_over(self, data)
+        return data
 
     def __init__(self, *args: Any, party: Party, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,9 +124,24 @@ class TrackingLinkForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminTextInputWidget,
     )
 
+    anyway = forms.BooleanField(
+        label=_("Make it as written, whatever is said about the tags"), required=False, widget=UnfoldBooleanWidget
+    )
+
     class Meta:
         model = TrackingLink
-        fields = ("channel", "owner", "destination", "campaign", "code", "is_active")
+        fields = (
+            "channel",
+            "owner",
+            "destination",
+            "campaign",
+            "utm_source",
+            "utm_medium",
+            "utm_term",
+            "utm_content",
+            "code",
+            "is_active",
+        )
 
     def clean(self) -> dict[str, Any]:
         """Refuse what the verb would."""
@@ -99,6 +157,7 @@ class TrackingLinkForm(forms.ModelForm):  # type: ignore[type-arg]
                     campaign=data.get("campaign", ""),
                 ),
             )
+            look_over(self, data)
         return data
 
     def _post_clean(self) -> None:

@@ -73,6 +73,18 @@ class TrackingLink(models.Model):
     def __str__(self) -> str:
         return f"/go/{self.code}"
 
+    @property
+    def utm(self) -> dict[str, str]:
+        """The tags that stand behind its target."""
+        tags = {
+            "utm_source": self.utm_source,
+            "utm_medium": self.utm_medium,
+            "utm_campaign": self.campaign,
+            "utm_term": self.utm_term,
+            "utm_content": self.utm_content,
+        }
+        return {key: tag for key, tag in tags.items() if tag}
+
 
 @tracked()
 class Coupon(models.Model):

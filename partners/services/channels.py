@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,15 +114,24 @@ def link_create(
     destination: str = "/",
     code: str = "",
     campaign: str = "",
+    utm: Mapping[str, str] | None = None,
     by: User | None = None,
 ) -> TrackingLink:
-    """Make one tracking link to a page of ours; it belongs to the channel's owner unless another is named."""
+    """Make one tracking link to a page of ours; it belongs to the channel's owner unless another is named.
+
+    `utm`: what stands behind the target beside the campaign, by `utm_source`, `utm_medium`, `utm_term`, `utm_content`.
+    """
+    tags = utm or {}
     new = NewLink(
         channel_id=channel.pk,
         owner_id=owner.pk if owner else channel.owner_id,
         destination=destination,
         code=code,
         campaign=campaign,
+        utm_source=tags.get("utm_source", ""),
+        utm_medium=tags.get("utm_medium", ""),
+        utm_term=tags.get("utm_term", ""),
+        utm_content=tags.get("utm_content", ""),
     )
     return links_create(links=[new], by=by)[0]
 

@@ -32,7 +32,7 @@ def links(request: HttpRequest) -> HttpResponse:
         **frame(request, at),
         "desk": at,
         "form": form if form.fields["channel"].queryset.exists() else None,  # type: ignore[attr-defined]
-        "links": [{"link": link, "address": address(link)} for link in mine],
+        "links": [{"link": link, "address": address(link), "tags": _tags(link)} for link in mine],
         "coupons": Coupon.objects.filter(owner=at.party).order_by("-is_active", "code"),
     }
     return render(request, "partners/links.html", context)
@@ -60,6 +60,11 @@ def address(link: TrackingLink) -> str:
     return f"{settings.BASE_URL}/go/{link.code}"
 
 
+def _tags(link: TrackingLink) -> str:
+    """What stands behind the target, short: source / medium / campaign / content."""
+    return " / ".join(filter(None, (link.utm_source, link.utm_medium, link.campaign, link.utm_content)))
+
+
 def _create(request: HttpRequest, form: LinkForm, at: Desk) -> bool:
     try:
         link_create(
@@ -67,6 +72,7 @@ def _create(request: HttpRequest, form: LinkForm, at: Desk) -> bool:
             owner=at.party,
             destination=form.cleaned_data["destination"],
             campaign=form.cleaned_data["campaign"],
+            utm={key: form.cleaned_data[key] for key in ("utm_source", "utm_medium", "utm_content")},
             by=at.user,
         )
     except ChannelError as error:

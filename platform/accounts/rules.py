@@ -108,6 +108,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "courses.behaviourevent": {_M: V, _K: V},
     # evidence
     "analytics.visitor": {_M: V, _K: V},
+    "analytics.touchreceipt": {_M: V, _K: V},
     "analytics.visitormerge": {_M: V, _K: V},
     "analytics.touchpoint": {_M: V, _K: V},
     "analytics.conversion": {_M: V, _F: V, _K: V},

@@ -211,6 +211,14 @@ TABLE: tuple[Variable, ...] = (
         meaning="Days that an event stays in the outbox after everybody was told of it; what is due or parked stays.",
     ),
     Variable(
+        name="PORTAL_TOUCH_KEYS",
+        kind="list",
+        default="",
+        secret=True,
+        meaning="Keys, separated by commas, by which programs may report touches at /api/v1/touches/; unset: none may. "
+        "At least 32 random characters each.",
+    ),
+    Variable(
         name="PORTAL_LANGUAGE",
         kind="choice",
         default="en",

@@ -101,7 +101,17 @@ def test_channels_links_and_coupons_are_made_by_the_verbs(house: Cast) -> None:
     assert "already exists" in taken or "already" in taken
     refused = post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, destination="//evil.test")
     assert "leads to a page of this site" in refused
-    post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, destination="/courses/", campaign="may")
+    tags = {
+        "destination": "/courses/?utm_source=a&x=1&x=2",
+        "campaign": "may",
+        "utm_source": "b",
+        "utm_medium": "email",
+    }
+    odd = post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, **tags)
+    assert "“x” stands in the address 2 times" in odd
+    assert "The address has “utm_source” already" in odd
+    tags["destination"] = "/courses/"
+    post(client, "/admin/partners/trackinglink/add/", channel=channel.pk, **tags)
     with all_rows():
         link = TrackingLink.objects.get(channel=channel)
     page = client.get(f"/admin/partners/trackinglink/{link.pk}/change/").content.decode()

@@ -1,6 +1,7 @@
 """The creator's pages, as their readers meet them."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Callable
@@ -206,9 +207,17 @@ def test_a_link_is_made_in_an_own_channel_and_leads_to_this_site(world: Cast) ->
     client.post("/creator/links/", {"channel": foreign.pk, "destination": "/courses/"})
     client.post("/creator/links/", {"channel": own.pk, "destination": "//elsewhere.example/"})
     assert not TrackingLink.objects.exists()
-    client.post("/creator/links/", {"channel": own.pk, "destination": "/courses/", "campaign": "june"})
+    wanted = {"channel": own.pk, "destination": "/courses/", "campaign": "June sale", "utm_medium": "letter"}
+    told = html.unescape(client.post("/creator/links/", wanted).content.decode())
+    assert "“June sale” has capitals" in told
+    assert "“June sale” has a space; write “June-sale”" in told
+    assert "No report knows the medium “letter”" in told
+    assert "The source is missing" in told
+    assert not TrackingLink.objects.exists()
+    client.post("/creator/links/", {**wanted, "anyway": "on", "utm_source": "blog"})
     link = TrackingLink.objects.get()
-    assert (link.owner, link.campaign) == (world.alice_party, "june")
+    assert (link.owner, link.campaign, link.utm_source) == (world.alice_party, "June sale", "blog")
+    assert "blog / letter / June sale" in text(client, "/creator/links/")
     assert f"/go/{link.code}" in text(client, "/creator/links/")
 
 
