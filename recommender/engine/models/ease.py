@@ -41,10 +41,12 @@ class EaseSettings(LinearSettings):
 
 @dataclass(frozen=True)
 class HybridSettings(EaseSettings):
-    """Those of EASE, with content."""
+    """Those of EASE, with content: a word counts for few people, or it drowns what they did."""
 
+    ridge: float = 200.0
     decay: float = 0.8
-    content: float = 20.0
+    window: int = 50
+    content: float = 5.0
 
 
 class Ease(LinearModel):

@@ -92,7 +92,7 @@ def test_an_item_nobody_took_is_found_by_what_it_is_like(name: str) -> None:
 
 def test_content_changes_nothing_where_nothing_is_described() -> None:
     table = chains()
-    plain, hybrid = fitted("ease", table, decay=0.8), fitted("hybrid", table, content=20.0, ridge=100.0)
+    plain, hybrid = fitted("ease", table, decay=0.8), fitted("hybrid", table, ridge=100.0)
     np.testing.assert_array_equal(plain.state()["matrix"], hybrid.state()["matrix"])
     assert fitted("content", table).top_k(NOBODY, 1).items.size == 1
 
