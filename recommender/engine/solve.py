@@ -2,7 +2,9 @@
 
 Double precision throughout makes the CPU and an accelerator agree far below the single precision in which weights are
 stored, so no iterative refinement is needed; a modern accelerator's double-precision rate is ample for it.
-Memory: about three square matrices of float64, 24 bytes per pair of items.
+Memory: about three square matrices of float64, 24 bytes per pair of items. Above `LARGE` items that is too much for a
+common machine: there, on the CPU, one float32 matrix is inverted in place, 4 bytes per pair and as many while it is
+counted; a ridge of hundreds keeps what single precision loses below what changes a list.
 """
 
 from __future__ import annotations
@@ -10,10 +12,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.linalg import lapack
 
-from recommender.engine.data import Float64, Interactions
+from recommender.engine.data import Float32, Float64, Interactions
+from recommender.engine.errors import DataError
+
+LARGE = 16_384
+"""Items above which normal equations are solved in single precision and in place: 2 GiB in double precision."""
+
+LARGEST = 46_000
+"""Items above which no square matrix is made: LAPACK counts its elements in 32 bits."""
 
 _CHUNK_USERS = 4096
+_BLOCK = 1024
 
 
 def gram(interactions: Interactions, *, device: torch.device) -> torch.Tensor:
@@ -42,6 +53,38 @@ def ridge_inverse(matrix: torch.Tensor, ridge: float) -> torch.Tensor:
     """Inverse of ``matrix + ridge I`` by Cholesky, float64; `matrix` is overwritten."""
     matrix.diagonal().add_(ridge)
     return torch.cholesky_inverse(torch.linalg.cholesky(matrix))
+
+
+def item_predictors_in_place(matrix: Float32, ridge: float) -> Float32:
+    """EASE's matrix -P / diag(P) with a zero diagonal, where P = (matrix + ridge I)⁻¹, in the memory of `matrix`.
+
+    `matrix` is symmetric, float32 [items, items], C order. Raises DataError where it is not positive definite.
+    """
+    np.einsum("ii->i", matrix)[:] += np.float32(ridge)
+    factor, fault = lapack.spotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+    inverse, later = lapack.spotri(factor, lower=1, overwrite_c=1) if not fault else (factor, 0)
+    if fault or later:
+        raise DataError("the items' table cannot be inverted in single precision; a larger ridge helps")
+    # Fortran's lower triangle is the upper one here.
+    predictors: Float32 = inverse.T
+    scale = -1 / predictors.diagonal()
+    for start in range(0, predictors.shape[0], _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        below = predictors[:start, rows]
+        predictors[rows, :start] = below.T
+        square = predictors[rows, rows]
+        square[:] = np.triu(square) + np.triu(square, 1).T
+    for start in range(0, predictors.shape[0], _BLOCK):
+        predictors[start : start + _BLOCK] *= scale
+    np.einsum("ii->i", predictors)[:] = 0.0
+    return predictors
+
+
+def gram_single(interactions: Interactions) -> Float32:
+    """`gram_sparse` in single precision, float32 [items, items]."""
+    table = _table(interactions, 0, interactions.n_users).astype(np.float32)
+    found: Float32 = (table.T @ table).toarray(order="C")
+    return found
 
 
 def ridge_solve(matrix: torch.Tensor, right: torch.Tensor, ridge: float) -> torch.Tensor:

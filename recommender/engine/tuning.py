@@ -11,11 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from recommender.engine import solve
 from recommender.engine.config import Progress, settings_from, settings_to, silent
 from recommender.engine.evaluate import evaluate
 from recommender.engine.models import get_model
@@ -30,8 +32,8 @@ USERS = 4_000
 REFIT = 1.3
 """The fit that follows on more data takes this much more than the one on valid."""
 
-DENSE = 2**31
-"""Bytes that one square matrix of double precision may take: 16,384 items."""
+RATE = 5e10
+"""Floating-point operations a CPU second of LAPACK in single precision, n^3 of which invert a matrix."""
 
 POSITIONS = 20_000
 """Positions that a transformer of dimension 64 learns a CPU second, less than was measured on a free core."""
@@ -69,6 +71,7 @@ FAMILIES = (
         times={"content": (2.5,), "ridge": (0.6,)},
         when="content",
     ),
+    Family("ease", start={"ridge": 200.0, "decay": 1.0, "window": 200}, fading=FADING, square=False, when="invertible"),
     Family("ials", values={"dimension": (128,)}, square=False, when="large"),
     Family("sasrec", square=False, when="order"),
 )
@@ -141,29 +144,32 @@ class _Search:
         return self._with_newcomers(champion)
 
     def _families(self) -> Iterator[Family]:
-        dense = 8 * self.stage.train.n_items**2 <= DENSE
+        has = self.has
         for family in FAMILIES:
-            if self.has[family.when] and (dense or not family.square):
+            if has[family.when] and not (family.square and has["large"]):
                 yield family
 
     @property
     def has(self) -> Mapping[str, bool]:
         """What the data have of what families ask for."""
         train = self.stage.train
+        large = train.n_items > solve.LARGE
         return {
             "": True,
             "times": train.times is not None,
             "content": train.content is not None,
             "no content": train.content is None,
-            "large": 8 * train.n_items**2 > DENSE,
+            "large": large,
+            "invertible": large and train.n_items <= solve.LARGEST and 9 * train.n_items**2 < _free_memory(),
             "order": not self.stage.unordered,
         }
 
     def _expected(self, model: str, settings: Any) -> float:
         """CPU seconds that a first fit is likely to take; 0 where it is short."""
-        if model != "sasrec":
-            return 0.0
-        return float(len(self.stage.train) * settings.epochs * settings.dimension / 64 / POSITIONS)
+        train = self.stage.train
+        if model == "sasrec":
+            return float(len(train) * settings.epochs * settings.dimension / 64 / POSITIONS)
+        return float(train.n_items**3 / RATE) if model == "ease" and train.n_items > solve.LARGE else 0.0
 
     def _climb(self, family: Family) -> Found | None:
         """Move one setting at a time while the figure rises and time is left; fading at the start and at the end."""
@@ -254,3 +260,12 @@ def _blend_of(parts: Sequence[Found]) -> Blend:
         item_ids=parts[0].model.item_ids,
         components=[part.model for part in parts],
     )
+
+
+def _free_memory() -> int:
+    """Bytes that the machine can give away; where it does not tell, as if they were 8 GiB."""
+    try:
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(told["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return 2**33

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
-from recommender.engine.data import Interactions
+from recommender.engine.data import Float32, Interactions
+from recommender.engine.errors import DataError
 from recommender.engine.models.base import popularity_prior, require_interactions
 from recommender.engine.models.linear import LinearModel, LinearSettings
 
 if TYPE_CHECKING:
     import torch
+
+BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -66,26 +69,47 @@ class Ease(LinearModel):
         progress: Progress = silent,
     ) -> Self:
         """Count, invert, scale: no iterations, nothing drawn. Raises DataError without interactions."""
-        import torch
-
-        from recommender.engine.solve import gram, ridge_inverse
+        from recommender.engine import solve
 
         del rng
         require_interactions(interactions)
-        counts = gram(interactions, device=device)
-        if settings.content and interactions.content is not None:
-            counts += torch.from_numpy(settings.content * interactions.content.similarity()).to(device)
-        progress("fit", 1, 2)
-        inverse = ridge_inverse(counts, settings.ridge)
-        matrix = inverse.div_(inverse.diagonal().clone().neg_())
-        matrix.fill_diagonal_(0.0)
-        progress("fit", 2, 2)
+        single = interactions.n_items > solve.LARGE and device.type == "cpu"
+        fitted = _in_place(interactions, settings) if single else _in_double(interactions, settings, device)
+        progress("fit", 1, 1)
         return cls(
             settings=settings,
             item_ids=interactions.item_ids,
-            matrix=matrix.float().cpu().numpy(),
+            matrix=fitted,
             prior=popularity_prior(interactions),
         )
+
+
+def _in_double(interactions: Interactions, settings: EaseSettings, device: torch.device) -> Float32:
+    import torch
+
+    from recommender.engine.solve import gram, ridge_inverse
+
+    counts = gram(interactions, device=device)
+    if settings.content and interactions.content is not None:
+        counts += torch.from_numpy(settings.content * interactions.content.similarity()).to(device)
+    inverse = ridge_inverse(counts, settings.ridge)
+    matrix = inverse.div_(inverse.diagonal().clone().neg_())
+    matrix.fill_diagonal_(0.0)
+    return matrix.float().cpu().numpy()
+
+
+def _in_place(interactions: Interactions, settings: EaseSettings) -> Float32:
+    from recommender.engine.solve import LARGEST, gram_single, item_predictors_in_place
+
+    if interactions.n_items > LARGEST:
+        raise DataError(f"{interactions.n_items} items are too many to hold each against each; ials takes any number")
+    counts = gram_single(interactions)
+    if settings.content and interactions.content is not None:
+        features = interactions.content.features.astype(np.float32)
+        for start in range(0, interactions.n_items, BLOCK):
+            rows = slice(start, start + BLOCK)
+            counts[rows] += np.float32(settings.content) * (features[rows] @ features.T).toarray()
+    return item_predictors_in_place(counts, settings.ridge)
 
 
 class Hybrid(Ease):

@@ -319,3 +319,29 @@ def test_models_with_nothing_to_tune_are_fitted_as_given() -> None:
     plain = kind.fit(stage.train, settings=wanted, device=CPU, rng=np.random.default_rng(0))
     assert tuned.settings is wanted
     np.testing.assert_array_equal(tuned.state()["matrix"], plain.state()["matrix"])
+
+
+@pytest.mark.parametrize("name", ["ease", "hybrid"])
+def test_a_large_catalogue_is_solved_in_place_to_single_precision(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recommender.engine import solve
+    from recommender.engine.models import ease
+    from tests.recommender.engine.test_content import many_described
+
+    table = many_described()
+    double = fitted(name, table, ridge=5.0).state()["matrix"]
+    monkeypatch.setattr(solve, "LARGE", 10)
+    monkeypatch.setattr(solve, "_BLOCK", 7)
+    monkeypatch.setattr(ease, "BLOCK", 7)
+    single = fitted(name, table, ridge=5.0).state()["matrix"]
+    np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-5)
+    assert not single.diagonal().any()
+    monkeypatch.setattr(solve, "LARGEST", 20)
+    with pytest.raises(DataError, match="30 items are too many to hold each against each"):
+        fitted(name, table)
+
+
+def test_a_table_that_cannot_be_inverted_is_refused() -> None:
+    from recommender.engine.solve import item_predictors_in_place
+
+    with pytest.raises(DataError, match="a larger ridge helps"):
+        item_predictors_in_place(np.array([[1.0, 2.0], [2.0, 1.0]], dtype=np.float32), 0.0)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.engine import tuning
-from recommender.engine.config import settings_from
+from recommender.engine import solve, tuning
+from recommender.engine.config import settings_from, silent
 from recommender.engine.evaluate import evaluate
 from recommender.engine.models import get_model
 from recommender.engine.split import Stage, split_leave_one_out
@@ -17,6 +17,13 @@ from tests.recommender.engine.test_content import many_described
 
 def choose(stage: Stage, *, budget: float = 600.0, **values: Any) -> tuple[str, dict[str, Any]]:
     return tuning.best(stage, budget=budget, select_by="ndcg@10", device=CPU, rng=np.random.default_rng(0), **values)
+
+
+def families(stage: Stage) -> list[tuning.Family]:
+    search = tuning._Search(
+        stage, budget=1.0, select_by="ndcg@10", device=CPU, rng=np.random.default_rng(0), progress=silent
+    )
+    return list(search._families())
 
 
 def test_walks_in_circles_are_answered_by_what_follows() -> None:
@@ -51,10 +58,14 @@ def test_what_only_some_data_have_is_tried_only_there(monkeypatch: pytest.Monkey
     assert values["base"]["model"] == "hybrid"
 
 
-def test_a_catalogue_too_large_for_a_square_matrix_is_not_squared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "DENSE", 8 * 8**2)
-    monkeypatch.setattr(tuning, "FAMILIES", [family for family in tuning.FAMILIES if family.square])
-    assert choose(split_leave_one_out(chains(30, 9)).test)[0] == "popularity"
+def test_a_large_catalogue_is_squared_once_in_single_precision_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = split_leave_one_out(chains(30, 9)).test
+    monkeypatch.setattr(solve, "LARGE", 8)
+    monkeypatch.setattr(tuning, "FAMILIES", [family for family in tuning.FAMILIES if family.model != "sasrec"])
+    assert {family.model for family in families(stage)} == {"ease", "ials"}
+    monkeypatch.setattr(tuning, "_free_memory", lambda: 9 * 9**2)
+    assert {family.model for family in families(stage)} == {"ials"}
+    assert choose(stage)[0] == "ials"
 
 
 def test_a_stage_that_asks_nobody_gets_the_default() -> None:
