@@ -16,7 +16,7 @@ import torch
 from recommender.engine.data import Float32, Int32, Int64, Interactions
 
 # Floats of the largest intermediate: the batch of matrices, and the batch of gathered rows.
-ROOM = 1 << 24
+ROOM = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,13 @@ def event_weights(interactions: Interactions) -> Float32:
 def solve_side(fixed: torch.Tensor, side: Side, *, unobserved: float, ridge: float) -> torch.Tensor:
     """Best rows [rows, d] of `side` for the other side's rows ``fixed [others, d]``; zeros where nothing is known.
 
-    A row's penalty is `ridge` times the sum of its weights and of `unobserved` for every row of the other side.
+    A row's penalty is `ridge` times the sum of its weights and of `unobserved` for every row of the other side. Along
+    the axes of the Gram matrix what all rows share is diagonal, so a row with n < d connections needs a system of n.
     """
-    everywhere = unobserved * (fixed.T @ fixed)
     dimension, device = fixed.shape[1], fixed.device
+    spectrum, axes = torch.linalg.eigh(unobserved * (fixed.double().T @ fixed.double()))
+    shared, axes = spectrum.clamp(min=0).to(fixed.dtype), axes.to(fixed.dtype)
+    turned = fixed @ axes
     solved = torch.zeros(side.pointers.size - 1, dimension, dtype=fixed.dtype, device=device)
     for rows in side.groups(dimension):
         degrees = side.pointers[rows + 1] - side.pointers[rows]
@@ -82,11 +85,28 @@ def solve_side(fixed: torch.Tensor, side: Side, *, unobserved: float, ridge: flo
         inside = width < degrees[:, None]
         source = np.where(inside, side.pointers[rows, None] + width, 0)
         weights = torch.from_numpy(np.where(inside, side.weights[source], 0)).to(device, fixed.dtype)
-        gathered = fixed[torch.from_numpy(side.others[source]).to(device)]
-        weighted = gathered * weights[:, :, None]
-        left = torch.baddbmm(everywhere, weighted.transpose(1, 2), gathered)
-        left.diagonal(dim1=1, dim2=2).add_(ridge * (weights.sum(1, keepdim=True) + unobserved * fixed.shape[0]))
-        right = weighted.sum(1)[:, :, None]
-        answer = torch.cholesky_solve(right, torch.linalg.cholesky(left))[:, :, 0]
-        solved[torch.from_numpy(rows).to(device)] = answer
-    return solved
+        own = turned[torch.from_numpy(side.others[source]).to(device)]
+        diagonal = shared + ridge * (weights.sum(1, keepdim=True) + unobserved * fixed.shape[0])
+        solve = _solve_small if width.size < dimension else _solve_wide
+        solved[torch.from_numpy(rows).to(device)] = solve(own, weights, diagonal)
+    rows_found: torch.Tensor = solved @ axes.T
+    return rows_found
+
+
+def _solve_wide(own: torch.Tensor, weights: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:
+    """(XᵀWX + D)⁻¹ XᵀW1 for every X of own [rows, n, d], W of weights [rows, n] and D of diagonal [rows, d]."""
+    weighted = own * weights[:, :, None]
+    left = torch.bmm(weighted.transpose(1, 2), own)
+    left.diagonal(dim1=1, dim2=2).add_(diagonal)
+    return torch.cholesky_solve(weighted.sum(1)[:, :, None], torch.linalg.cholesky(left))[:, :, 0]
+
+
+def _solve_small(own: torch.Tensor, weights: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:
+    """The same as D⁻¹Xᵀ (X D⁻¹ Xᵀ + W⁻¹)⁻¹ 1; a connection that only pads has the weight 0 and no say."""
+    real = weights > 0
+    own = own * real[:, :, None]
+    narrowed = own / diagonal[:, None, :]
+    left = torch.bmm(narrowed, own.transpose(1, 2))
+    left.diagonal(dim1=1, dim2=2).add_(torch.where(real, 1 / weights, 1.0))
+    pulls = torch.cholesky_solve(real.to(own.dtype)[:, :, None], torch.linalg.cholesky(left))
+    return (pulls * narrowed).sum(1)

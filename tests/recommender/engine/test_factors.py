@@ -30,12 +30,14 @@ def learned(table: Interactions, **values: Any) -> Ials:
     return Ials.fit(table, settings=settings, device=CPU, rng=np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("room", [1, 200, 1 << 24])
-def test_every_row_is_the_ridge_solution_over_its_connections(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Written out pair by pair, whatever the size of the groups that are solved together."""
+@pytest.mark.parametrize(("room", "dimension"), [(1, 3), (200, 30), (1 << 20, 3), (1 << 20, 30)])
+def test_every_row_is_the_ridge_solution_over_its_connections(
+    room: int, dimension: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written out pair by pair, whatever is solved together, with more connections than dimensions and with fewer."""
     monkeypatch.setattr(factors, "ROOM", room)
     table = random_table()
-    fixed = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    fixed = torch.randn(20, dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     side = Side.of_items(table)
     solved = solve_side(fixed, side, unobserved=0.2, ridge=0.05).numpy()
     x = fixed.numpy()
@@ -43,7 +45,7 @@ def test_every_row_is_the_ridge_solution_over_its_connections(room: int, monkeyp
         own = table.items == item
         weights = np.zeros(20)
         weights[table.rows[own]] = np.asarray(table.weights)[own]
-        left = x.T @ np.diag(0.2 + weights) @ x + 0.05 * (weights.sum() + 0.2 * 20) * np.eye(3)
+        left = x.T @ np.diag(0.2 + weights) @ x + 0.05 * (weights.sum() + 0.2 * 20) * np.eye(dimension)
         np.testing.assert_allclose(solved[item], np.linalg.solve(left, x.T @ weights), atol=1e-6)
 
 
