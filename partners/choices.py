@@ -117,11 +117,13 @@ class PayingModel(models.TextChoices):
 
     FIRST_TOUCH = "first_touch", _("First touch")
     LAST_TOUCH = "last_touch", _("Last touch")
+    LAST_NON_DIRECT = "last_non_direct", _("Last non-direct")
     LINEAR = "linear", _("Linear")
     U_SHAPE = "u_shape", _("U-shape")
     TIME_DECAY = "time_decay", _("Time decay")
     SHAPLEY = "shapley", _("Shapley")
     MARKOV = "markov", _("Markov")
+    COUNTERFACTUAL = "counterfactual", _("Incremental")
 
 
 class DecisionReason(models.TextChoices):

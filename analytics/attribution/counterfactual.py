@@ -166,9 +166,12 @@ def additions(
     codes: Codes, starts: Offsets, recency: Floats, weights: Floats, values: Floats,
     intercept: float, effects: Floats, recent: Floats, pairs: Floats, nodes: Floats, parts: Floats,
 ) -> Floats:  # fmt: skip
-    """The Shapley values of all paths, added up: (channels + 1, 2) of conversions and value, the last row the rest."""
+    """The Shapley values of all paths, added up: (channels + 1, 3), the last row the rest.
+
+    The columns are conversions, value, and value as it is paid: no channel gets less than nothing of any path.
+    """
     channels = len(effects)
-    added = np.zeros((channels + 1, 2))
+    added = np.zeros((channels + 1, 3))
     pull, phi = np.empty(channels), np.empty(channels)
     least = chance(intercept)
     for row in range(len(weights)):
@@ -179,11 +182,14 @@ def additions(
         else:
             integrated(u, intercept, pull, nodes, parts, phi)
         whole = least + phi[:u].sum()
+        paid = least + np.maximum(phi[:u], 0.0).sum()
         for i in range(u):
             added[codes[first + i], 0] += weights[row] * phi[i]
             added[codes[first + i], 1] += values[row] * phi[i] / whole
+            added[codes[first + i], 2] += values[row] * max(phi[i], 0.0) / paid
         added[channels, 0] += weights[row] * least
         added[channels, 1] += values[row] * least / whole
+        added[channels, 2] += values[row] * least / paid
     return added
 
 
@@ -199,7 +205,7 @@ def lost_without(sets: Sets, model: Logit) -> Floats:
 
 
 def added_by(sets: Sets, model: Logit) -> Floats:
-    """(channels + 1, 2): conversions and value added by each channel (Shapley), and what comes anyway in the last row.
+    """(channels + 1, 3): what each channel adds (Shapley), see `additions`, and what comes anyway in the last row.
 
     Raises AttributionError where, with pairs, one path holds more than `MOST_WITH_PAIRS` channels.
     """

@@ -82,9 +82,9 @@ def resampled_markov(blocks: Sequence[PathTable], drawn: Floats) -> tuple[Floats
 def resampled_counterfactual(
     blocks: Sequence[PathTable], drawn: Floats, *, added: bool, recency: bool = False, pairs: bool = False
 ) -> Floats:
-    """What the counterfactual model says in every replicate: (replicates, channels + 1, 2), conversions and value.
+    """What the counterfactual model says in every replicate: (replicates, channels + 1, columns).
 
-    With `added` what each channel adds and in the last row what comes anyway, else what is lost without it. The model
+    With `added` what each channel adds, as `counterfactual.added_by` tells it, else what is lost without it. The model
     follows a replicate to first order (one Newton step, then the slope of every figure): the infinitesimal bootstrap
     (Efron and Tibshirani 1993, chapter 22). `blocks` are path tables over the same channels.
     """
@@ -103,7 +103,7 @@ def resampled_counterfactual(
         step[effect] = _STEP
         slope = (told(whole, model_of(step)) - told(whole, model_of(-step))).ravel() / (2 * _STEP)
         samples += moves[:, effect, None] * slope
-    return samples.reshape(len(drawn), -1, 2)
+    return samples.reshape(len(drawn), whole.channels + 1, -1)
 
 
 def joined(blocks: Sequence[PathTable]) -> PathTable:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch, Party, User
 from analytics.choices import ConversionKind, ReportModel
+from analytics.models.report import ReportRun
 from analytics.models.touchpoint import Visitor
 from courses.models import Order
 from partners.models import Channel
@@ -56,7 +57,7 @@ class Credit(models.Model):
     conversion = models.ForeignKey(
         Conversion, on_delete=models.PROTECT, related_name="credits", verbose_name=_("conversion")
     )
-    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    model = models.CharField(_("model"), max_length=16, choices=ReportModel.choices)
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
     )
@@ -64,6 +65,16 @@ class Credit(models.Model):
         Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner")
     )
     ppm = models.PositiveIntegerField(_("credit in ppm"))
+    run = models.ForeignKey(
+        ReportRun,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("report"),
+        help_text=_("The finished report that the model knew, of models that need one."),
+    )
 
     class Meta:
         verbose_name = _("credit")

@@ -71,7 +71,7 @@ class ChannelReportRow(models.Model):
     """One channel under one model; no channel is the explicit unattributed row. Rows of a model sum to the totals."""
 
     run = models.ForeignKey(ReportRun, on_delete=models.CASCADE, related_name="rows", verbose_name=_("report"))
-    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    model = models.CharField(_("model"), max_length=16, choices=ReportModel.choices)
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
     )
@@ -143,7 +143,7 @@ class ReportNode(models.Model):
 
     run = models.ForeignKey(ReportRun, on_delete=models.CASCADE, related_name="nodes", verbose_name=_("report"))
     segment = models.CharField(_("segment"), max_length=8, choices=Segment.choices)
-    model = models.CharField(_("model"), max_length=12, choices=ReportModel.choices)
+    model = models.CharField(_("model"), max_length=16, choices=ReportModel.choices)
     key = models.TextField(_("key"))
     parent = models.TextField(_("key of the row above"), blank=True)
     depth = models.PositiveSmallIntegerField(_("depth"))

@@ -2,6 +2,7 @@
 
 from analytics.selectors.inputs import ReportInputs, ReportPath, day_start, local_day, report_inputs
 from analytics.selectors.journeys import JourneyTouch, touches_before
+from analytics.selectors.known import RUN_MODELS, KnownRuns, direct_channels, known_of
 from analytics.selectors.reports import (
     ChannelLine,
     Report,
@@ -17,9 +18,11 @@ from analytics.selectors.reports import (
 from analytics.selectors.spending import CampaignLine, campaign_lines
 
 __all__ = [
+    "RUN_MODELS",
     "CampaignLine",
     "ChannelLine",
     "JourneyTouch",
+    "KnownRuns",
     "Report",
     "ReportInputs",
     "ReportPath",
@@ -27,6 +30,8 @@ __all__ = [
     "campaign_lines",
     "currencies",
     "day_start",
+    "direct_channels",
+    "known_of",
     "local_day",
     "report_finished",
     "report_inputs",

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.rules import Reader, is_staff
+from analytics.attribution.disagreement import disagreement
 from analytics.attribution.report import ChannelRow
 from analytics.choices import ReportModel, RunState
 from analytics.models import ChannelReportRow, ReportRun
@@ -54,9 +55,8 @@ class ChannelLine:
 
     @property
     def spread(self) -> float | None:
-        """How far the models agree: the largest revenue over the smallest; None where one of them gives nothing."""
-        values = [self.revenue(model) for model in ReportModel.values]
-        return max(values) / min(values) if min(values) > 0 else None
+        """How far models agree: the largest revenue over the smallest of those that give any; None where none does."""
+        return disagreement({model: {None: self.revenue(model)} for model in ReportModel.values}).channels[None].factor
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,14 @@ class OrderConversion(NamedTuple):
 
 
 class OrderCredit(NamedTuple):
-    """A channel's part of an order under one model; no channel: unattributed."""
+    """A channel's part of an order under one model; no channel: unattributed. `run_id`: the report that it knew."""
 
     order_id: int
     model: str
     channel_id: int | None
     owner_id: int | None
     ppm: int
+    run_id: int | None
 
 
 _KEEP = Statement(
@@ -43,10 +44,10 @@ _KEEP = Statement(
             %s::bigint[], %s::text[], %s::bigint[]) AS c
         RETURNING id, order_id
     )
-    INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm)
-    SELECT kept.id, c.model, c.channel_id, c.owner_id, c.ppm
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY
-        AS c (order_id, model, channel_id, owner_id, ppm, position)
+    INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm, run_id)
+    SELECT kept.id, c.model, c.channel_id, c.owner_id, c.ppm, c.run_id
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::bigint[]) WITH ORDINALITY
+        AS c (order_id, model, channel_id, owner_id, ppm, run_id, position)
     JOIN kept ON kept.order_id = c.order_id
     ORDER BY c.position
     """,
@@ -56,7 +57,7 @@ _KEEP = Statement(
 def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequence[OrderCredit]) -> None:
     """Store the conversions of some orders, each of which has none yet, and all their credits, in one statement."""
     order, user, visitor, occurred, value, currency, batch = zip(*conversions, strict=True)
-    credit_order, model, channel, owner, ppm = zip(*credited, strict=True)
+    credit_order, model, channel, owner, ppm, run = zip(*credited, strict=True)
     columns = [
         ConversionKind.ORDER.value,
         timezone.now(),
@@ -67,6 +68,6 @@ def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequen
         numbers(batch),
         numbers(credit_order),
         texts(model),
-        *(numbers(column) for column in (channel, owner, ppm)),
+        *(numbers(column) for column in (channel, owner, ppm, run)),
     ]
     send((_KEEP, columns))

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from analytics.attribution.credits import Touch, credits_ppm
+from analytics.attribution.credits import NOTHING_KNOWN, Known, Touch, credits_ppm
+from analytics.choices import ReportModel
 from analytics.selectors import ReportInputs, ReportPath
-from analytics.services.intervals import BlockSums, ChannelEnds, markov_ends
+from analytics.services.intervals import BlockSums, ChannelEnds, counterfactual_ends, markov_ends, tables_by_block
 from ledger.money import PPM, apportion
 
 Channel = int | None
@@ -39,15 +41,15 @@ class ModelTotals:
                 self.refunds_minor[channel] += returned
 
 
-def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
-    """Credit each conversion over its own path. A new buyer's first order carries the buyer.
+def credit_by_path(inputs: ReportInputs, *, model: str, known: Known = NOTHING_KNOWN) -> ModelTotals:
+    """Credit each conversion over its own path, by what is `known`. A new buyer's first order carries the buyer.
 
     What was given back is taken from the channels that the order was credited to; the conversion stays.
     """
     totals = ModelTotals()
     blocks = BlockSums()
     for order in inputs.orders:
-        parts = _parts(order, model)
+        parts = _parts(order, model, known)
         totals.count_money(list(parts), list(parts.values()), order.net_minor, order.refunded_minor)
         blocks.count(order, parts)
         for channel, ppm in parts.items():
@@ -55,10 +57,26 @@ def credit_by_path(inputs: ReportInputs, *, model: str) -> ModelTotals:
             if order.fresh:
                 totals.buyers_ppm[channel] += ppm
     for sign_up in inputs.sign_ups:
-        for channel, ppm in _parts(sign_up, model).items():
+        for channel, ppm in _parts(sign_up, model, known).items():
             totals.sign_ups_ppm[channel] += ppm
-    totals.ends = blocks.ends()
+    totals.ends = counterfactual_ends(inputs) if model == ReportModel.COUNTERFACTUAL else blocks.ends()
     return totals
+
+
+def conversion_model(inputs: ReportInputs) -> dict[str, Any]:
+    """Fit the model behind `counterfactual` to all paths of the report: {"intercept", "effects"} by channel's key.
+
+    Nothing where nobody came by a channel.
+    """
+    from analytics.attribution.logit import fit, sets_of
+    from analytics.attribution.uncertainty import joined
+
+    channels, tables = tables_by_block(inputs.orders, inputs)
+    if not channels:
+        return {}
+    model = fit(sets_of(joined(tables)))
+    effects = zip(channels, model.effects.tolist(), strict=True)
+    return {"intercept": model.intercept, "effects": {str(channel): effect for channel, effect in effects}}
 
 
 def credit_by_markov(inputs: ReportInputs, *, effects: dict[str, float]) -> ModelTotals:
@@ -95,11 +113,9 @@ def credit_by_markov(inputs: ReportInputs, *, effects: dict[str, float]) -> Mode
     return totals
 
 
-def _parts(conversion: ReportPath, model: str) -> dict[Channel, int]:
+def _parts(conversion: ReportPath, model: str, known: Known) -> dict[Channel, int]:
     touches = [Touch(key=channel, occurred_at=at) for channel, at in conversion.path]
-    return {
-        key: ppm for key, ppm in credits_ppm(touches, model=model, converted_at=conversion.occurred_at).items() if ppm
-    }
+    return credits_ppm(touches, model=model, converted_at=conversion.occurred_at, known=known)
 
 
 def _markov_shares(

@@ -1,8 +1,9 @@
 """How sure the figures of a report are: 95 % intervals, people drawn anew in blocks."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from analytics.attribution.uncertainty import BLOCKS, block_of, draws, interval, resampled
@@ -54,8 +55,7 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
 
     from analytics.attribution.uncertainty import resampled_markov
 
-    channels = sorted({channel for order in inputs.orders for channel, _ in order.path})
-    channels += sorted({c for _block, path in inputs.null_journeys for c in path} - set(channels))
+    channels, tables = tables_by_block(inputs.orders, inputs)
     drawn = draws()
     untouched = BlockSums()
     for order in inputs.orders:
@@ -64,9 +64,8 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
     ends = untouched.ends()
     if not channels:
         return ends
-    buyers = inputs.first_orders()
-    shares, worth = resampled_markov(_tables(inputs.orders, inputs, channels), drawn)
-    buyer_shares, _worth = resampled_markov(_tables(buyers, inputs, channels), drawn)
+    shares, worth = resampled_markov(tables, drawn)
+    buyer_shares, _worth = resampled_markov(_tables(inputs.first_orders(), inputs, channels), drawn)
     touched = BlockSums()
     for order in inputs.orders:
         if order.path:
@@ -78,13 +77,57 @@ def markov_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
     return ends
 
 
+def counterfactual_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
+    """The intervals of the counterfactual model, which follows every replicate; the baseline is nobody's."""
+    import numpy as np
+
+    from analytics.attribution.uncertainty import resampled_counterfactual
+
+    untouched = BlockSums()
+    for order in inputs.orders:
+        if not order.path:
+            untouched.count(order, {None: PPM})
+    channels = _channels(inputs)
+    if not channels:
+        return untouched.ends()
+    drawn = draws()
+    measures: tuple[Callable[[ReportPath], int], ...] = (
+        lambda _order: PPM,
+        lambda order: PPM if order.fresh else 0,
+        lambda order: order.net_minor,
+    )
+    columns = [
+        resampled_counterfactual(_tables(inputs.orders, inputs, channels, of), drawn, added=True)[..., 2]
+        for of in measures
+    ]
+    samples = np.maximum(np.stack(columns, axis=2), 0.0)
+    samples[:, -1] += resampled(untouched.by_channel.get(None, np.zeros((BLOCKS, 3))), drawn)
+    return {channel: _ends(samples[:, place]) for place, channel in enumerate([*channels, None])}
+
+
+def tables_by_block(orders: Sequence[ReportPath], inputs: ReportInputs) -> tuple[list[int], list["PathTable"]]:
+    """The channels on any path, and a path table over them for each block of people."""
+    channels = _channels(inputs)
+    return channels, _tables(orders, inputs, channels)
+
+
+def _channels(inputs: ReportInputs) -> list[int]:
+    channels = sorted({channel for order in inputs.orders for channel, _ in order.path})
+    return channels + sorted({c for _block, path in inputs.null_journeys for c in path} - set(channels))
+
+
 def _ends(samples: "Floats") -> ChannelEnds:
     low, high = interval(samples)
     return ChannelEnds(*((round(float(a)), round(float(b))) for a, b in zip(low, high, strict=True)))
 
 
-def _tables(orders: Sequence[ReportPath], inputs: ReportInputs, channels: Sequence[int]) -> list["PathTable"]:
-    """A path table for each block of people, all over the same channels: orders, what was paid, and null journeys."""
+def _tables(
+    orders: Sequence[ReportPath],
+    inputs: ReportInputs,
+    channels: Sequence[int],
+    worth: Callable[[ReportPath], int] = attrgetter("value_minor"),
+) -> list["PathTable"]:
+    """A path table for each block of people, all over the same channels: orders, what they are worth, null journeys."""
     import numpy as np
 
     from analytics.attribution.paths import PathTable
@@ -95,7 +138,7 @@ def _tables(orders: Sequence[ReportPath], inputs: ReportInputs, channels: Sequen
         if order.path:
             row = rows[block_of(order.user_id)][tuple(channel for channel, _ in order.path)]
             row[0] += 1
-            row[1] += order.value_minor
+            row[1] += worth(order)
     for (block, path), count in inputs.null_journeys.items():
         if path:
             rows[block][path][2] += count

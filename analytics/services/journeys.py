@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from analytics.attribution.credits import Touch, credits_ppm
+from analytics.attribution.credits import Known, Touch, credits_ppm
 from analytics.choices import TouchFlag
 from analytics.selectors import JourneyTouch, touches_before
 from courses.selectors import OrderFacts
@@ -54,7 +54,7 @@ def journeys_of(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
 
 
 def credits_under(
-    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, effects: Mapping[int, float]
+    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, known: Known
 ) -> dict[CreditKey, int]:
     """Credit one order over the touches that its look-back holds, in ppm; unattributed stands under (None, None)."""
     opens = at - timedelta(days=window_days)
@@ -63,7 +63,7 @@ def credits_under(
         for touch in journey
         if touch.occurred_at >= opens
     ]
-    parts = credits_ppm(path, model=model, converted_at=at, removal_effects=effects)
+    parts = credits_ppm(path, model=model, converted_at=at, known=known)
     return {key or (None, None): ppm for key, ppm in parts.items()}
 
 

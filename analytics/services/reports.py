@@ -18,14 +18,14 @@ from analytics.attribution.uncertainty import BLOCKS, REPLICATES, SEED
 from analytics.choices import ReportModel, RunState, Segment
 from analytics.errors import MissingRateError, ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
-from analytics.selectors import ReportInputs, local_day, report_inputs
-from analytics.services.crediting import ModelTotals, credit_by_markov, credit_by_path
+from analytics.selectors import ReportInputs, direct_channels, known_of, local_day, report_inputs
+from analytics.services.crediting import ModelTotals, conversion_model, credit_by_markov, credit_by_path
 from analytics.services.intervals import ChannelEnds
 from analytics.services.paths import path_facts
 from analytics.services.stretches import parts_ensure, stretches_compute, stretches_ensure, stretches_gather
 from ledger.money import MoneyError, exponent
 
-VERSION = 2
+VERSION = 3
 """Of how reports are computed; with the parameters it says what made a run's figures."""
 
 LONGEST_DAYS = 1100
@@ -35,7 +35,7 @@ NOTHING = ChannelEnds((0, 0), (0, 0), (0, 0))
 """The interval of a channel that no replicate credits anything."""
 
 PATH_MODELS = tuple(model for model in ReportModel.values if model != ReportModel.MARKOV)
-"""Models that credit each path by itself; Markov needs all paths together."""
+"""Models that credit each path by itself, by what is known of the run; Markov needs all paths together."""
 
 
 @transaction.atomic
@@ -127,6 +127,7 @@ def parameters() -> dict[str, Any]:
         "models": list(ReportModel.values),
         "half_life_days": 7,
         "markov_order": 1,
+        "penalty": 1.0,
         "blocks": BLOCKS,
         "replicates": REPLICATES,
         "seed": SEED,
@@ -142,8 +143,10 @@ def _channels(run: ReportRun) -> None:
         inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
     effects: dict[str, float] = {}
     rows: list[ChannelReportRow] = []
+    learnt = {"removal_effects": effects, "conversion_model": conversion_model(inputs)}
+    known = known_of(run.pk, learnt, direct=direct_channels())
     for model in PATH_MODELS:
-        rows += _rows(run, model, credit_by_path(inputs, model=model), inputs)
+        rows += _rows(run, model, credit_by_path(inputs, model=model, known=known), inputs)
     rows += _rows(run, ReportModel.MARKOV, credit_by_markov(inputs, effects=effects), inputs)
     with all_rows(), transaction.atomic():
         ReportRun.objects.select_for_update().get(pk=run.pk)
@@ -152,13 +155,13 @@ def _channels(run: ReportRun) -> None:
             return
         ChannelReportRow.objects.filter(run=run).delete()
         ChannelReportRow.objects.bulk_create(rows)
-        ReportRun.objects.filter(pk=run.pk).update(facts=_facts(inputs, effects))
+        ReportRun.objects.filter(pk=run.pk).update(facts={**_facts(inputs), **learnt})
         stretches_ensure(run, {local_day(order.occurred_at) for order in inputs.orders})
         part.state, part.read_at, part.input_hash = RunState.DONE, inputs.watermark, _hash(run, inputs)
         part.save()
 
 
-def _facts(inputs: ReportInputs, effects: dict[str, float]) -> dict[str, Any]:
+def _facts(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "orders": len(inputs.orders),
         "buyers": inputs.buyers,
@@ -169,7 +172,6 @@ def _facts(inputs: ReportInputs, effects: dict[str, float]) -> dict[str, Any]:
         "visitors": inputs.visitors,
         "touches": sum(inputs.touches.values()),
         "days": _by_day(inputs),
-        "removal_effects": effects,
         "paths": path_facts(inputs),
         "rates": inputs.rates,
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analytics.attribution.credits import Touch, credits_ppm
+from analytics.attribution.credits import Known, Touch, credits_ppm
 from analytics.attribution.uncertainty import block_of
 from analytics.choices import ReportModel, Segment
 from analytics.selectors.inputs import local_day
@@ -82,36 +82,36 @@ def unpacked(content: bytes) -> Packed:
         return Packed(keys, held["leaf"], held["model"], held["block"], held["sums"])
 
 
-def tallied(orders: Sequence[SoldOrder], segment: str, effects: Mapping[int, float]) -> Tally:
-    """Credit the orders of a stretch in a segment, under every model; Markov by the `removal_effects` of the run."""
+def tallied(orders: Sequence[SoldOrder], segment: str, known: Known) -> Tally:
+    """Credit the orders of a stretch in a segment, under every model; by what is `known` of the run."""
     tally = Tally()
     for order in orders:
         block = block_of(order.person)
         for number, model in enumerate(MODELS):
             if segment == Segment.WAYS:
-                for key, ppm in _ways(order, model, effects):
+                for key, ppm in _ways(order, model, known):
                     tally.add(key, number, block, _figures(ppm, order.lines, fresh=order.fresh))
             else:
-                for key, ppm, line in _items(order, model, effects, segment):
+                for key, ppm, line in _items(order, model, known, segment):
                     tally.add(key, number, block, line_figures(ppm, line, fresh=order.fresh))
     return tally
 
 
-def _ways(order: SoldOrder, model: str, effects: Mapping[int, float]) -> Iterator[tuple[str, int]]:
+def _ways(order: SoldOrder, model: str, known: Known) -> Iterator[tuple[str, int]]:
     path = [Touch(key=way, occurred_at=at, channel=way.channel) for way, at in order.path]
-    for way, ppm in credits_ppm(path, model=model, converted_at=order.occurred_at, removal_effects=effects).items():
+    for way, ppm in credits_ppm(path, model=model, converted_at=order.occurred_at, known=known).items():
         yield (way.key if way else key_of([("channel", None)])), ppm
 
 
 def _items(
-    order: SoldOrder, model: str, effects: Mapping[int, float], segment: str
+    order: SoldOrder, model: str, known: Known, segment: str
 ) -> Iterator[tuple[str, int, tuple[int, SoldLine, int]]]:
     """Each course (or each creator, in equal parts) of an order under each channel.
 
     Yields the leaf's key, the channel's ppm, and (the part of the order in ppm, the line, how many share it).
     """
     path = [Touch(key=way.channel, occurred_at=at) for way, at in order.path]
-    channels = credits_ppm(path, model=model, converted_at=order.occurred_at, removal_effects=effects)
+    channels = credits_ppm(path, model=model, converted_at=order.occurred_at, known=known)
     values = [line.value_minor for line in order.lines]
     parts = apportion(PPM, values if any(values) else [1] * len(values)) if values else []
     for line, part in zip(order.lines, parts, strict=True):

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.columns import numbers
 from accounts.savepoints import atomic_within
 from accounts.statements import Statement, fetch
-from analytics.choices import ConversionKind, MergeCause, RunState
-from analytics.models import Conversion, ReportRun, Visitor
-from analytics.selectors import JourneyTouch
+from analytics.choices import ConversionKind, MergeCause
+from analytics.models import Conversion, Visitor
+from analytics.selectors import RUN_MODELS, JourneyTouch, KnownRuns
 from analytics.services.conversions import OrderConversion, OrderCredit, conversions_keep
 from analytics.services.journeys import (
     CreditKey,
@@ -62,7 +62,7 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     conversions_keep(
         conversions=[_conversion(row.order, row.visitor_id) for row in told],
         credited=[
-            OrderCredit(row.order.order_id, model, channel, owner, ppm)
+            OrderCredit(row.order.order_id, model, channel, owner, ppm, row.run_id if model in RUN_MODELS else None)
             for row in told
             for model, parts in row.by_model.items()
             for (channel, owner), ppm in parts.items()
@@ -129,7 +129,7 @@ def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
 class _Told(NamedTuple):
     """An order with its journey's credits by model, and the sale as the floor below takes it.
 
-    `stranger`: the browser that ordered is nobody's yet.
+    `stranger`: the browser that ordered is nobody's yet. `run_id`: the report that was known.
     """
 
     order: OrderFacts
@@ -137,6 +137,7 @@ class _Told(NamedTuple):
     by_model: Mapping[str, Mapping[CreditKey, int]]
     sale: SaleFacts
     stranger: bool
+    run_id: int | None
 
 
 def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
@@ -147,17 +148,19 @@ def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
     items = [(line.course_id, order.placed_at) for order in facts for line in order.lines]
     terms = paying_terms(items=items, versions=versions)
     journeys = journeys_of(facts)
-    effects = _removal_effects(facts, terms)
+    runs = _known_runs(facts, terms)
     found = []
     for order in facts:
         journey = journeys[order.order_id]
+        known = runs.before(order.placed_at)
         by_model = {
-            model: credits_under(counting(order, journey), order.placed_at, model, window, effects)
+            model: credits_under(counting(order, journey), order.placed_at, model, window, known)
             for model, window in _models(order, terms).items()
         }
         visitor_id = journey[-1].visitor_id if journey else None
         stranger = order.buyer_id is not None and any(touch.user_id is None for touch in journey)
-        found.append(_Told(order, visitor_id, by_model, _sale(order, journey, by_model, terms), stranger))
+        sale = _sale(order, journey, by_model, terms)
+        found.append(_Told(order, visitor_id, by_model, sale, stranger, known.run_id))
     return found, versions
 
 
@@ -179,19 +182,10 @@ def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> d
     return models or {PayingModel.LAST_TOUCH.value: 30}
 
 
-def _removal_effects(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> dict[int, float]:
-    """Markov removal effects by channel of the last report that was finished before the earliest of these orders."""
-    if not any(term.model == PayingModel.MARKOV for term in terms.values()):
-        return {}
-    earliest = min(order.placed_at for order in facts)
-    run = (
-        ReportRun.objects.filter(state=RunState.DONE, finished_at__lt=earliest)
-        .order_by("-finished_at")
-        .only("facts")
-        .first()
-    )
-    effects = run.facts.get("removal_effects", {}) if run else {}
-    return {int(channel): float(effect) for channel, effect in effects.items()}
+def _known_runs(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> KnownRuns:
+    """What the models that pay these orders know of reports: each order of the last one finished before it."""
+    placed = [order.placed_at for order in facts]
+    return KnownRuns({term.model for term in terms.values()}, since=min(placed), until=max(placed))
 
 
 def _conversion(order: OrderFacts, visitor_id: int | None) -> OrderConversion:

@@ -11,10 +11,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.scope import all_rows
+from analytics.attribution.credits import Known
 from analytics.choices import RunState, Segment
 from analytics.models import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.report import ABANDONED
 from analytics.selectors.exchange import Exchange
+from analytics.selectors.known import direct_channels, known_of
 from analytics.selectors.segments import SoldOrder, Way, orders_sold, ways_spent, ways_touched
 from analytics.services.nodes import nodes_of, whole_of
 from analytics.services.segments import TREES, cohorts_added, cohorts_of, tallied, unpacked
@@ -50,20 +52,20 @@ def stretches_ensure(run: ReportRun, days: Collection[date]) -> None:
 
 def stretches_compute(run: ReportRun) -> None:
     """Compute every part by stretch that is not there yet; each stretch is read once and kept in one transaction."""
-    effects = ReportRun.objects.values_list("facts", flat=True).get(pk=run.pk).get("removal_effects", {})
-    by_channel = {int(channel): float(effect) for channel, effect in effects.items()}
+    facts = ReportRun.objects.values_list("facts", flat=True).get(pk=run.pk)
+    known = known_of(run.pk, facts, direct=direct_channels())
     exchange = Exchange(run.currency, until=timezone.localdate())
     every = run.parts.filter(segment__in=BY_STRETCH)
     waiting = sorted({part.since: part.until for part in every.exclude(state=RunState.DONE)}.items())
     stretches = len(every.values_list("since").distinct())
     for done, (since, until) in enumerate(waiting, start=1):
         with all_rows(), transaction.atomic():
-            _stretch(run, since, until, by_channel, exchange)
+            _stretch(run, since, until, known, exchange)
         bp = 1_000 + 8_000 * (stretches - len(waiting) + done) // stretches
         ReportRun.objects.filter(pk=run.pk).update(progress_bp=bp)
 
 
-def _stretch(run: ReportRun, since: date, until: date, effects: dict[int, float], exchange: Exchange) -> None:
+def _stretch(run: ReportRun, since: date, until: date, known: Known, exchange: Exchange) -> None:
     parts = list(
         ReportPart.objects.select_for_update().filter(run=run, since=since, segment__in=BY_STRETCH)
         .exclude(state=RunState.DONE)
@@ -77,7 +79,7 @@ def _stretch(run: ReportRun, since: date, until: date, effects: dict[int, float]
         if part.segment == Segment.COHORTS:
             part.content = json.dumps(cohorts_of(orders)).encode()
         else:
-            part.content = tallied(orders, part.segment, effects).packed().bytes() if orders else b""
+            part.content = tallied(orders, part.segment, known).packed().bytes() if orders else b""
         part.state, part.read_at, part.input_hash = RunState.DONE, read_at, told
     ReportPart.objects.bulk_update(parts, ["content", "state", "read_at", "input_hash"])
 

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from analytics.attribution.credits import Touch, credits_ppm
 from analytics.models import Conversion, Touchpoint
-from analytics.selectors import JourneyTouch
+from analytics.selectors import JourneyTouch, KnownRuns
 from analytics.services.journeys import counting, journeys_of
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
 from partners.selectors.touches import TouchTold, touches_told_by
 
-_GAMES = (PayingModel.SHAPLEY, PayingModel.MARKOV)
+_GAMES = (PayingModel.SHAPLEY, PayingModel.MARKOV, PayingModel.COUNTERFACTUAL)
 """Models that weigh channels, not touches: the touches of a channel share its credit equally."""
 
 
@@ -57,6 +57,7 @@ def _weights(path: Sequence[JourneyTouch], order: OrderFacts, model: str) -> lis
     """How a model weighs each touch, in ppm of the path; equally where it weighs channels."""
     if model in _GAMES or model not in PayingModel.values:
         return [1] * len(path)
-    touches = [Touch(key=i, occurred_at=touch.occurred_at) for i, touch in enumerate(path)]
-    parts = credits_ppm(touches, model=model, converted_at=order.placed_at)
+    touches = [Touch(key=i, occurred_at=t.occurred_at, channel=t.channel_id) for i, t in enumerate(path)]
+    known = KnownRuns([model]).before(order.placed_at)
+    parts = credits_ppm(touches, model=model, converted_at=order.placed_at, known=known)
     return [parts.get(i, 0) for i in range(len(path))]

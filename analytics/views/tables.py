@@ -12,9 +12,10 @@ from analytics.selectors import ChannelLine, Report, tenths, whole_units
 from ledger.money import exponent, half_up
 
 GROUPS: tuple[tuple[str, tuple[ReportModel, ...]], ...] = (
-    ("single", (ReportModel.FIRST_TOUCH, ReportModel.LAST_TOUCH)),
+    ("single", (ReportModel.FIRST_TOUCH, ReportModel.LAST_TOUCH, ReportModel.LAST_NON_DIRECT)),
     ("shared", (ReportModel.LINEAR, ReportModel.U_SHAPE, ReportModel.TIME_DECAY)),
     ("data", (ReportModel.SHAPLEY, ReportModel.MARKOV)),
+    ("causal", (ReportModel.COUNTERFACTUAL,)),
 )
 """Models by how they look at a journey; a phone shows one group."""
 
@@ -23,7 +24,7 @@ MODELS = tuple(model for _group, models in GROUPS for model in models)
 
 def group_names() -> dict[str, str]:
     """The groups' names."""
-    return {"single": _("One touch"), "shared": _("All touches"), "data": _("Data-driven")}
+    return {"single": _("One touch"), "shared": _("All touches"), "data": _("Data-driven"), "causal": _("Causal")}
 
 
 def group_of(model: str) -> str:

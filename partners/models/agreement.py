@@ -80,7 +80,7 @@ class AgreementVersion(models.Model):
         _("own purchase"), max_length=8, choices=SelfPurchase.choices, default=SelfPurchase.REFUSE
     )
     paying_model = models.CharField(
-        _("paying model"), max_length=12, choices=PayingModel.choices, default=PayingModel.LAST_TOUCH
+        _("paying model"), max_length=16, choices=PayingModel.choices, default=PayingModel.LAST_TOUCH
     )
     window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
     hold_days = models.PositiveSmallIntegerField(_("holding period in days"), default=7)

@@ -62,11 +62,12 @@ def question(tmp_path: Path, sold: Course) -> Callable[..., str]:
     return write
 
 
-@pytest.mark.parametrize("model", ["last_touch", "linear", "markov"])
+@pytest.mark.parametrize("model", ["last_touch", "last_non_direct", "linear", "markov", "counterfactual"])
 def test_evidence_told_again_is_what_was_settled(sold: Course, model: str) -> None:
     run = ReportRun.objects.create(since=NOON.date(), until=NOON.date(), currency="CNY", state="done")
     channels = {row.channel_id for row in Credit.objects.all()}
-    facts = {"removal_effects": {str(pk): 0.25 for pk in channels}}
+    effects = {str(pk): 0.25 for pk in channels}
+    facts = {"removal_effects": effects, "conversion_model": {"intercept": -2.0, "effects": effects}}
     ReportRun.objects.filter(pk=run.pk).update(finished_at=NOON - timedelta(days=1), facts=facts)
     codes = list(Order.objects.values_list("code", flat=True))
     found = Evidence().journeys([*codes, "nowhere"], model, 30)

@@ -92,6 +92,7 @@ def test_models_share_one_known_journey_as_their_formulas_say() -> None:
         "time_decay": {"a": 10_000, "b": 20_000, "c": 40_000},
         "shapley": {"a": 23_334, "b": 23_333, "c": 23_333},
         "markov": {"a": 23_334, "b": 23_333, "c": 23_333},
+        "last_non_direct": {"c": 70_000},
     }
     for model, shares in known.items():
         assert column(run, model, "revenue_minor") == shares, model

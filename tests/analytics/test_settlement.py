@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.services import batch_open, batch_reverse_mark
 from analytics.choices import ConversionKind
-from analytics.models import Conversion, Credit, Touchpoint, Visitor
+from analytics.models import Conversion, Credit, ReportRun, Touchpoint, Visitor
 from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
 from analytics.services.visits import NewTouch
 from courses.models import Course, Order
@@ -71,6 +71,36 @@ def test_the_window_includes_its_first_instant_and_nothing_before_it_or_after_th
     order = evidence.order(selling(), at=NOON, key=key)
     orders_settle(order_ids=[order.pk])
     assert credits_of(order) == {"linear": {"mail": 1_000_000}}
+
+
+def test_a_model_that_needs_a_report_takes_the_last_one_before_each_order_and_says_which() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    key, of, runs = evidence.visitor(NOON), selling("counterfactual"), []
+    evidence.touches(key, (mail, NOON - timedelta(days=3)), (ads, NOON - timedelta(days=2)))
+    for hours, effects in ((-30, {mail: 0.0, ads: 2.0}), (-1, {mail: 1.0, ads: -1.0}), (1, {})):
+        model = {"intercept": -2.0, "effects": {str(pk): effect for pk, effect in effects.items()}}
+        run = ReportRun.objects.create(since=NOON.date(), until=NOON.date(), currency="CNY", state="done")
+        finished = {"finished_at": NOON + timedelta(hours=hours), "facts": {"conversion_model": model}}
+        ReportRun.objects.filter(pk=run.pk).update(**finished)
+        runs.append(run.pk)
+    early, late = (evidence.order(of, at=NOON + timedelta(hours=hours), key=key) for hours in (-24, 0))
+    orders_settle(order_ids=[early.pk, late.pk])
+    known = dict(Credit.objects.values_list("conversion__order", "run").distinct())
+    assert known == {early.pk: runs[0], late.pk: runs[1]}
+    assert credits_of(early)["counterfactual"] == {"ads": 761_594, "unattributed": 238_406}
+    assert set(credits_of(late)["counterfactual"]) == {"mail", "unattributed"}
+    plain = evidence.order(selling("linear"), at=NOON, key=key)
+    orders_settle(order_ids=[plain.pk])
+    assert set(Credit.objects.filter(conversion__order=plain).values_list("run", flat=True)) == {None}
+
+
+def test_last_non_direct_pays_the_channel_before_those_who_came_by_themselves() -> None:
+    mail, typed = evidence.channel("mail"), evidence.channel("typed", kind="direct")
+    key = evidence.visitor(NOON)
+    evidence.touches(key, (mail, NOON - timedelta(days=3)), (typed, NOON))
+    order = evidence.order(selling("last_non_direct"), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order) == {"last_non_direct": {"mail": 1_000_000}}
 
 
 def test_without_a_touch_in_the_window_all_of_it_is_unattributed() -> None:

@@ -2,17 +2,22 @@
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import permutations
+from math import exp
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.attribution.credits import Touch, credits_ppm
+from analytics.attribution.counterfactual import added_by
+from analytics.attribution.credits import MOST_PLAYERS, Known, Touch, credits_ppm
 from analytics.attribution.errors import AttributionError
+from analytics.attribution.logit import fit, sets_of
 from analytics.attribution.paths import path_table
 from analytics.attribution.registry import MODELS, PAYING_MODELS, attribute
 from partners.choices import PayingModel
+from tests.examples import examples
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -22,8 +27,10 @@ def path(*keys: Any, days: float = 1.0) -> list[Touch]:
     return [Touch(key, NOON - timedelta(days=1 + days * (len(keys) - 1 - place))) for place, key in enumerate(keys)]
 
 
-def paid(touches: list[Touch], model: str, **terms: Any) -> dict[Any, int]:
-    return credits_ppm(touches, model=model, converted_at=NOON, **terms)
+def paid(touches: list[Touch], model: str, half_life_days: int = 7, **known: Any) -> dict[Any, int]:
+    """What each key gets, by what is known: the model's own figures, and who is direct."""
+    told = Known(**known)
+    return credits_ppm(touches, model=model, converted_at=NOON, known=told, half_life_days=half_life_days)
 
 
 paths = st.lists(
@@ -46,13 +53,14 @@ def test_every_paying_model_of_an_agreement_is_known_here() -> None:
 def test_credit_always_sums_to_a_million_and_goes_to_touches_of_the_path(
     model: str, touches: list[Touch], effects: dict[str, float]
 ) -> None:
-    parts = paid(touches, model, removal_effects=effects)
+    parts = paid(touches, model, removal_effects=effects, intercept=-2.2, effects=effects, direct="b")
     assert sum(parts.values()) == 1_000_000
     assert all(type(ppm) is int and ppm > 0 for ppm in parts.values())
-    assert parts.keys() <= {touch.key for touch in touches}
+    baseline = {None} if model == "counterfactual" else set()
+    assert parts.keys() <= {touch.key for touch in touches} | baseline
 
 
-@pytest.mark.parametrize("model", sorted({*PAYING_MODELS} - {"time_decay", "markov"}))
+@pytest.mark.parametrize("model", sorted({*PAYING_MODELS} - {"time_decay", "markov", "counterfactual"}))
 @given(keys=st.lists(st.sampled_from("abcd"), min_size=1, max_size=12))
 @settings(deadline=None)
 def test_credit_is_the_models_report_of_that_one_path_in_ppm(model: str, keys: list[str]) -> None:
@@ -67,7 +75,7 @@ def test_without_a_touch_all_is_unattributed(model: str) -> None:
     assert paid([], model) == {None: 1_000_000}
 
 
-@pytest.mark.parametrize("model", PAYING_MODELS)
+@pytest.mark.parametrize("model", sorted({*PAYING_MODELS} - {"counterfactual"}))
 def test_a_lone_touch_takes_all(model: str) -> None:
     assert paid(path("a"), model) == {"a": 1_000_000}
 
@@ -142,6 +150,71 @@ def test_markov_ppm_are_the_exact_quotas_rounded(effects: list[float]) -> None:
     total = sum(map(Fraction, effects))
     for key, effect in zip(keys, effects, strict=True):
         assert abs(parts.get(key, 0) - 1_000_000 * Fraction(effect) / total) < 1
+
+
+def test_last_non_direct_passes_over_who_came_by_themselves() -> None:
+    assert paid(path("a", "b", "c"), "last_non_direct", direct={"c", "z"}) == {"b": 1_000_000}
+    assert paid(path("a", "c"), "last_non_direct", direct={"a", "c"}) == {"c": 1_000_000}
+    assert paid([Touch(("x", 1), NOON, "x"), Touch(("y", 2), NOON, "y")], "last_non_direct", direct={"y"}) == {
+        ("x", 1): 1_000_000
+    }
+
+
+@given(intercept=st.floats(-4, 1), effects=st.lists(st.floats(-2, 2), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=examples(40))
+def test_counterfactual_pays_what_channels_add_on_this_path_and_nobody_for_what_comes_anyway(
+    intercept: float, effects: list[float]
+) -> None:
+    keys = "abcde"[: len(effects)]
+    parts = paid(path(*keys), "counterfactual", intercept=intercept, effects=dict(zip(keys, effects, strict=True)))
+
+    def chance(channels: tuple[str, ...]) -> float:
+        return 1 / (1 + exp(-intercept - sum(effects[keys.index(channel)] for channel in channels)))
+
+    orders = list(permutations(keys))
+    added = dict.fromkeys(keys, 0.0)
+    for order in orders:
+        for place, channel in enumerate(order):
+            added[channel] += (chance(order[: place + 1]) - chance(order[:place])) / len(orders)
+    whole = chance(()) + sum(max(0.0, amount) for amount in added.values())
+    for channel, amount in added.items():
+        assert abs(parts.get(channel, 0) - 1e6 * max(0.0, amount) / whole) < 1.0001
+    assert abs(parts[None] - 1e6 * chance(()) / whole) < 1.0001
+
+
+def test_what_counterfactual_pays_is_what_its_report_says_of_the_path() -> None:
+    paths = path_table(["a", "ab", "bc", "c"], conversions=[90, 60, 40, 30], nulls=[300, 90, 200, 400])
+    model = fit(sets_of(paths))
+    known: dict[str, Any] = {"intercept": model.intercept, "effects": dict(zip("abc", model.effects, strict=True))}
+    told = dict.fromkeys([*"abc", None], 0.0)
+    for keys, conversions in zip(["a", "ab", "bc", "c"], [90, 60, 40, 30], strict=True):
+        for key, ppm in paid(path(*keys), "counterfactual", **known).items():
+            told[key] += conversions * ppm / 1e6
+    sets = sets_of(path_table(["a", "ab", "bc", "c"], conversions=[1] * 4, values=[90, 60, 40, 30]))
+    assert list(told.values()) == pytest.approx(added_by(sets, model)[:, 2], abs=3e-4)
+
+
+def test_without_a_finished_run_counterfactual_pays_nobody() -> None:
+    assert paid(path("a", "b"), "counterfactual") == {None: 1_000_000}
+    assert paid(path("a"), "counterfactual", intercept=-700.0, effects={"a": 0.0}) == {None: 1_000_000}
+    assert paid(path("new"), "counterfactual", intercept=-2.0, effects={"a": 1.0}) == {None: 1_000_000}
+
+
+def test_on_a_path_of_very_many_channels_the_weakest_play_as_one() -> None:
+    keys = [f"c{i}" for i in range(MOST_PLAYERS + 5)]
+    effects = dict.fromkeys(keys, 0.01) | {"c3": 0.9, "c7": 0.5}
+    parts = paid(path(*keys), "counterfactual", intercept=-2.0, effects=effects)
+    assert sum(parts.values()) == 1_000_000
+    assert parts["c3"] > parts["c7"] > parts["c0"]
+    assert parts["c0"] == pytest.approx(parts["c12"], rel=0.01)
+    fewer = paid(path("c3", "c7"), "counterfactual", intercept=-2.0, effects=effects)
+    assert abs(parts[None] - fewer[None]) < 40_000
+
+
+@pytest.mark.parametrize("effect", [float("nan"), float("inf")])
+def test_an_effect_that_is_no_number_is_refused(effect: float) -> None:
+    with pytest.raises(AttributionError, match=r"the effect of 'a' is .*, not a number"):
+        paid(path("a"), "counterfactual", intercept=-2.0, effects={"a": effect})
 
 
 @pytest.mark.parametrize("model", ["shapley", "markov"])
