@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from accounts.scope import all_rows
+from analytics.attribution.credits import Known
 from analytics.models import Conversion, Credit, Touchpoint
 from analytics.services.journeys import credits_under, journeys_of
 from courses.models import Enrolment, Order
@@ -48,7 +49,7 @@ def test_copies_are_what_the_services_would_have_written(blank: None) -> None:
             [decided] = EarningDecision.objects.filter(order_code=order.code).values("version").distinct()
             version = AgreementVersion.objects.get(pk=decided["version"])
             journey = journeys[order.order_id]
-            made = credits_under(journey, order.placed_at, version.paying_model, version.window_days, {})
+            made = credits_under(journey, order.placed_at, version.paying_model, version.window_days, Known())
             assert credits_of(Order.objects.get(pk=order.order_id)) == made
             last = journey[-1].visitor_id if journey else None
             assert Conversion.objects.get(order=order.order_id).visitor_id == last
