@@ -8,9 +8,10 @@ With p(S) the model's chance for a journey that keeps only the channels S of its
 
 Shapley by enumeration of subsets on paths of up to `ENUMERATED` channels. On longer ones, for a model without pairs,
 phi_j = integral over t in [0, 1] of E[sigmoid(X + b_j) - sigmoid(X)], X the sum of the other effects, each present with
-chance t (Owen 1972). The integrand is a polynomial in t, so Gauss-Legendre is exact; the expectation follows from the
-Fourier transform of sigmoid', pi w / sinh(pi w), where it is a product over channels; the trapezoidal rule over w is
-exact to the last digits because everything decays exponentially (Trefethen and Weideman 2014).
+chance t (Owen 1972). The integrand is a polynomial in t, so Gauss-Legendre is exact with half as many nodes as channels
+(few nearly always do, and their sum tells); the expectation follows from the Fourier transform of sigmoid',
+pi w / sinh(pi w), where it is a product over channels; the trapezoidal rule over w is exact to the last digits because
+everything decays exponentially (Trefethen and Weideman 2014).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from analytics.attribution.paths import Codes, Floats, Offsets, PathTable, read_
 ENUMERATED = 12
 MOST_WITH_PAIRS = 20
 """Channels on one path up to which subsets are enumerated where pairs make the model no sum."""
+FEW, CLOSE = 16, 1e-13
+"""Nodes that are tried first on a long path, and how near the parts must then sum to what they are parts of."""
 
 _SPAN, _HIGHEST = 40.0, 12.5
 """Beyond the one sigmoid' is below 1e-17, beyond the other its transform."""
@@ -133,8 +136,12 @@ def enumerated(codes: Codes, first: int, u: int, intercept: float, pull: Floats,
 
 
 @compiled
-def integrated(u: int, intercept: float, pull: Floats, nodes: Floats, parts: Floats, phi: Floats) -> None:
-    """Write the Shapley values of a path's u channels into `phi`, for a model that is a sum; see the module."""
+def integrated(u: int, intercept: float, pull: Floats, rule: Floats, phi: Floats) -> None:
+    """Write the Shapley values of a path's u channels into `phi`, for a model that is a sum; see the module.
+
+    `rule` is Gauss-Legendre's: nodes on [0, 1], and their weights.
+    """
+    nodes, parts = rule[0], rule[1]
     spread = abs(intercept)
     for j in range(u):
         spread += abs(pull[j])
@@ -164,7 +171,8 @@ def integrated(u: int, intercept: float, pull: Floats, nodes: Floats, parts: Flo
 @compiled
 def additions(
     codes: Codes, starts: Offsets, recency: Floats, weights: Floats, values: Floats,
-    intercept: float, effects: Floats, recent: Floats, pairs: Floats, nodes: Floats, parts: Floats,
+    intercept: float, effects: Floats, recent: Floats, pairs: Floats,
+    few: Floats, many: Floats,
 ) -> Floats:  # fmt: skip
     """The Shapley values of all paths, added up: (channels + 1, 3), the last row the rest.
 
@@ -176,11 +184,13 @@ def additions(
     least = chance(intercept)
     for row in range(len(weights)):
         first, u = starts[row], starts[row + 1] - starts[row]
-        pulls(codes, recency, first, first + u, effects, recent, pull)
+        gain = chance(intercept + pulls(codes, recency, first, first + u, effects, recent, pull)) - least
         if u <= ENUMERATED or len(pairs) > 0:
             enumerated(codes, first, u, intercept, pull, pairs, phi)
         else:
-            integrated(u, intercept, pull, nodes, parts, phi)
+            integrated(u, intercept, pull, few, phi)
+            if abs(phi[:u].sum() - gain) > CLOSE:
+                integrated(u, intercept, pull, many, phi)
         whole = least + phi[:u].sum()
         paid = least + np.maximum(phi[:u], 0.0).sum()
         for i in range(u):
@@ -212,10 +222,15 @@ def added_by(sets: Sets, model: Logit) -> Floats:
     longest = int(np.diff(sets.starts).max()) if len(sets.weights) else 0
     if len(model.pairs) and longest > MOST_WITH_PAIRS:
         raise AttributionError(f"counterfactual with pairs takes {MOST_WITH_PAIRS} channels on a path, not {longest}")
-    nodes, parts = np.polynomial.legendre.leggauss(longest // 2 + 1)
-    arguments = (*_arguments(sets, model), read_only(0.5 * (nodes + 1.0)), read_only(0.5 * parts))
+    arguments = (*_arguments(sets, model), rule(min(FEW, longest // 2 + 1)), rule(longest // 2 + 1))
     found: Floats = additions(*arguments)
     return found
+
+
+def rule(nodes: int) -> Floats:
+    """Gauss-Legendre on [0, 1]: nodes and their weights."""
+    places, parts = np.polynomial.legendre.leggauss(nodes)
+    return read_only(np.stack([0.5 * (places + 1.0), 0.5 * parts]))
 
 
 def counterfactual(paths: PathTable, *, recency: bool = False, pairs: bool = False) -> Counterfactual:

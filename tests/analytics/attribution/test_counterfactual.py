@@ -123,16 +123,18 @@ def test_long_paths_are_shared_by_an_integral_that_is_exact(
     pull = np.random.Generator(np.random.PCG64(channels)).normal(0, 1.5, channels)
     subsets, integral = np.empty(channels), np.empty(channels)
     codes, nobody = read_only(np.arange(channels, dtype=np.int32)), read_only(np.zeros((0, 0)))
-    nodes, parts = (read_only(column) for column in np.polynomial.legendre.leggauss(channels // 2 + 1))
     caused.enumerated(codes, 0, channels, -2.2, pull, nobody, subsets)
-    caused.integrated(channels, -2.2, pull, read_only(0.5 * (nodes + 1)), read_only(0.5 * parts), integral)
+    caused.integrated(channels, -2.2, pull, caused.rule(channels // 2 + 1), integral)
     assert integral == pytest.approx(subsets, rel=1e-11, abs=1e-14)
 
 
-def test_a_path_of_fifty_channels_is_shared_exactly() -> None:
+def test_a_path_of_fifty_channels_is_shared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = path_table([range(50), *[[c] for c in range(50)]], conversions=[5] * 51, nulls=[*range(7, 58)])
     found = counterfactual(paths)
     assert found.added[0].sum() + found.baseline[0] == pytest.approx(5 * 51, rel=1e-12)
+    sets = sets_of(paths)
+    monkeypatch.setattr(caused, "FEW", 1)
+    assert caused.added_by(sets, found.model)[:-1, 0] == pytest.approx(found.added[0], rel=1e-11)
 
 
 def test_with_pairs_a_path_of_many_channels_is_refused() -> None:
