@@ -40,7 +40,7 @@ LATENESS = timedelta(minutes=10)
 _NOW = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
-    concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+    concat_ws('/', (SELECT count(*) FROM accounts_erasure), (SELECT system_identifier FROM pg_control_system()),
         (SELECT timeline_id FROM pg_control_checkpoint()),
         (SELECT oid FROM pg_database WHERE datname = current_database())
     ) AS database
@@ -87,7 +87,7 @@ def mirror_update() -> Mirrored:
 
     One read-only snapshot of the database, in the scope of all rows, is copied through ADBC. Files are replaced whole,
     the state last, so readers see the run before until this one is finished. A mirror of another database (also of one
-    that was restored from a backup) is thrown away and built anew.
+    that was restored from a backup, or in which something was erased) is thrown away and built anew.
     """
     mirror_folder().mkdir(parents=True, exist_ok=True)
     with (mirror_folder() / "lock").open("wb") as lock:

@@ -52,6 +52,13 @@ class PayoutMethod(models.TextChoices):
     OTHER = "other", _("Another service")
 
 
+class ErasureKind(models.TextChoices):
+    """What was erased."""
+
+    PERSON = "person", _("A person")
+    TOUCHES = "touches", _("Old touches")
+
+
 class BatchState(models.TextChoices):
     """Where an import stands."""
 

@@ -35,6 +35,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "accounts.importbatch": {_M: V, _F: ("view", "reverse"), _K: V, _O: V},
     "accounts.importedrow": {_M: V, _F: V, _O: V},
     "accounts.auditentry": {_O: V},
+    "accounts.erasure": {_O: V},
     # the outbox
     "events.outboxevent": {_O: V},
     "events.delivery": {_O: ("view", "retry")},
