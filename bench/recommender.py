@@ -37,13 +37,12 @@ from recommender.engine.split import Split, split_by_time, split_leave_one_out
 
 P3_VALID_FROM, P3_TEST_FROM = 1_500_076_800, 1_504_224_000  # 2017-07-15 and 2017-09-01, UTC
 
-SASREC_64: dict[str, object] = {"epochs": 13, "decay_share": 5 / 13}
+SASREC_64: dict[str, object] = {"epochs": 20}
 SASREC_128: dict[str, object] = {
     "dimension": 128,
     "dropout": 0.25,
     "negatives": 1024,
-    "epochs": 13,
-    "decay_share": 5 / 13,
+    "epochs": 20,
     "learning_rate": 0.001,
 }
 

@@ -34,7 +34,7 @@ class IalsSettings:
     unobserved: float = 0.1
     ridge: float = 0.003
     epochs: int = 8
-    decay: float = 0.8
+    decay: float = 0.7
     window: int = 50
 
     def __post_init__(self) -> None:
