@@ -35,7 +35,7 @@ from analytics.attribution.registry import (
     compile_models,
 )
 from analytics.attribution.resampling import attribution_intervals
-from analytics.attribution.tokens import encode
+from analytics.attribution.tokens import Encoder
 from bench.journeys import confounded, interactions, main_effects, r1
 
 WORLDS = int(os.environ.get("WORLDS", "200"))
@@ -59,7 +59,7 @@ def speed() -> None:
     for channels in (12, 50):
         table = r1(channels, R1_JOURNEYS)
         of = {"bench": "R1", "channels": channels, "journeys": R1_JOURNEYS, "paths": len(table.conversions)}
-        codes, seconds = timed(partial(encode, *texts(table)))
+        codes, seconds = timed(partial(Encoder().add, *texts(table)))
         say(of, what="texts to codes", s=seconds)
         say(of, what="six heuristics", s=timed(partial(attributions, table, models=POSITION_MODELS))[1])
         for order in (1, 2, 3):

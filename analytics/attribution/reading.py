@@ -15,7 +15,6 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,15 @@ from numpy.typing import NDArray
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.paths import LARGEST, Floats, Offsets, PathTable, read_only
 from analytics.attribution.records import broken_column, last_place
-from analytics.attribution.tokens import BLANK_PATH, FINE, Bytes, encode, plain_quotes
+from analytics.attribution.tokens import BLANK_PATH, FINE, Bytes, Encoder, plain_quotes
 
 PATH, CONVERSIONS, VALUE, NULLS = "path", "total_conversions", "total_conversion_value", "total_null"
 REQUIRED = (PATH, CONVERSIONS)
 NUMBERS = (CONVERSIONS, VALUE, NULLS)
 EXTENSIONS = (".csv", ".csv.gz", ".parquet")
+
+_BATCH, _BLOCK = 1 << 15, 1 << 21
+"""Rows of a Parquet file, and bytes of a CSV file, that are taken at once."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -58,29 +60,39 @@ def read_paths(file: Path) -> PathTable:
         raise PathFileError(file, f"the name must end in one of {', '.join(EXTENSIONS)}")
     if name.endswith(".parquet"):
         _open_check(file)
-        return _encoded(file, _parquet(file))
+        return _parquet(file)
     raw = file_bytes(file)
     fast = _csv_fast(raw)
-    if fast is not None:
-        with suppress(PathFileError):  # the careful reader knows the row
-            return _encoded(file, fast)
-    return _encoded(file, _csv_careful(file, raw))
+    return _table(file, *fast) if fast is not None else _encoded(file, _csv_careful(file, raw))
 
 
 def _encoded(file: Path, columns: _Columns) -> PathTable:
-    if len(columns.offsets) == 1:
-        raise PathFileError(file, "the table has no rows")
-    codes, starts, spans, fault, row, element = encode(columns.data, columns.offsets)
+    encoder = Encoder()
+    _encode(file, encoder, columns.data, columns.offsets, rows=columns.rows)
+    return _table(file, encoder, columns.numbers)
+
+
+def _encode(
+    file: Path, encoder: Encoder, data: Bytes, offsets: Offsets, *, rows: Sequence[int] | None, before: int = 0
+) -> None:
+    """Encode a batch of paths, or raise PathFileError on the first bad one."""
+    fault, row, element = encoder.add(data, offsets)
     if fault != FINE:
         problem = "the path is empty" if fault == BLANK_PATH else f"element {element + 1} of the path is empty"
-        raise PathFileError(file, problem, row=columns.rows[row] if columns.rows else row + 1, column=PATH)
+        raise PathFileError(file, problem, row=rows[row] if rows else before + row + 1, column=PATH)
+
+
+def _table(file: Path, encoder: Encoder, numbers: dict[str, Floats]) -> PathTable:
+    codes, starts = encoder.paths()
+    if len(starts) == 1:
+        raise PathFileError(file, "the table has no rows")
     return PathTable(
-        channels=tuple(columns.data[first:last].tobytes().decode() for first, last in spans.tolist()),
+        channels=encoder.channels(),
         codes=codes,
         starts=starts,
-        conversions=columns.numbers[CONVERSIONS],
-        nulls=columns.numbers.get(NULLS, np.zeros(len(starts) - 1)),
-        values=columns.numbers.get(VALUE),
+        conversions=numbers[CONVERSIONS],
+        nulls=numbers.get(NULLS, np.zeros(len(starts) - 1)),
+        values=numbers.get(VALUE),
     )
 
 
@@ -133,7 +145,7 @@ def _header(file: Path, names: Sequence[str]) -> list[str]:
 # --- CSV
 
 
-def _csv_fast(raw: bytes) -> _Columns | None:
+def _csv_fast(raw: bytes) -> tuple[Encoder, dict[str, Floats]] | None:
     """Read CSV text by Arrow; None where anything is unusual, which the careful reader then explains."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
@@ -150,22 +162,27 @@ def _csv_fast(raw: bytes) -> _Columns | None:
     if not set(REQUIRED) <= set(wanted) or any(names.count(name) > 1 for name in wanted):
         return None
     types = {name: pa.large_string() if name == PATH else pa.float64() for name in wanted}
+    encoder = Encoder()
+    parts: dict[str, list[Floats]] = {name: [np.zeros(0)] for name in wanted if name != PATH}
     try:
-        table = arrow_csv.read_csv(
-            io.BytesIO(raw),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=1 << 24),
+        batches = arrow_csv.open_csv(
+            pa.BufferReader(raw),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             parse_options=arrow_csv.ParseOptions(quote_char='"' if quoted else False, double_quote=False),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types, include_columns=wanted, null_values=[], strings_can_be_null=False
             ),
         )
+        for batch in batches:
+            for name, part in parts.items():
+                part.append(_floats(batch[name]))
+                if not _fine(name, part[-1]).all():
+                    return None
+            if encoder.add(*_text(batch[PATH]))[0] != FINE:
+                return None
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
-    numbers = {name: _floats(table[name]) for name in wanted if name != PATH}
-    if not all(_fine(name, column).all() for name, column in numbers.items()):
-        return None
-    data, offsets = _text(table[PATH])
-    return _Columns(data, offsets, numbers)
+    return encoder, {name: np.concatenate(part) for name, part in parts.items()}
 
 
 def csv_records(file: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -237,39 +254,54 @@ def _number(file: Path, text: str, *, row: int, column: str) -> float:
 # --- Parquet
 
 
-def _parquet(file: Path) -> _Columns:
+def _parquet(file: Path) -> PathTable:
+    """Read a Parquet file batch by batch, so that no more than a batch of its texts is held at once."""
     import pyarrow as pa
     from pyarrow import parquet
 
+    encoder, before = Encoder(), 0
     try:
         with parquet.ParquetFile(file, pre_buffer=False) as source:
             wanted = _header(file, source.schema_arrow.names)
-            table = source.read(columns=wanted, use_threads=False)
+            parts: dict[str, list[Floats]] = {name: [np.zeros(0)] for name in wanted if name != PATH}
+            for name in wanted:
+                _check_kind(file, name, source.schema_arrow.field(name).type)
+            for batch in source.iter_batches(_BATCH, columns=wanted, use_threads=False):
+                for name, part in parts.items():
+                    part.append(_parquet_numbers(file, name, batch[name], before))
+                data, offsets = _text(_without_nulls(file, PATH, batch[PATH], before))
+                _encode(file, encoder, data, offsets, rows=None, before=before)
+                before += len(batch)
     except (pa.ArrowException, OSError):
         raise PathFileError(file, "is not a complete Parquet file") from None
-    numbers = {}
-    for name in wanted:
-        column = table[name]
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        if not (textual if name == PATH else numeric):
-            raise PathFileError(file, f"holds {kind}, not {'text' if name == PATH else 'numbers'}", column=name)
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy())) + 1
-            raise PathFileError(file, "the path is empty" if name == PATH else "is empty", row=row, column=name)
-        if name != PATH:
-            numbers[name] = _parquet_numbers(file, name, column)
-    data, offsets = _text(table[PATH])
-    return _Columns(data, offsets, numbers)
+    return _table(file, encoder, {name: np.concatenate(part) for name, part in parts.items()})
 
 
-def _parquet_numbers(file: Path, name: str, column: Any) -> Floats:
-    numbers = _floats(column)
+def _check_kind(file: Path, name: str, kind: Any) -> None:
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if not (textual if name == PATH else numeric):
+        raise PathFileError(file, f"holds {kind}, not {'text' if name == PATH else 'numbers'}", column=name)
+
+
+def _without_nulls(file: Path, name: str, column: Any, before: int) -> Any:
+    if column.null_count:
+        row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False))) + 1
+        problem = "the path is empty" if name == PATH else "is empty"
+        raise PathFileError(file, problem, row=before + row, column=name)
+    return column
+
+
+def _parquet_numbers(file: Path, name: str, column: Any, before: int) -> Floats:
+    numbers = _floats(_without_nulls(file, name, column, before))
     fine = _fine(name, numbers)
     if not fine.all():
         row = int(np.argmin(fine))
-        raise PathFileError(file, f"{numbers[row]:g} {_problem_of(name, numbers[row])}", row=row + 1, column=name)
+        problem = f"{numbers[row]:g} {_problem_of(name, numbers[row])}"
+        raise PathFileError(file, problem, row=before + row + 1, column=name)
     return numbers
 
 
@@ -284,16 +316,12 @@ def _floats(column: Any) -> Floats:
 
 
 def _text(column: Any) -> tuple[Bytes, Offsets]:
-    """Return the UTF-8 bytes of a text column and where each entry begins, without copying what lies together."""
+    """Return the UTF-8 bytes of an array of texts and where each entry begins, without copying them."""
     import pyarrow as pa
 
-    texts, begins = [np.zeros(0, np.uint8)], [np.zeros(1, np.int64)]
-    for chunk in column.chunks:
-        whole = chunk.cast(pa.large_string())
-        if len(whole):
-            _, offsets, data = whole.buffers()
-            begin = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
-            texts.append(np.frombuffer(data or b"", np.uint8)[begin[0] : begin[-1]])
-            begins.append(begin[1:] + (begins[-1][-1] - begin[0]))
-    text = texts[1] if len(texts) == 2 else np.concatenate(texts)
-    return text, np.concatenate(begins)
+    whole = column.cast(pa.large_string())
+    if not len(whole):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    _, offsets, data = whole.buffers()
+    begin = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    return np.frombuffer(data or b"", np.uint8), begin

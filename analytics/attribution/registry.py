@@ -118,11 +118,13 @@ def compile_models(models: Collection[str], *, order: int = 1) -> None:
     import pyarrow.parquet  # noqa: F401
 
     from analytics.attribution.paths import PathTable, read_only
-    from analytics.attribution.tokens import encode, plain_quotes
+    from analytics.attribution.tokens import Encoder, plain_quotes
 
     text = b"a > b > a > cb > a"
     plain_quotes(read_only(np.frombuffer(text, np.uint8)))
-    codes, starts, *_ = encode(np.frombuffer(text, np.uint8), np.array([0, 13, len(text)]))
+    encoder = Encoder(np.empty(1, np.uint8))  # with too little room, so that widening is compiled too
+    encoder.add(np.frombuffer(text, np.uint8), np.array([0, 13, len(text)]))
+    codes, starts = encoder.paths()
     ones = np.ones(len(starts) - 1)
     paths = PathTable(("a", "b", "c"), codes, starts, ones, ones, ones)
     attributions(paths, models=list(models), order=min(order, 2))  # every higher order runs the kernels of order 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,24 +64,40 @@ def _separates(data: Bytes, begin: int, at: int, end: int) -> bool:
 
 
 @compiled
-def _same(data: Bytes, first: int, last: int, start: int, stop: int) -> bool:
-    """Say whether data[first:last] and data[start:stop] are the same bytes."""
+def _same(data: Bytes, first: int, last: int, names: Bytes, start: int, stop: int) -> bool:
+    """Say whether data[first:last] and names[start:stop] are the same bytes."""
     if stop - start != last - first:
         return False
     for i in range(last - first):  # noqa: SIM110 - the compiler knows no generator expressions
-        if data[first + i] != data[start + i]:
+        if data[first + i] != names[start + i]:
             return False
     return True
 
 
 @compiled
-def encode_into(data: Bytes, offsets: Offsets, table: Codes, spans: Offsets, codes: Codes, starts: Offsets) -> Counts:
-    """Fill `codes`, `starts` and `spans` from the path texts; `table` is the empty hash table, a power of two long.
+def file_names(names: Bytes, ends: Offsets, used: int, table: Codes) -> None:
+    """Enter the channels known so far into the empty hash table, a power of two long."""
+    for channel in range(used):
+        code = np.int64(_SEED)
+        for at in range(ends[channel], ends[channel + 1]):
+            if names[at] != 32 and names[at] != 9:  # blanks are not hashed, so that those at the edges never are
+                code = ((code ^ names[at]) * 16777619) & 0xFFFFFFFF
+        slot = (code ^ (code >> 15)) & (len(table) - 1)
+        while table[slot] >= 0:
+            slot = (slot + 1) & (len(table) - 1)
+        table[slot] = channel
 
-    Returns (fault, row, element, channels): the first bad path, counted from 0, or FINE; FULL where `spans` has no room
-    for another channel.
+
+@compiled
+def encode_into(
+    data: Bytes, offsets: Offsets, table: Codes, names: Bytes, ends: Offsets, used: int, codes: Codes, starts: Offsets
+) -> Counts:
+    """Fill `codes` and `starts` from the path texts; channel c is called names[ends[c]:ends[c + 1]].
+
+    Returns (fault, row, element, channels): the first bad path, counted from 0, or FINE; FULL where `names` or `ends`
+    has no room for another channel.
     """
-    used, filled = 0, 0
+    filled = 0
     for row in range(len(offsets) - 1):
         begin, end = offsets[row], offsets[row + 1]
         first, last, code = begin, begin, np.int64(_SEED)
@@ -88,13 +107,16 @@ def encode_into(data: Bytes, offsets: Offsets, table: Codes, spans: Offsets, cod
                     blank = BLANK_PATH if at == end and filled == starts[row] else BLANK_ELEMENT
                     return blank, row, filled - starts[row], used
                 slot = (code ^ (code >> 15)) & (len(table) - 1)
-                while table[slot] >= 0 and not _same(data, first, last, spans[table[slot], 0], spans[table[slot], 1]):
+                while table[slot] >= 0 and not _same(
+                    data, first, last, names, ends[table[slot]], ends[table[slot] + 1]
+                ):
                     slot = (slot + 1) & (len(table) - 1)
                 if table[slot] < 0:
-                    if used == len(spans):
+                    if used + 1 == len(ends) or ends[used] + last - first > len(names):
                         return FULL, row, 0, used
                     table[slot] = used
-                    spans[used, 0], spans[used, 1] = first, last
+                    names[ends[used] : ends[used] + last - first] = data[first:last]
+                    ends[used + 1] = ends[used] + last - first
                     used += 1
                 codes[filled] = table[slot]
                 filled += 1
@@ -107,20 +129,55 @@ def encode_into(data: Bytes, offsets: Offsets, table: Codes, spans: Offsets, cod
     return FINE, 0, 0, used
 
 
-def encode(data: Bytes, offsets: Offsets) -> tuple[Codes, Offsets, Offsets, int, int, int]:
-    """Split and intern every path text data[offsets[r]:offsets[r + 1]].
+@dataclass(slots=True)
+class Encoder:
+    """Splits and interns path texts batch by batch; channels are coded in order of first appearance over all of them.
 
-    Returns codes, starts, the byte span of each channel's first appearance, and (fault, row, element) of the first bad
-    path, counted from 0; fault is FINE where there is none. Interning compares bytes, so no two names ever collide.
+    Interning compares bytes, so no two names ever collide. What a batch was made of need not be kept.
     """
-    data, offsets = read_only(data), read_only(offsets)
-    rows = len(offsets) - 1
-    codes = np.empty(_count_arrows(data[offsets[0] : offsets[rows]]) + rows, np.int32)
-    starts = np.zeros(rows + 1, np.int64)
-    fault, room = FULL, 256
-    while fault == FULL:
-        room *= 4
-        spans = np.empty((room, 2), np.int64)
-        table = np.full(2 * room, -1, np.int32)
-        fault, row, element, used = encode_into(data, offsets, table, spans, codes, starts)
-    return codes[: starts[-1]], starts, spans[:used], fault, row, element
+
+    _names: Bytes = field(default_factory=lambda: np.empty(1 << 14, np.uint8))
+    _ends: Offsets = field(default_factory=lambda: np.zeros(1 << 10, np.int64))
+    _table: Codes = field(default_factory=lambda: np.full(1 << 11, -1, np.int32))
+    _used: int = 0
+    _codes: list[Codes] = field(default_factory=list)
+    _starts: list[Offsets] = field(default_factory=lambda: [np.zeros(1, np.int64)])
+
+    def add(self, data: Bytes, offsets: Offsets) -> tuple[int, int, int]:
+        """Encode the path texts data[offsets[r]:offsets[r + 1]].
+
+        Returns (fault, row, element) of the first bad path of the batch, counted from 0; fault is FINE where there is
+        none. After a fault the encoder is of no more use.
+        """
+        data, offsets = read_only(data), read_only(offsets)
+        rows = len(offsets) - 1
+        codes = np.empty(_count_arrows(data[offsets[0] : offsets[rows]]) + rows, np.int32)
+        starts = np.zeros(rows + 1, np.int64)
+        fault = FULL
+        while fault == FULL:
+            fault, row, element, self._used = encode_into(
+                data, offsets, self._table, self._names, self._ends, self._used, codes, starts
+            )
+            if fault == FULL:
+                self._widen(len(data))
+        self._codes.append(codes[: starts[-1]])
+        self._starts.append(starts[1:] + self._starts[-1][-1])
+        return fault, row, element
+
+    def _widen(self, least: int) -> None:
+        names, ends = self._names, self._ends
+        self._names = np.empty(max(4 * len(names), len(names) + min(least, 1 << 24)), np.uint8)
+        self._names[: len(names)] = names
+        self._ends = np.zeros(4 * len(ends), np.int64)
+        self._ends[: len(ends)] = ends
+        self._table = np.full(2 * len(self._ends), -1, np.int32)
+        file_names(self._names, self._ends, self._used, self._table)
+
+    def paths(self) -> tuple[Codes, Offsets]:
+        """The codes of all paths so far, and where each begins."""
+        return np.concatenate([np.zeros(0, np.int32), *self._codes]), np.concatenate(self._starts)
+
+    def channels(self) -> tuple[str, ...]:
+        """The channels' names by code."""
+        edges = self._ends[: self._used + 1].tolist()
+        return tuple(self._names[first:last].tobytes().decode() for first, last in pairwise(edges))

@@ -188,15 +188,9 @@ def test_the_fast_reader_accepts_nothing_that_the_careful_one_does_not(
         stream.write("".join(",".join(row) + "\n" for row in rows))
     raw = (head + stream.getvalue()).encode()
     fast = reading._csv_fast(raw)
-    if fast is not None:
-        careful = reading._csv_careful(Path("t.csv"), raw)
-        for name, column in fast.numbers.items():
-            assert np.array_equal(column, careful.numbers[name])
-        texts = [
-            [bytes(part.data[a:b]) for a, b in zip(part.offsets, part.offsets[1:], strict=False)]
-            for part in (fast, careful)
-        ]
-        assert texts[0] == texts[1]
+    if fast is not None and len(fast[0].paths()[1]) > 1:
+        file = Path("t.csv")
+        assert plain(reading._table(file, *fast)) == plain(reading._encoded(file, reading._csv_careful(file, raw)))
 
 
 @pytest.mark.parametrize("form", ["compiled", "interpreted"])
