@@ -58,3 +58,18 @@ class Segment(models.TextChoices):
     COURSES = "courses", _("Courses")
     CREATORS = "creators", _("Creators")
     COHORTS = "cohorts", _("Cohorts")
+
+
+class HoldoutKind(models.TextChoices):
+    """By what people are kept from a channel in a test."""
+
+    USER_HASH = "user_hash", _("People, by hash")
+    GEO = "geo", _("Regions")
+    CAMPAIGN = "campaign", _("Campaigns' audiences")
+
+
+class HoldoutSide(models.TextChoices):
+    """Which side of a test an arm is."""
+
+    EXPOSED = "exposed", _("Could see it")
+    HELD = "held", _("Held out")

@@ -29,3 +29,7 @@ class TouchRefusedError(Exception):
 
 class RuleRefusedError(Exception):
     """A channel rule that cannot be; the message says why."""
+
+
+class HoldoutRefusedError(Exception):
+    """A hold-out test that cannot be as written; the message says why."""

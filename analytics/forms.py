@@ -4,12 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
 
-from analytics.choices import ReportModel
+from analytics.choices import ReportModel, Segment
 from analytics.errors import ReportRefusedError
-from analytics.models import Campaign, ChannelRule, ReportRun, Spend
+from analytics.models import Campaign, ChannelRule, HoldoutArm, HoldoutTest, ReportRun, Spend
+from analytics.services.holdouts import VALID_DAYS
 from analytics.services.reports import report_check
 from ledger.money import MoneyError, decimal_from_minor, exponent, minor_from_decimal
 
@@ -23,6 +25,10 @@ COMPARISONS = (
 )
 
 
+CUTS = (Segment.WAYS, Segment.COURSES, Segment.CREATORS)
+"""What the explorer may be cut by."""
+
+
 class ReportForm(forms.Form):
     """The query of the overview. Every key may be missing; a wrong one is named, and the default is shown instead."""
 
@@ -34,6 +40,8 @@ class ReportForm(forms.Form):
         required=False, label=_("Look-back"), coerce=int, empty_value=None, choices=[(w, str(w)) for w in WINDOWS]
     )
     compare = forms.ChoiceField(required=False, label=_("Compare with"), choices=COMPARISONS)
+    by = forms.ChoiceField(required=False, label=_("Cut by"), choices=[(s.value, s.label) for s in CUTS])
+    open = forms.CharField(required=False, label=_("Open rows"), max_length=4_000)
 
     def __init__(self, *args: Any, known_currencies: list[str], today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -151,3 +159,64 @@ class ArrivalForm(forms.Form):
         help_text=_("With its query, such as /courses/python/?utm_source=reef&utm_medium=email."),
     )
     referrer = forms.CharField(required=False, max_length=2000, label=_("Page before"), help_text=_("Empty: none."))
+
+
+class HoldoutForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A hold-out test. Without a day until which it counts, it counts a year; a reason withdraws it."""
+
+    valid_until = forms.DateField(
+        label=_("Counts until"), required=False, widget=UnfoldAdminDateWidget(),
+        help_text=_("Reports that begin by this day are set right by the test; empty is a year after its last day."),
+    )  # fmt: skip
+
+    class Meta:
+        model = HoldoutTest
+        fields = (
+            "name", "name_zh", "kind", "channel", "since", "until", "valid_until", "currency", "share_bp", "reach_bp",
+            "note", "withdrawn_because",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """What the verb would refuse is said here."""
+        values: dict[str, Any] = super().clean() or {}
+        values["currency"] = self.instance.currency = str(values.get("currency", "")).upper()
+        try:
+            exponent(values["currency"])
+        except MoneyError:
+            self.add_error("currency", _("This is no currency of ISO 4217."))
+        if values.get("until") and not values.get("valid_until"):
+            values["valid_until"] = values["until"] + timedelta(days=VALID_DAYS)
+        return values
+
+
+class HoldoutArmForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What one side of a hold-out test did; money in the test's own decimals."""
+
+    value = forms.CharField(label=_("Value sold"), required=False, max_length=24, widget=UnfoldAdminTextInputWidget())
+    before_value = forms.CharField(
+        label=_("Value before"), required=False, max_length=24, widget=UnfoldAdminTextInputWidget()
+    )
+
+    class Meta:
+        model = HoldoutArm
+        fields = ("side", "label", "people", "orders", "before_orders")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["before_orders"].required = False
+        if self.instance.pk:
+            for name in ("value", "before_value"):
+                minor = getattr(self.instance, f"{name}_minor")
+                self.fields[name].initial = decimal_from_minor(minor, self.instance.test.currency)
+
+    def clean(self) -> dict[str, Any]:
+        """Amounts as minor units of the test's currency."""
+        values: dict[str, Any] = super().clean() or {}
+        values["before_orders"] = values.get("before_orders") or 0
+        currency = getattr(values.get("test"), "currency", "") or settings.CURRENCY
+        for name in ("value", "before_value"):
+            try:
+                values[f"{name}_minor"] = minor_from_decimal(str(values.get(name) or "0").strip(), currency)
+            except MoneyError:
+                self.add_error(name, _("This is no amount of at least 0 in %(code)s.") % {"code": currency})
+        return values

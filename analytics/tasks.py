@@ -39,7 +39,8 @@ def partitions() -> None:
     services.partitions_ensure(instants=[now, now + timedelta(days=31)])
 
 
-@shared_task(name="analytics.mirror")
+@shared_task(name="analytics.mirror", throws=(ReportRefusedError,))
 def mirror() -> None:
-    """Bring the columnar mirror up to now."""
+    """Bring the columnar mirror up to now, and the daily path statistics with it."""
     services.mirror_update()
+    services.path_statistics_update()

@@ -2,6 +2,7 @@
 
 from analytics.admin.arrivals import ChannelRuleAdmin
 from analytics.admin.evidence import ConversionAdmin, TouchpointAdmin, VisitorAdmin
+from analytics.admin.holdouts import HoldoutTestAdmin
 from analytics.admin.reports import ReportRunAdmin
 from analytics.admin.spending import CampaignAdmin, SpendAdmin
 
@@ -9,6 +10,7 @@ __all__ = [
     "CampaignAdmin",
     "ChannelRuleAdmin",
     "ConversionAdmin",
+    "HoldoutTestAdmin",
     "ReportRunAdmin",
     "SpendAdmin",
     "TouchpointAdmin",

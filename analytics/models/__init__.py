@@ -1,6 +1,7 @@
 """Tables of evidence: who came how, what it led to, what it cost."""
 
 from analytics.models.conversion import Conversion, Credit
+from analytics.models.holdout import HoldoutArm, HoldoutTest
 from analytics.models.identity import VisitorMerge
 from analytics.models.report import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.rule import ChannelRule
@@ -13,6 +14,8 @@ __all__ = [
     "ChannelRule",
     "Conversion",
     "Credit",
+    "HoldoutArm",
+    "HoldoutTest",
     "ReportNode",
     "ReportPart",
     "ReportRun",

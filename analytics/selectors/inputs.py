@@ -87,7 +87,7 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
     window = timedelta(days=window_days)
-    lent = _lent(opens, closes)
+    lent = lent_browsers(opens, closes)
     visits = _visits(opens, closes, window, set(lent.values()))
     exchange = Exchange(currency, until=until)
     alone = brought_alone(since=opens, until=closes)
@@ -186,7 +186,7 @@ WHERE c.kind = 'order' AND c.occurred_at >= %s AND c.occurred_at < %s AND v.user
 """
 
 
-def _lent(opens: datetime, closes: datetime) -> dict[int, int]:
+def lent_browsers(opens: datetime, closes: datetime) -> dict[int, int]:
     """Orders whose browser is not known as the buyer's: the settlement counts its touches too."""
     with connection.cursor() as cursor:
         cursor.execute(_LENT, [opens, closes])

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -16,7 +17,7 @@ from accounts.statements import Statement, fetch
 from analytics.choices import ConversionKind
 from analytics.models import Spend
 from analytics.selectors.exchange import Exchange
-from analytics.selectors.inputs import conversions_held, day_start, local_day
+from analytics.selectors.inputs import conversions_held, day_start, lent_browsers, local_day
 from courses.models import CourseCreator, OrderLine
 from ledger.money import apportion
 from partners.selectors import Shares, brought_alone, shares_of_orders
@@ -91,6 +92,9 @@ class SoldOrder:
     later: tuple[tuple[int, int, int], ...] = ()
 
 
+Paths = dict[int, list[tuple[Way, datetime]]]
+
+
 class _Row(NamedTuple):
     order_id: int
     code: str
@@ -104,7 +108,7 @@ class _Row(NamedTuple):
 _WAYS = Statement(
     "report_ways",
     """
-    SELECT coalesce(v.user_id, -v.id), t.occurred_at, t.channel_id,
+    SELECT coalesce(v.user_id, -v.id), v.id, t.occurred_at, t.channel_id,
         left(coalesce(c.source, nullif(t.utm->>'utm_source', ''), t.referrer_host), 100),
         coalesce(t.campaign_id, 0), left(coalesce(t.utm->>'utm_content', ''), 100), coalesce(t.owner_id, 0),
         coalesce(t.link_id, 0)
@@ -112,8 +116,8 @@ _WAYS = Statement(
     JOIN analytics_touchpoint t ON t.visitor_id = v.id
     LEFT JOIN analytics_campaign c ON c.id = t.campaign_id
     LEFT JOIN accounts_importbatch b ON b.id = t.import_batch_id
-    WHERE (v.user_id = ANY (%s::bigint[]) OR v.id = ANY (%s::bigint[]) AND v.user_id IS NULL)
-        AND t.occurred_at >= %s AND t.occurred_at < %s AND b.state IS DISTINCT FROM %s
+    WHERE (v.user_id = ANY (%s::bigint[]) OR v.id = ANY (%s::bigint[]))
+        AND t.flag = '' AND t.occurred_at >= %s AND t.occurred_at < %s AND b.state IS DISTINCT FROM %s
     ORDER BY t.occurred_at, t.id
     """,
 )
@@ -126,7 +130,7 @@ _TOUCHED = Statement(
     FROM analytics_touchpoint t
     LEFT JOIN analytics_campaign c ON c.id = t.campaign_id
     LEFT JOIN accounts_importbatch b ON b.id = t.import_batch_id
-    WHERE t.occurred_at >= %s AND t.occurred_at < %s AND b.state IS DISTINCT FROM %s
+    WHERE t.flag = '' AND t.occurred_at >= %s AND t.occurred_at < %s AND b.state IS DISTINCT FROM %s
     GROUP BY 1, 2, 3, 4, 5, 6
     """,
 )
@@ -147,7 +151,8 @@ def orders_sold(*, since: date, until: date, window_days: int, exchange: Exchang
     browsers = {visitor for user, visitor in people if user is None and visitor}
     rows = _orders(users, browsers)
     lines = _lines(rows, exchange)
-    paths = _paths(users, browsers, opens - timedelta(days=window_days), closes)
+    lent = lent_browsers(opens, closes)
+    paths, apart = _paths(users, browsers | set(lent.values()), opens - timedelta(days=window_days), closes)
     alone = brought_alone(since=opens, until=closes)
     first: dict[int, _Row] = {}
     later: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
@@ -163,7 +168,10 @@ def orders_sold(*, since: date, until: date, window_days: int, exchange: Exchang
         if not opens <= row.at < closes:
             continue
         window = row.at - timedelta(days=window_days)
-        path = tuple(step for step in paths.get(row.person, ()) if window <= step[1] <= row.at)
+        came = paths.get(row.person, [])
+        if row.order_id in lent:
+            came = sorted([*came, *apart.get(lent[row.order_id], ())], key=itemgetter(1))
+        path = tuple(step for step in came if window <= step[1] <= row.at)
         if row.code in alone:
             path = ((Way(alone[row.code]), row.at),)
         fresh = first[row.person] is row
@@ -216,14 +224,15 @@ def _orders(users: Collection[int], browsers: Collection[int]) -> list[_Row]:
     ]
 
 
-def _paths(
-    users: Collection[int], browsers: Collection[int], since: datetime, until: datetime
-) -> dict[int, list[tuple[Way, datetime]]]:
+def _paths(users: Collection[int], browsers: Collection[int], since: datetime, until: datetime) -> tuple[Paths, Paths]:
+    """What people came by, by person, and by browser."""
     asked = [numbers(users), numbers(browsers), since, until, BatchState.REVERSED.value]
-    paths: dict[int, list[tuple[Way, datetime]]] = defaultdict(list)
-    for person, at, *steps in fetch((_WAYS, asked)):
-        paths[person].append((Way(*steps), at))
-    return paths
+    paths: Paths = defaultdict(list)
+    apart: Paths = defaultdict(list)
+    for person, browser, at, *steps in fetch((_WAYS, asked)):
+        for of, whose in ((paths, person), (apart, browser)):
+            of[whose].append((Way(*steps), at))
+    return paths, apart
 
 
 def _lines(orders: Sequence[_Row], exchange: Exchange) -> dict[int, tuple[SoldLine, ...]]:

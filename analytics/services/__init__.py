@@ -12,7 +12,15 @@ from analytics.services.campaigns import (
 from analytics.services.channel_rules import arrival_explained, channel_rule_delete, channel_rule_write
 from analytics.services.claims import claim_gather
 from analytics.services.clicks import Click, link_follow
+from analytics.services.holdouts import (
+    NewArm,
+    holdout_arms_write,
+    holdout_measure,
+    holdout_withdraw,
+    holdout_write,
+)
 from analytics.services.mirror import Mirrored, mirror_update
+from analytics.services.path_store import Restated, path_statistics_update
 from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reported import ReportedTouch, touch_report
 from analytics.services.reports import report_request, report_run
@@ -32,11 +40,13 @@ __all__ = [
     "Click",
     "Evidence",
     "Mirrored",
+    "NewArm",
     "NewCampaign",
     "NewSpend",
     "NewTouch",
     "NewVisitor",
     "ReportedTouch",
+    "Restated",
     "SignUp",
     "arrival_explained",
     "campaign_change",
@@ -44,12 +54,17 @@ __all__ = [
     "channel_rule_delete",
     "channel_rule_write",
     "claim_gather",
+    "holdout_arms_write",
+    "holdout_measure",
+    "holdout_withdraw",
+    "holdout_write",
     "link_follow",
     "mirror_update",
     "order_events_book",
     "orders_settle",
     "orders_void_book",
     "partitions_ensure",
+    "path_statistics_update",
     "replay_compute",
     "report_request",
     "report_run",

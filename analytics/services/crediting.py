@@ -114,6 +114,9 @@ def credit_by_markov(inputs: ReportInputs, *, effects: dict[str, float]) -> Mode
 
 
 def _parts(conversion: ReportPath, model: str, known: Known) -> dict[Channel, int]:
+    ways = {channel for channel, _at in conversion.path}
+    if len(ways) < 2 and model != ReportModel.COUNTERFACTUAL:  # all others leave nothing to the baseline
+        return {next(iter(ways), None): PPM}
     touches = [Touch(key=channel, occurred_at=at) for channel, at in conversion.path]
     return credits_ppm(touches, model=model, converted_at=conversion.occurred_at, known=known)
 

@@ -77,8 +77,9 @@ def nodes_of(
     columns sum on every level, also where a model (Markov) credits channels as a whole. Intervals come from drawing
     blocks of people anew; below a channel Markov's removal effects are held as they are.
     """
+    told = {*touches, *spend, *(key for part in parts for key in part.keys), "channel:"}
     rows = {key for channels in whole.channels.values() for key in channels}
-    keys = sorted({*touches, *spend, *(key for part in parts for key in part.keys)} | {"channel:", *rows})
+    keys = sorted(told | (rows - {key.partition("/")[0] for key in told}))
     tree = Tree.of(keys)
     flat = _flat(tree, touches, spend, whole)
     found = []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from analytics.attribution.credits import Known, Touch, credits_ppm
 from analytics.attribution.uncertainty import block_of
 from analytics.choices import ReportModel, Segment
 from analytics.selectors.inputs import local_day
-from analytics.selectors.segments import SoldLine, SoldOrder, key_of
+from analytics.selectors.segments import SoldLine, SoldOrder, Way, key_of
 from ledger.money import PPM, apportion
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 MODELS = tuple(ReportModel.values)
 FIGURES = ("orders", "buyers", "revenue", "refunds", "margin")
 """Columns of what is summed: orders and buyers in ppm, money in millionths of a minor unit."""
+
+Figures = tuple[int, int, int, int, int]
 
 TREES = (Segment.WAYS, Segment.COURSES, Segment.CREATORS)
 
@@ -48,29 +51,30 @@ class Packed:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up credit by leaf, model and block of people."""
+    """Gathers credit by leaf, model and block of people."""
 
-    rows: dict[tuple[str, int, int], list[int]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    rows: list[tuple[int, int, int]] = field(default_factory=list)
+    figures: list[Figures] = field(default_factory=list)
 
-    def add(self, key: str, model: int, block: int, figures: Sequence[int]) -> None:
-        """Add the figures of one leaf."""
-        row = self.rows.get((key, model, block))
-        if row is None:
-            self.rows[key, model, block] = list(figures)
-            return
-        for place, figure in enumerate(figures):
-            row[place] += figure
+    def add(self, key: str, model: int, block: int, figures: Figures) -> None:
+        """Count the figures of one leaf."""
+        self.rows.append((self.places.setdefault(key, len(self.places)), model, block))
+        self.figures.append(figures)
 
     def packed(self) -> Packed:
-        """All of it as columns, in one order."""
+        """The sums as columns, in one order whatever the order in which they came."""
         import numpy as np
 
-        held = sorted(self.rows.items())
-        keys = sorted({key for (key, _model, _block), _figures in held})
-        place = {key: number for number, key in enumerate(keys)}
-        columns = np.array([(place[key], model, block) for (key, model, block), _ in held], np.int64).reshape(-1, 3)
-        sums = np.array([figures for _key, figures in held], np.int64).reshape(-1, len(FIGURES))
-        return Packed(keys, columns[:, 0], columns[:, 1], columns[:, 2], sums)
+        keys = sorted(self.places)
+        order = np.empty(len(keys), np.int64)
+        order[[self.places[key] for key in keys]] = np.arange(len(keys))
+        rows = np.array(self.rows, np.int64).reshape(-1, 3)
+        rows[:, 0] = order[rows[:, 0]]
+        found, where = np.unique(rows, axis=0, return_inverse=True)
+        sums = np.zeros((len(found), len(FIGURES)), np.int64)
+        np.add.at(sums, where.ravel(), np.array(self.figures, np.int64).reshape(-1, len(FIGURES)))
+        return Packed(keys, found[:, 0], found[:, 1], found[:, 2], sums)
 
 
 def unpacked(content: bytes) -> Packed:
@@ -82,58 +86,63 @@ def unpacked(content: bytes) -> Packed:
         return Packed(keys, held["leaf"], held["model"], held["block"], held["sums"])
 
 
-def tallied(orders: Sequence[SoldOrder], segment: str, known: Known) -> Tally:
-    """Credit the orders of a stretch in a segment, under every model; by what is `known` of the run."""
-    tally = Tally()
+def tallied(orders: Sequence[SoldOrder], known: Known) -> dict[str, Tally]:
+    """Credit the orders of a stretch in every segment, under every model; by what is `known` of the run."""
+    tallies: dict[str, Tally] = {segment: Tally() for segment in TREES}
     for order in orders:
         block = block_of(order.person)
+        kept = sum(line.net_minor for line in order.lines)
+        back = sum(line.refunded_minor for line in order.lines)
+        margin = sum(line.margin_minor for line in order.lines)
+        items = {segment: _items(order, segment) for segment in (Segment.COURSES, Segment.CREATORS)}
         for number, model in enumerate(MODELS):
-            if segment == Segment.WAYS:
-                for key, ppm in _ways(order, model, known):
-                    tally.add(key, number, block, _figures(ppm, order.lines, fresh=order.fresh))
-            else:
-                for key, ppm, line in _items(order, model, known, segment):
-                    tally.add(key, number, block, line_figures(ppm, line, fresh=order.fresh))
-    return tally
+            ways = _ways(order, model, known)
+            channels: dict[Any, int] = {}
+            for way, ppm in ways.items():
+                figures = ppm, ppm if order.fresh else 0, ppm * kept, ppm * back, ppm * margin
+                tallies[Segment.WAYS].add(_way_key(way), number, block, figures)
+                channel = way.channel if way else ""
+                channels[channel] = channels.get(channel, 0) + ppm
+            for segment, parts in items.items():
+                for key, part, line, among in parts:
+                    for channel, ppm in channels.items():
+                        figures = _line_figures(ppm, part, line, among, fresh=order.fresh)
+                        tallies[segment].add(f"{key}/channel:{channel}", number, block, figures)
+    return tallies
 
 
-def _ways(order: SoldOrder, model: str, known: Known) -> Iterator[tuple[str, int]]:
+def _ways(order: SoldOrder, model: str, known: Known) -> dict[Way | None, int]:
+    ways = {way for way, _at in order.path}
+    if len(ways) < 2 and model != ReportModel.COUNTERFACTUAL:  # all others leave nothing to the baseline
+        return {next(iter(ways), None): PPM}
     path = [Touch(key=way, occurred_at=at, channel=way.channel) for way, at in order.path]
-    for way, ppm in credits_ppm(path, model=model, converted_at=order.occurred_at, known=known).items():
-        yield (way.key if way else key_of([("channel", None)])), ppm
+    return credits_ppm(path, model=model, converted_at=order.occurred_at, known=known)
 
 
-def _items(
-    order: SoldOrder, model: str, known: Known, segment: str
-) -> Iterator[tuple[str, int, tuple[int, SoldLine, int]]]:
-    """Each course (or each creator, in equal parts) of an order under each channel.
+@lru_cache(maxsize=65_536)
+def _way_key(way: Way | None) -> str:
+    return way.key if way else key_of([("channel", None)])
 
-    Yields the leaf's key, the channel's ppm, and (the part of the order in ppm, the line, how many share it).
-    """
-    path = [Touch(key=way.channel, occurred_at=at) for way, at in order.path]
-    channels = credits_ppm(path, model=model, converted_at=order.occurred_at, known=known)
+
+def _items(order: SoldOrder, segment: str) -> list[tuple[str, int, SoldLine, int]]:
+    """Each course (or creator, in equal parts) of an order: key, part of the order in ppm, line, how many share it."""
     values = [line.value_minor for line in order.lines]
     parts = apportion(PPM, values if any(values) else [1] * len(values)) if values else []
+    found = []
     for line, part in zip(order.lines, parts, strict=True):
-        owners: Sequence[int] = (line.course_id,) if segment == Segment.COURSES else line.creator_ids or (0,)
-        level = "course" if segment == Segment.COURSES else "creator"
-        for owner in owners:
-            for channel, ppm in channels.items():
-                yield key_of([(level, owner), ("channel", channel)]), ppm, (part, line, len(owners))
+        if segment == Segment.COURSES:
+            found.append((f"course:{line.course_id}", part, line, 1))
+            continue
+        makers = line.creator_ids or (0,)
+        found += [(f"creator:{maker}", part, line, len(makers)) for maker in makers]
+    return found
 
 
-def _figures(ppm: int, lines: Sequence[SoldLine], *, fresh: bool) -> list[int]:
-    net = sum(line.net_minor for line in lines)
-    back = sum(line.refunded_minor for line in lines)
-    return [ppm, ppm if fresh else 0, ppm * net, ppm * back, ppm * sum(line.margin_minor for line in lines)]
-
-
-def line_figures(ppm: int, of: tuple[int, SoldLine, int], *, fresh: bool) -> list[int]:
-    """Figures of one line under one channel: `of` is its part of the order in ppm, the line, how many share it."""
-    part, line, among = of
+def _line_figures(ppm: int, part: int, line: SoldLine, among: int, *, fresh: bool) -> Figures:
+    """Figures of a line that is `part` of its order in ppm, under a channel of `ppm`; `among` share it."""
     orders = ppm * part // PPM // among
-    amounts = (line.net_minor, line.refunded_minor, line.margin_minor)
-    return [orders, orders if fresh else 0, *(ppm * amount // among for amount in amounts)]
+    kept, back, margin = line.net_minor, line.refunded_minor, line.margin_minor
+    return orders, orders if fresh else 0, ppm * kept // among, ppm * back // among, ppm * margin // among
 
 
 def cohorts_of(orders: Sequence[SoldOrder]) -> dict[str, dict[str, Any]]:

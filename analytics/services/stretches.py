@@ -74,12 +74,12 @@ def _stretch(run: ReportRun, since: date, until: date, known: Known, exchange: E
         return
     read_at = timezone.now()
     orders = orders_sold(since=since, until=until, window_days=run.window_days, exchange=exchange)
-    told = _hash(orders)
+    told, tallies = _hash(orders), tallied(orders, known)
     for part in parts:
         if part.segment == Segment.COHORTS:
             part.content = json.dumps(cohorts_of(orders)).encode()
         else:
-            part.content = tallied(orders, part.segment, known).packed().bytes() if orders else b""
+            part.content = tallies[part.segment].packed().bytes() if orders else b""
         part.state, part.read_at, part.input_hash = RunState.DONE, read_at, told
     ReportPart.objects.bulk_update(parts, ["content", "state", "read_at", "input_hash"])
 

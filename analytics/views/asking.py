@@ -12,11 +12,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.rules import Reader
-from analytics.choices import ReportModel
+from analytics.choices import ReportModel, Segment
 from analytics.forms import COMPARISONS, WINDOWS, ReportForm
 from analytics.selectors import Span, currencies, span_ready
 
 DEFAULT_DAYS = 30
+
+KEPT = {"currency", "window", "model", "by", "open"}
+"""Keys that stay when another range is chosen."""
+
+PAGES = ("overview", "explorer", "journeys", "cohorts")
+"""Pages over a channel report."""
+
+MOST_OPEN = 40
+"""Rows of the explorer that may be open at once."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Asked:
     wrong: list[str]
     known_currencies: list[str]
     page: str
+    by: str = Segment.WAYS
+    opened: tuple[str, ...] = ()
 
     def url(self, **changes: Any) -> str:
         """The page's address with some keys replaced."""
@@ -48,7 +59,19 @@ class Asked:
             "window": self.span.window_days,
             "model": self.model,
             "compare": self.compare,
+            **({"by": self.by} if self.by != Segment.WAYS else {}),
+            **({"open": ",".join(self.opened)} if self.opened else {}),
         }
+
+    def toggled(self, key: str) -> str:
+        """The page's address with the rows below a key opened, or closed together with all below them."""
+        rest = [one for one in self.opened if one != key and not one.startswith(f"{key}/")]
+        return self.url(open=",".join(rest if key in self.opened else [*self.opened, key]))
+
+    @property
+    def name(self) -> str:
+        """The page's own name, as forms send it."""
+        return self.page.partition(":")[2]
 
     def range(self) -> dict[str, Any]:
         """Context of `components/range.html`."""
@@ -71,7 +94,7 @@ class Asked:
             ],
             "since": self.span.since,
             "until": self.span.until,
-            "hidden": [(name, value) for name, value in self.keys().items() if name in {"currency", "window", "model"}],
+            "hidden": [(name, value) for name, value in self.keys().items() if name in KEPT],
             "action": reverse(self.page),
             "earlier_url": self._stepped(-self.span.days),
             "later_url": self._stepped(self.span.days),
@@ -112,7 +135,15 @@ def read(request: HttpRequest, *, visible_to: Reader | None, page: str = "analyt
         span = ready or Span(last - timedelta(days=DEFAULT_DAYS - 1), last, currency, window)
     compare = values.get("compare") or "none"
     model = values.get("model") or ReportModel.LINEAR.value
-    return Asked(span, model, compare, _before(span, compare), wrong, known, page)
+    by = values.get("by") or Segment.WAYS.value
+    opened = tuple(dict.fromkeys(key for key in (values.get("open") or "").split(",") if key))[:MOST_OPEN]
+    return Asked(span, model, compare, _before(span, compare), wrong, known, page, by, opened)
+
+
+def page_of(request: HttpRequest) -> str:
+    """The page that a form says it stands on; the overview where it says none of ours."""
+    named = request.POST.get("page", "")
+    return f"analytics:{named if named in PAGES else PAGES[0]}"
 
 
 def _before(span: Span, compare: str) -> Span | None:

@@ -16,6 +16,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     user = request.user
     entries: list[dict[str, Any]] = [
         {"label": _("Overview"), "url": reverse("analytics:overview"), "icon": "chart"},
+        {"label": _("Attribution"), "url": reverse("analytics:explorer"), "icon": "streams"},
+        {"label": _("Journeys"), "url": reverse("analytics:journeys"), "icon": "path"},
+        {"label": _("Cohorts"), "url": reverse("analytics:cohorts"), "icon": "users"},
         {"label": _("Campaigns"), "url": reverse("analytics:campaigns"), "icon": "megaphone"},
     ]
     for entry in entries:

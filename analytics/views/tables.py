@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from analytics.attribution.report import Ratio
 from analytics.choices import ReportModel
 from analytics.selectors import ChannelLine, Report, tenths, whole_units
+from analytics.views.asking import Asked
 from ledger.money import exponent, half_up
 
 GROUPS: tuple[tuple[str, tuple[ReportModel, ...]], ...] = (
@@ -30,6 +31,41 @@ def group_names() -> dict[str, str]:
 def group_of(model: str) -> str:
     """The group that a model belongs to."""
     return next(name for name, models in GROUPS if model in models)
+
+
+def level_names() -> dict[str, str]:
+    """What each step of a way is called."""
+    return {
+        "channel": _("Channel"),
+        "source": _("Source"),
+        "campaign": _("Campaign"),
+        "content": _("Content"),
+        "partner": _("Partner"),
+        "link": _("Link"),
+        "course": _("Course"),
+        "creator": _("Creator"),
+    }
+
+
+def heads(asked: Asked) -> dict[str, Any]:
+    """The heads of a table with a column for each model: groups, models, and the name of the one that is chosen."""
+    names, group = group_names(), group_of(asked.model)
+    return {
+        "model_name": ReportModel(asked.model).label,
+        "groups": [
+            {"label": names[name], "url": asked.url(model=models[0]), "current": name == group, "span": len(models)}
+            for name, models in GROUPS
+        ],
+        "models": [
+            {
+                "label": model.label,
+                "url": asked.url(model=model.value),
+                "chosen": model == asked.model,
+                "wide": group_of(model) != group,
+            }
+            for model in MODELS
+        ],
+    }
 
 
 def ratio(value: Ratio | None) -> Fraction | None:
@@ -127,17 +163,18 @@ def figures(report: Report, before: Report | None) -> list[dict[str, Any]]:
     """The strip: five figures with their change, as (label, kind, value, change, which way is good)."""
     model = report.model
     now, then = report.total.models[model], before.total.models[model] if before else None
-    revenue = _figure(_("Revenue"), "money", now.revenue_minor, then.revenue_minor if then else None, "up")
+    revenue = figure(_("Revenue"), "money", now.revenue_minor, then.revenue_minor if then else None, "up")
     return [
         {**revenue, "given_back": now.refunds_minor},
-        _figure(_("Orders"), "number", now.orders_ppm // 10**6, then.orders_ppm // 10**6 if then else None, "up"),
-        _figure(_("Spend"), "money", now.spend_minor, then.spend_minor if then else None, ""),
-        _figure(_("ROAS"), "ratio", ratio(now.roas), ratio(then.roas) if then else None, "up"),
-        _figure(_("CAC"), "money", minor(now.cac), minor(then.cac) if then else None, "down"),
+        figure(_("Orders"), "number", now.orders_ppm // 10**6, then.orders_ppm // 10**6 if then else None, "up"),
+        figure(_("Spend"), "money", now.spend_minor, then.spend_minor if then else None, ""),
+        figure(_("ROAS"), "ratio", ratio(now.roas), ratio(then.roas) if then else None, "up"),
+        figure(_("CAC"), "money", minor(now.cac), minor(then.cac) if then else None, "down"),
     ]
 
 
-def _figure(label: str, kind: str, value: Any, before: Any, good: str) -> dict[str, Any]:
+def figure(label: str, kind: str, value: Any, before: Any, good: str) -> dict[str, Any]:
+    """A figure of the strip with its change."""
     change = Fraction(value - before) / before if before and value is not None else None
     return {"label": label, "kind": kind, "value": value, "change": change, "good": good}
 

@@ -121,6 +121,8 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "analytics.channelreportrow": {_M: V, _F: V, _K: V},
     "analytics.reportpart": {_M: V, _F: V, _K: V},
     "analytics.reportnode": {_M: V, _F: V, _K: V},
+    "analytics.holdouttest": {_M: W, _F: V, _K: W},
+    "analytics.holdoutarm": {_M: ALL, _F: V, _K: ALL},
     # the recommender
     "recommender.trainingrun": {_M: V, _K: V, _O: ("view", "add", "promote")},
     "recommender.servedlist": {_M: V, _K: V, _O: V},

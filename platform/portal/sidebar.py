@@ -67,6 +67,7 @@ ROOMS = (
             ("analytics", "campaign", "campaign"),
             ("analytics", "spend", "price_change"),
             ("analytics", "reportrun", "monitoring"),
+            ("analytics", "holdouttest", "experiment"),
             ("analytics", "conversion", "conversion_path"),
             ("analytics", "touchpoint", "touch_app"),
             ("analytics", "visitor", "person_search"),

@@ -24,7 +24,13 @@ from tests.factories.courses import course, learner
 pytestmark = pytest.mark.usefixtures("everything")
 NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)
 MARCH = {"since": "2026-03-01", "until": "2026-03-31", "currency": "CNY", "window": "30"}
-PAGES = ["/marketing/", "/marketing/campaigns/"]
+PAGES = [
+    "/marketing/",
+    "/marketing/attribution/",
+    "/marketing/journeys/",
+    "/marketing/cohorts/",
+    "/marketing/campaigns/",
+]
 
 
 @pytest.fixture

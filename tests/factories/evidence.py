@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from accounts.models import User
+from analytics.models import HoldoutTest
 from analytics.services import (
+    NewArm,
     NewCampaign,
     NewSpend,
     NewTouch,
     NewVisitor,
     campaigns_record,
+    holdout_arms_write,
+    holdout_write,
     spend_record,
     touchpoints_record,
     visitors_record,
@@ -94,3 +98,21 @@ def spend(channel_id: int, day: datetime, minor: int, currency: str = "CNY", bat
 def days_before(at: datetime, days: Sequence[float]) -> list[datetime]:
     """Instants so many days before another."""
     return [at - timedelta(days=day) for day in days]
+
+
+def holdout(channel_id: int, at: datetime, name: str = "One in ten without") -> HoldoutTest:
+    """A hold-out test of the day by people, with what its arms did."""
+    day = at.date()
+    test = holdout_write(
+        test=HoldoutTest(
+            name=name,
+            kind="user_hash",
+            channel_id=channel_id,
+            since=day,
+            until=day,
+            valid_until=day + timedelta(days=365),
+            currency="CNY",
+        )
+    )
+    arms = [NewArm("exposed", 900, orders=90, value_minor=90_000), NewArm("held", 100, orders=5, value_minor=5_000)]
+    return holdout_arms_write(test_id=test.pk, arms=arms)

@@ -38,6 +38,9 @@ PAGES = {
     "creator statements": ("alice", "/creator/statements/"),
     "marketing overview": ("marco", "/marketing/"),
     "marketing campaigns": ("marco", "/marketing/campaigns/"),
+    "marketing attribution": ("marco", "/marketing/attribution/"),
+    "marketing journeys": ("marco", "/marketing/journeys/"),
+    "marketing cohorts": ("marco", "/marketing/cohorts/"),
     "admin, today": ("finn", "/admin/"),
     "admin, open months": ("finn", "/admin/ledger/closedperiod/open/"),
 }

@@ -140,6 +140,20 @@ ROWS: dict[str, Row] = {
     "analytics:report_csv": Row(
         "/marketing/report.csv?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"
     ),
+    "analytics:explorer": Row(
+        "/marketing/attribution/?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"
+    ),
+    "analytics:explorer_csv": Row(
+        "/marketing/attribution.csv?since={since}&until={until}&currency=CNY&window=30", get=MARKETING, sees="mfuk"
+    ),
+    "analytics:journeys": Row("/marketing/journeys/?since={since}&until={until}&currency=CNY&window=30", get=MARKETING),
+    "analytics:journeys_csv": Row(
+        "/marketing/journeys.csv?since={since}&until={until}&currency=CNY&window=30", get=MARKETING
+    ),
+    "analytics:cohorts": Row("/marketing/cohorts/?since={since}&until={until}&currency=CNY&window=30", get=MARKETING),
+    "analytics:cohorts_csv": Row(
+        "/marketing/cohorts.csv?since={since}&until={until}&currency=CNY&window=30", get=MARKETING
+    ),
     "analytics:again": Row("/marketing/runs/again/", post="- login, labcuo 403, 302"),
     "analytics:progress": Row("/marketing/runs/{run}/", get=MARKETING, same=True),
     "analytics:campaigns": Row("/marketing/campaigns/", get=MARKETING),

@@ -95,7 +95,9 @@ def build(cast: Cast) -> World:
     )
     link(cast.alice_party, "harbourlink", "HARBOUR5", shared)
     key = link(cast.carol_party, "canarylink", "CANARY5", cove)
-    evidence.spend(desk.channel("banners").pk, at, 4_321)
+    banners = desk.channel("banners").pk
+    evidence.spend(banners, at, 4_321)
+    evidence.holdout(banners, at)
     nia = persons_create(persons=[NewPerson(email="nia.canary@cast.test", name="Nia", verified=True)])[0]
     lee = evidence.visitor(at, cast.lee)
     paid(

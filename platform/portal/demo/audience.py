@@ -27,6 +27,21 @@ from portal.demo.simulate import DemoTouch, Year
 NAMESPACE = UUID("2b0c9f0e-6f1d-4a52-8a55-7f4b2f6f5d3a")
 CHUNK = 5_000
 T = TypeVar("T")
+SOURCES = {
+    "paid-search": "search-ads",
+    "paid-social": "social-ads",
+    "email": "newsletter",
+    "video": "video-ads",
+    "display": "display-network",
+    "events": "fairs",
+}
+"""Channel that costs money -> the account of the network where it is bought."""
+
+SEARCHES = ("search.example", "find.example", "kanban.example")
+"""Sites from which organic search comes."""
+
+Campaigns = dict[tuple[int, str], int]
+"""(place of the channel, part) -> campaign."""
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -63,7 +78,9 @@ def _person(visitor: int, joined_at: datetime | None, star: int) -> NewPerson:
     )
 
 
-def make_visits(year: Year, cast: Cast, people: dict[int, int], *, seed: int, progress: Progress) -> dict[int, UUID]:
+def make_visits(
+    year: Year, cast: Cast, people: dict[int, int], campaigns: Campaigns, *, seed: int, progress: Progress
+) -> dict[int, UUID]:
     """Visitors and touches; returns the visitors' keys."""
     first = {touch.visitor: touch.at for touch in reversed(year.touches)}
     keys = {visitor: visitor_key(seed, visitor) for visitor in first}
@@ -80,20 +97,33 @@ def make_visits(year: Year, cast: Cast, people: dict[int, int], *, seed: int, pr
     for part in progress.track("visitors", list(chunks(visitors)), sum_of=len):
         visitors_record(visitors=part)
     for touches in progress.track("touches", list(chunks(year.touches)), sum_of=len):
-        touchpoints_record(touches=[_touch(touch, cast, keys) for touch in touches])
+        touchpoints_record(touches=[_touch(touch, cast, keys, campaigns) for touch in touches])
     return keys
 
 
-def _touch(touch: DemoTouch, cast: Cast, keys: dict[int, UUID]) -> NewTouch:
+def _touch(touch: DemoTouch, cast: Cast, keys: dict[int, UUID], campaigns: Campaigns) -> NewTouch:
     shape = CHANNELS[touch.channel]
+    part = "brand" if touch.visitor % 10 < 3 else "courses"
+    tags = (
+        {
+            "utm_source": SOURCES[shape.code],
+            "utm_medium": shape.kind,
+            "utm_campaign": f"{shape.code}-{part}",
+            "utm_content": ("story", "offer", "lecturer")[touch.visitor % 7 % 3],
+        }
+        if shape.cost_cny
+        else {}
+    )
     return NewTouch(
         visitor_key=keys[touch.visitor],
         channel_id=cast.channels[touch.channel],
         occurred_at=touch.at,
         owner_id=cast.partners[touch.owner].pk if touch.owner >= 0 else None,
         link_id=cast.links.get((touch.channel, touch.owner)),
+        campaign_id=campaigns.get((touch.channel, part)),
         landing="/courses/",
-        utm={"utm_source": shape.code, "utm_medium": shape.kind} if shape.cost_cny else {},
+        referrer_host=SEARCHES[touch.visitor % len(SEARCHES)] if shape.code == "organic-search" else "",
+        utm=tags,
     )
 
 
@@ -109,13 +139,13 @@ def make_sign_ups(year: Year, people: dict[int, int], keys: dict[int, UUID]) -> 
         )
 
 
-def make_spend(year: Year, cast: Cast) -> None:
-    """Two campaigns for each channel that costs money, and their cost a day."""
+def make_campaigns(cast: Cast) -> Campaigns:
+    """Two campaigns for each channel that costs money, in the account of its network."""
     paid = [index for index, channel in enumerate(CHANNELS) if channel.cost_cny]
-    campaigns = campaigns_record(
+    made = campaigns_record(
         campaigns=[
             NewCampaign(
-                source="demo",
+                source=SOURCES[CHANNELS[index].code],
                 external_id=f"{CHANNELS[index].code}-{part}",
                 name=f"{CHANNELS[index].name}, {part}",
                 channel_id=cast.channels[index],
@@ -125,13 +155,22 @@ def make_spend(year: Year, cast: Cast) -> None:
             for part, part_zh in (("brand", "品牌"), ("courses", "课程"))
         ]
     )
+    return {
+        (index, part): made[SOURCES[CHANNELS[index].code], f"{CHANNELS[index].code}-{part}"]
+        for index in paid
+        for part in ("brand", "courses")
+    }
+
+
+def make_spend(year: Year, campaigns: Campaigns) -> None:
+    """What the campaigns cost a day."""
     rows = []
     for index, day, amount in year.spend:
         brand = amount * 3 // 10
         for part, minor in (("brand", brand), ("courses", amount - brand)):
             rows.append(
                 NewSpend(
-                    campaign_id=campaigns["demo", f"{CHANNELS[index].code}-{part}"],
+                    campaign_id=campaigns[index, part],
                     day=day,
                     amount_minor=minor,
                     currency="CNY",

@@ -16,8 +16,9 @@ from analytics.choices import RunState
 from analytics.models import ReportRun
 from analytics.services import report_request, report_run
 from portal.demo.aftermath import make_advances, make_aftermath, make_payees
-from portal.demo.audience import make_learners, make_sign_ups, make_spend, make_visits
+from portal.demo.audience import make_campaigns, make_learners, make_sign_ups, make_spend, make_visits
 from portal.demo.cast import STAFF
+from portal.demo.holdouts import make_holdouts
 from portal.demo.learning import make_learning
 from portal.demo.people import make_cast
 from portal.demo.progress import Progress
@@ -59,10 +60,12 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
     with _stage():
         people = make_learners(year, star=_star(year), progress=progress)
     with _stage():
-        keys = make_visits(year, cast, people, seed=seed, progress=progress)
+        campaigns = make_campaigns(cast)
+        keys = make_visits(year, cast, people, campaigns, seed=seed, progress=progress)
     with progress.stage("sign-ups and spend"), _stage():
         make_sign_ups(year, people, keys)
-        make_spend(year, cast)
+        make_spend(year, campaigns)
+        make_holdouts(year, cast)
     make_orders(year, cast, courses, people, keys, progress)
     with _stage():
         make_learning(year, courses, people, keys, seed=seed, progress=progress)

@@ -1,0 +1,196 @@
+"""Reads the detail of a finished report: channels, the ways in them, courses and creators, as rows that sum."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import Party
+from analytics.attribution.report import ChannelRow
+from analytics.models import Campaign, ReportNode, ReportRun
+from analytics.selectors.segments import steps_of
+from courses.models import Course
+from partners.models import Channel, TrackingLink
+
+MOST_ROWS = 20
+"""Rows that are shown below one row; what is beyond them stands together in one more."""
+
+SUMMED = (
+    "touches", "spend_minor", "orders_ppm", "buyers_ppm", "revenue_minor", "refunds_minor", "margin_minor",
+)  # fmt: skip
+
+
+@dataclass
+class NodeRow(ChannelRow):
+    """The figures of a row under one model, with what the house keeps; `*_ends` are 95 % intervals, None on sums."""
+
+    touches: int = 0
+    margin_minor: int = 0
+    revenue_ends: tuple[int, int] | None = None
+    buyers_ends: tuple[int, int] | None = None
+
+    @property
+    def net_margin_minor(self) -> int:
+        """What is left of the margin after spend."""
+        return self.margin_minor - self.spend_minor
+
+
+@dataclass
+class NodeLine:
+    """One row of the detail. `key` is empty where it sums several; `slot` is the channel's colour."""
+
+    key: str
+    depth: int = 1
+    name: str = ""
+    slot: int = 0
+    has_rows: bool = False
+    is_open: bool = False
+    models: dict[str, NodeRow] = field(default_factory=dict)
+
+    @property
+    def channel_id(self) -> int | None:
+        """The channel that the row stands for itself; None for ways in it, courses, creators and sums."""
+        steps = steps_of(self.key)
+        return int(steps[0][1]) if len(steps) == 1 and steps[0][0] == "channel" and steps[0][1] else None
+
+    @property
+    def is_unattributed(self) -> bool:
+        """Whether it is what no channel is credited with, or (spend) no course."""
+        return self.key == "channel:"
+
+    def revenue(self, model: str) -> int:
+        """Revenue under a model, in minor units."""
+        return self.models[model].revenue_minor if model in self.models else 0
+
+    @property
+    def spread(self) -> float | None:
+        """The largest revenue over the smallest among the models; None where one of them gives nothing."""
+        values = [row.revenue_minor for row in self.models.values()]
+        return max(values) / min(values) if values and min(values) > 0 else None
+
+
+@dataclass(frozen=True)
+class Detail:
+    """The rows that are shown, from top to bottom, and the sums of those on the highest level."""
+
+    run: ReportRun
+    segment: str
+    lines: list[NodeLine]
+    total: NodeLine
+
+
+def report_detail(run: ReportRun, *, segment: str, model: str, opened: Collection[str] = ()) -> Detail:
+    """The highest level of a segment by revenue under `model`, and the rows below each of the keys in `opened`.
+
+    Every figure of a row is the sum of the rows below it. "Unattributed" and what has no further detail come last.
+    """
+    rows = ReportNode.objects.filter(run=run, segment=segment, parent__in=["", *opened])
+    below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
+    for row in rows:
+        line = below[row.parent].setdefault(row.key, NodeLine(row.key, row.depth, has_rows=row.has_rows))
+        line.models[row.model] = _figures(row)
+    total = _sum("", below[""].values())
+    lines = list(_in_order("", below, model))
+    _name(lines)
+    return Detail(run, segment, lines, total)
+
+
+def node_rows(run: ReportRun, *, segment: str, model: str) -> list[NodeLine]:
+    """Every row of a segment under one model, each above those below it, named."""
+    below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
+    for row in ReportNode.objects.filter(run=run, segment=segment, model=model):
+        line = NodeLine(row.key, row.depth, has_rows=row.has_rows, models={model: _figures(row)})
+        below[row.parent][row.key] = line
+    lines = list(_in_order("", below, model, most=None))
+    _name(lines)
+    return lines
+
+
+def _figures(row: ReportNode) -> NodeRow:
+    return NodeRow(
+        **{name: getattr(row, name) for name in SUMMED},
+        revenue_ends=(row.revenue_low_minor, row.revenue_high_minor),
+        buyers_ends=(row.buyers_low_ppm, row.buyers_high_ppm),
+    )
+
+
+def _sum(key: str, lines: Iterable[NodeLine], depth: int = 1) -> NodeLine:
+    total = NodeLine(key, depth)
+    for line in lines:
+        for model, row in line.models.items():
+            sums = total.models.setdefault(model, NodeRow())
+            for name in SUMMED:
+                setattr(sums, name, getattr(sums, name) + getattr(row, name))
+    return total
+
+
+def _in_order(
+    parent: str, below: Mapping[str, Mapping[str, NodeLine]], model: str, most: int | None = MOST_ROWS
+) -> Iterable[NodeLine]:
+    """Rows depth first, the largest revenue first; a long tail in one row of its own."""
+
+    def place(line: NodeLine) -> tuple[Any, ...]:
+        last = line.is_unattributed or line.key.endswith("rest:")
+        return last, -line.revenue(model), -line.models[model].spend_minor if model in line.models else 0, line.key
+
+    rows = sorted(below.get(parent, {}).values(), key=place)
+    tail: list[NodeLine] = []
+    if most is not None and len(rows) > most + 1:
+        kept = [row for row in rows if row.is_unattributed]
+        rest = [row for row in rows if not row.is_unattributed]
+        rows, tail = [*rest[:most], *kept], rest[most:]
+    for line in rows:
+        if line.is_unattributed and tail:
+            yield _more(tail)
+            tail = []
+        yield line
+        line.is_open = line.key in below
+        if line.is_open:
+            yield from _in_order(line.key, below, model, most)
+    if tail:
+        yield _more(tail)
+
+
+def _more(tail: Sequence[NodeLine]) -> NodeLine:
+    line = _sum("", tail, tail[0].depth)
+    line.name = ngettext("%(number)s more", "%(number)s more", len(tail)) % {"number": len(tail)}
+    return line
+
+
+def _name(lines: Sequence[NodeLine]) -> None:
+    """Give every line its name and colour, with one query for each kind of thing that is named."""
+    last = {line.key: steps_of(line.key)[-1] for line in lines if line.key}
+    ids: dict[str, set[int]] = defaultdict(set)
+    for level, value in last.values():
+        if value.isdecimal():
+            ids[level].add(int(value))
+    channels = Channel.objects.in_bulk(ids["channel"]) if ids["channel"] else {}
+    names: dict[str, dict[int, str]] = {"channel": {pk: channel.local_name for pk, channel in channels.items()}}
+    for level, model in (("campaign", Campaign), ("partner", Party), ("creator", Party)):
+        found = model.objects.in_bulk(ids[level]) if ids[level] else {}
+        names[level] = {pk: row.local_name for pk, row in found.items()}
+    courses = Course.objects.in_bulk(ids["course"]) if ids["course"] else {}
+    names["course"] = {pk: course.local_title for pk, course in courses.items()}
+    links = TrackingLink.objects.in_bulk(ids["link"]) if ids["link"] else {}
+    names["link"] = {pk: f"/go/{link.code}" for pk, link in links.items()}
+    for line in lines:
+        if not line.key:
+            continue
+        level, value = last[line.key]
+        known = names.get(level, {}).get(int(value)) if value.isdecimal() else None
+        line.name = known or _unnamed(level, value)
+        if level == "channel" and value:
+            line.slot = channels[int(value)].slot if int(value) in channels else 0
+
+
+def _unnamed(level: str, value: str) -> str:
+    if level == "channel" and not value:
+        return _("Unattributed")
+    if level == "rest":
+        return _("Without more detail")
+    if level == "creator":
+        return _("No creator")
+    return value

@@ -1,0 +1,37 @@
+"""Figures that hold-out tests set right, beside the raw ones."""
+
+from typing import Any
+
+from accounts.models import User
+from accounts.rules import may
+from analytics.models import ReportRun
+from analytics.selectors import Span
+from analytics.selectors.holdouts import Calibration, calibration_of
+from analytics.views.asking import Asked
+from analytics.views.runs import wanted
+from ledger.money import exponent, half_up
+
+
+def calibrate(run: ReportRun, asked: Asked, user: User) -> Calibration:
+    """What tests say of a run; a report of the days of a test that cannot be read yet is asked for."""
+    found = calibration_of(run, model=asked.model)
+    if found.unread and may(user, "add", "analytics.reportrun"):
+        for since, until in sorted({(test.since, test.until) for test in found.unread}):
+            wanted(Span(since, until, run.currency, run.window_days), user)
+    return found
+
+
+def told_by_tests(calibration: Calibration, channel_id: int | None, currency: str) -> dict[str, Any] | None:
+    """The calibrated revenue of a channel (minor units), its interval in whole units, and by which tests.
+
+    None where the channel has no test. Without a figure its test cannot be read yet.
+    """
+    tests = calibration.tests.get(channel_id) if channel_id is not None else None
+    if channel_id is None or not tests:
+        return None
+    told: dict[str, Any] = {"tests": ", ".join(test.local_name for test in tests)}
+    if figure := calibration.revenue.get(channel_id):
+        unit = 10 ** exponent(currency)
+        told["value"] = max(0, round(figure.figure))
+        told["ends"] = [half_up(max(0, round(end)), unit) for end in figure.ends]
+    return told

@@ -1,0 +1,210 @@
+"""How journeys went, and what became of new buyers: path length, time to order, transitions, cohorts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from accounts.rules import entrance
+from analytics.models import ReportRun
+from analytics.selectors import Report, report_finished, report_table
+from analytics.selectors.cohorts import Cohort, Cohorts, report_cohorts
+from analytics.views import asking, paths
+from analytics.views.runs import page_context, reader
+from analytics.views.sheets import csv_answer
+from ledger.money import decimal_from_minor
+
+LENGTHS = ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 7), (8, 10), (11, None))
+DAYS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, None))
+MOST_STEPS = 10
+"""Channels that the table of transitions names."""
+
+AFTER = (0, 1, 2, 3, 6, 12)
+"""Months after the first order for which the value of a buyer is told."""
+
+
+@require_GET
+@never_cache
+@entrance("marketing")
+def journeys(request: HttpRequest) -> HttpResponse:
+    """Paths from first to last touch, their length, the time they took, and which channel follows which."""
+    user = reader(request)
+    asked = asking.read(request, visible_to=user, page="analytics:journeys")
+    context = page_context(request, asked)
+    if run := context["run"]:
+        report = report_table(run, model=asked.model)
+        facts: Mapping[str, Any] = run.facts.get("paths", {})
+        context |= {
+            "flow": paths.flow(report),
+            "lengths": _binned(facts.get("touches", {}), LENGTHS),
+            "days": _binned(facts.get("days", {}), DAYS),
+            "names": [_("Orders")],
+            "steps": _steps(facts.get("steps", []), _names(report)),
+        }
+    return render(request, "analytics/journeys.html", context)
+
+
+def _names(report: Report) -> dict[int, str]:
+    return {line.channel.pk: line.channel.local_name for line in report.channels if line.channel}
+
+
+def _binned(counts: Mapping[str, int], bins: Sequence[tuple[int, int | None]]) -> list[dict[str, Any]]:
+    """Orders by bin, as a column chart takes them; nothing where there is no order."""
+    if not counts:
+        return []
+    told = [(int(number), orders) for number, orders in counts.items()]
+    rows = []
+    for low, high in bins:
+        label = f"{low}+" if high is None else f"{low}" if low == high else f"{low}–{high}"
+        orders = sum(count for number, count in told if low <= number and (high is None or number <= high))
+        rows.append({"label": label, "values": [orders]})
+    return rows
+
+
+def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str]) -> dict[str, Any] | None:
+    """Which channel follows which: shares of each row, the busiest channels first, an order as the last column."""
+    if not rows:
+        return None
+    out: dict[int, int] = {}
+    for source, _target, count in rows:
+        out[source] = out.get(source, 0) + count
+    shown = sorted(out, key=lambda channel: (-out[channel], channel))[:MOST_STEPS]
+    heads = [*shown, 0]
+    counts = {(source, target): count for source, target, count in rows}
+    return {
+        "columns": [names.get(channel) or _("Other channels") for channel in shown] + [_("Paid order")],
+        "rows": [
+            {
+                "label": names.get(source) or _("Other channels"),
+                "values": [Fraction(counts.get((source, target), 0), out[source]) for target in heads],
+            }
+            for source in shown
+        ],
+    }
+
+
+@require_GET
+@never_cache
+@entrance("marketing")
+def journeys_csv(request: HttpRequest) -> HttpResponse:
+    """How often each channel was followed by which, path lengths and days to the order, exactly."""
+    run = _done(request, "analytics:journeys")
+    report = report_table(run, model="linear")
+    return csv_answer(f"journeys-{run.since}-{run.until}.csv", _journey_sheet(run, _names(report)))
+
+
+def _journey_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequence[str]]:
+    facts: Mapping[str, Any] = run.facts.get("paths", {})
+    yield [_("Table"), _("From"), _("To"), _("Count")]
+    for source, target, count in facts.get("steps", []):
+        follower = names.get(target, str(target)) if target else _("Paid order")
+        yield [_("Transitions"), names.get(source, str(source)), follower, str(count)]
+    for number, count in facts.get("touches", {}).items():
+        yield [_("Touches before the order"), number, "", str(count)]
+    for number, count in facts.get("days", {}).items():
+        yield [_("Days to the order"), number, "", str(count)]
+    for path, orders, nulls in facts.get("top", []):
+        told = " > ".join(names.get(channel, str(channel)) for channel in path)
+        yield [_("Paths that were paid"), told, "", str(orders)]
+        yield [_("Paths that were not"), told, "", str(nulls)]
+
+
+@require_GET
+@never_cache
+@entrance("marketing")
+def cohorts(request: HttpRequest) -> HttpResponse:
+    """What new buyers brought by the channel that brought them first, and by the month in which they came."""
+    user = reader(request)
+    asked = asking.read(request, visible_to=user, page="analytics:cohorts")
+    context = page_context(request, asked)
+    if run := context["run"]:
+        report = report_table(run, model=asked.model)
+        found = _cohorts(run, report)
+        context |= {
+            "found": found if found.total.buyers else None,
+            "after": [month for month in AFTER if month <= max(1, found.longest)],
+            "channels": _channel_rows(found, report),
+            "total": _row(_("Total"), found.total, found),
+            "months": {
+                "rows": [{"label": month, "values": _curve(found, month)} for month in found.months],
+                "columns": [str(month) for month in range(found.longest + 1)],
+            },
+        }
+    return render(request, "analytics/cohorts.html", context)
+
+
+def _cohorts(run: ReportRun, report: Report) -> Cohorts:
+    spend = {line.channel.pk if line.channel else None: line.spend_minor for line in report.lines}
+    return report_cohorts(run, spend=spend)
+
+
+def _channel_rows(found: Cohorts, report: Report) -> list[dict[str, Any]]:
+    lines = {line.channel.pk if line.channel else None: line for line in report.lines}
+    order = sorted(found.channels, key=lambda pk: (pk is None, -found.channels[pk].buyers, pk or 0))
+    rows = []
+    for pk in order:
+        line = lines.get(pk)
+        channel = line.channel if line else None
+        name = channel.local_name if channel else _("Unattributed")
+        rows.append({**_row(name, found.channels[pk], found), "slot": channel.slot if channel else 0, "none": not pk})
+    return rows
+
+
+def _row(name: str, cohort: Cohort, found: Cohorts) -> dict[str, Any]:
+    months = [month for month in AFTER if month <= max(1, found.longest)]
+    return {
+        "name": name,
+        "cohort": cohort,
+        "values": [cohort.ltv(month) for month in months],
+        "payback": _payback(cohort),
+    }
+
+
+def _payback(cohort: Cohort) -> str:
+    if not cohort.spend_minor or not cohort.buyers:
+        return ""
+    if cohort.payback is None:
+        return _("not yet")
+    if cohort.payback == 0:
+        return pgettext("payback", "first month")
+    return _("month %(number)s") % {"number": cohort.payback + 1}
+
+
+def _curve(found: Cohorts, month: str) -> list[Fraction | None]:
+    kept = found.kept(month)
+    return [*kept, *[None] * (found.longest + 1 - len(kept))]
+
+
+@require_GET
+@never_cache
+@entrance("marketing")
+def cohorts_csv(request: HttpRequest) -> HttpResponse:
+    """The cohorts by month and first channel with net revenue and margin of every month after, exactly."""
+    run = _done(request, "analytics:cohorts")
+    report = report_table(run, model="linear")
+    names = _names(report)
+    return csv_answer(f"cohorts-{run.since}-{run.until}-{run.currency}.csv", _cohort_sheet(run, names))
+
+
+def _cohort_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequence[str]]:
+    yield [_("Month"), _("First channel"), _("New buyers"), _("Months after"), _("Currency"), _("Revenue"), _("Margin")]
+    for key, told in run.facts.get("cohorts", {}).items():
+        month, _bar, channel = key.partition("|")
+        name = names.get(int(channel), channel) if channel else _("Unattributed")
+        for after, amounts in told["months"].items():
+            money = [decimal_from_minor(amount, run.currency) for amount in amounts]
+            yield [month, name, str(told["buyers"]), after, run.currency, *money]
+
+
+def _done(request: HttpRequest, page: str) -> ReportRun:
+    user = reader(request)
+    run = report_finished(asking.read(request, visible_to=user, page=page).span, visible_to=user)
+    if run is None:
+        raise Http404(_("This report is not computed yet."))
+    return run

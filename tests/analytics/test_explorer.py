@@ -1,0 +1,136 @@
+"""The explorer, journeys and cohorts: rows open in the address, what is shown sums, sheets are exact and harmless."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.test import Client
+
+from analytics.services import NewTouch, orders_settle, touchpoints_record
+from tests.analytics.test_pages import MARCH, computed, page, table
+from tests.cast import Cast
+from tests.factories import evidence
+from tests.factories.courses import course, learner
+
+pytestmark = pytest.mark.usefixtures("everything")
+NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)
+EXPLORER = "/marketing/attribution/"
+EVIL = '=HYPERLINK("https://x.example")'
+
+
+def trade() -> int:
+    """Orders through two sources of one channel, one of them named like a formula, and one order of nobody's."""
+    ads, of, ids = evidence.channel("ads"), course(), []
+    for place, source in enumerate(("news", "news", EVIL)):
+        person = learner()
+        key = evidence.visitor(NOON, person)
+        at = NOON - timedelta(days=place)
+        touchpoints_record(touches=[NewTouch(key, ads, at, utm={"utm_source": source, "utm_content": f"c{place}"})])
+        ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=9_950).pk)
+    ids.append(evidence.order(of, at=NOON, minor=5_000).pk)
+    evidence.spend(ads, NOON, 3_333)
+    orders_settle(order_ids=ids)
+    return ads
+
+
+def sheet(client: Client, path: str, **query: str) -> list[dict[str, str]]:
+    """Rows of a CSV by their heads."""
+    answer = client.get(f"{path}?{urlencode({**MARCH, **query})}")
+    assert answer["Content-Type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+def whole(text: str) -> int:
+    """A figure as it is shown, without its interval."""
+    return int(text.split(maxsplit=1)[0].replace(",", "").replace("–", "0"))
+
+
+def test_a_channel_opens_into_its_sources_and_they_into_contents_and_what_is_shown_sums(cast: Cast) -> None:
+    ads = trade()
+    computed()
+    client = cast.client_of(cast.marco)
+    closed = table(page(client, EXPLORER), "channels")
+    assert [row[0] for row in closed] == ["Ads", "Unattributed", "Total"]
+    one, two = f"channel:{ads}", f"channel:{ads}/source:news"
+    rows = table(page(client, EXPLORER, open=f"{one},{two}"), "channels")
+    evil = EVIL.replace('"', "&quot;")
+    assert [row[0] for row in rows] == ["Ads", "news", "c0", "c1", evil, "net", "Unattributed", "Total"]
+    for column in range(2, 9):
+        ads_row, news, first, second, *others = (whole(row[column]) for row in rows)
+        assert news == first + second, column
+        *rest, unattributed, total = others
+        assert ads_row == news + sum(rest), column
+        assert total == ads_row + unattributed, column
+
+
+def test_rows_open_and_close_by_their_own_address(cast: Cast) -> None:
+    ads = trade()
+    computed()
+    client = cast.client_of(cast.marco)
+    key = quote(f"channel:{ads}", safe="")
+    text = page(client, EXPLORER)
+    assert f"open={key}#channels" in text
+    assert 'aria-expanded="false"' in text
+    opened = page(client, EXPLORER, open=f"channel:{ads}")
+    assert 'aria-expanded="true"' in opened
+    assert "open=#channels" in opened, "the same link closes it"
+    assert page(client, EXPLORER, open="channel:999999999/nothing,,x")
+
+
+@pytest.mark.parametrize("cut", ["courses", "creators"])
+def test_courses_and_creators_sum_to_the_same_total_and_spend_belongs_to_none(cast: Cast, cut: str) -> None:
+    trade()
+    computed()
+    rows = table(page(cast.client_of(cast.marco), EXPLORER, by=cut), "channels")
+    assert whole(rows[-1][2]) == 349
+    assert sum(whole(row[2]) for row in rows[:-1]) == 349
+    assert rows[-2][0] == "Unattributed"
+    assert whole(rows[-2][1]) == whole(rows[-1][1]) == 33
+
+
+def test_the_sheet_has_every_row_exactly_and_no_cell_is_a_formula(cast: Cast) -> None:
+    trade()
+    computed()
+    client = cast.client_of(cast.marco)
+    rows = sheet(client, "/marketing/attribution.csv")
+    top = [row for row in rows if row["Step"] == "1"]
+    assert sum(round(100 * float(row["Revenue"])) for row in top) == 3 * 9_950 + 5_000
+    deep = [row for row in rows if row["Step"] == "3"]
+    assert sum(float(row["New buyers"]) for row in deep) == pytest.approx(3)
+    assert {row["Source"] for row in rows} >= {"news", f"'{EVIL}"}
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "@"))]
+    journeys = sheet(client, "/marketing/journeys.csv")
+    assert {row["Count"] for row in journeys if row["Table"] == "Touches before the order"} == {"3"}
+    cohorts = sheet(client, "/marketing/cohorts.csv")
+    assert [(row["First channel"], row["New buyers"], row["Revenue"]) for row in cohorts] == [
+        ("Unattributed", "1", "50.00"), ("Ads", "3", "298.50"),
+    ]  # fmt: skip
+
+
+def test_cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(cast: Cast) -> None:
+    trade()
+    computed()
+    client = cast.client_of(cast.marco)
+    ads, unattributed, total = table(page(client, "/marketing/cohorts/"), "value")
+    assert ads[:4] == ["Ads", "3 new buyers", "CN¥33.33", "CN¥11.11"]
+    assert ads[-1] == "first month"
+    assert (unattributed[0], total[1]) == ("Unattributed", "4 new buyers")
+    text = page(client, "/marketing/journeys/")
+    for words in ("Touches before the order", "Days to the order", "Which channel follows which", "Paid order"):
+        assert words in text
+
+
+def test_nothing_yet_is_said_with_what_will_be_here(cast: Cast) -> None:
+    client = cast.client_of(cast.marco)
+    for path, words in (
+        (EXPLORER, "From channels down to links"),
+        ("/marketing/journeys/", "How people came to their order"),
+        ("/marketing/cohorts/", "What new buyers are worth"),
+    ):
+        assert words in page(client, path)
+    computed()
+    assert "No new buyer in this range" in page(client, "/marketing/cohorts/")
+    assert "No journey in this range" in page(client, "/marketing/journeys/")
+    assert page(client, EXPLORER)
