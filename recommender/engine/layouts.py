@@ -29,8 +29,11 @@ from recommender.engine.data import Int64, Interactions
 from recommender.engine.errors import ConfigError, DataError, LeakError
 from recommender.engine.split import Split, Stage, split_by_time, split_leave_one_out
 
-STRAY_SHARE = 0.01
-"""Targets that their user has taken already are left out of the question; more of them than this are a leak."""
+STRAY_SHARE = 0.25
+"""Targets that their user has taken already (people repeat things) are left out of the question, so they help no model.
+
+More of them than this are a leak.
+"""
 
 HELD_OUT = 0.1
 """What `split` holds out of every user's training items to choose by."""

@@ -129,8 +129,8 @@ def test_answers_in_the_question_are_refused_and_stray_ones_left_out(tmp_path: P
     data = read_dataset(folder(tmp_path, train_txt=train, test_txt=test), "split")
     assert data.findings == {"target_in_train": 1}
     assert data.split.test.users.size == 199
-    sequences = "1 2 3 3\n" + "4 5 6\n" * 9
-    with pytest.raises(LeakError, match="the last item of 1 of 10 sequences"):
+    sequences = "1 2 3 3\n" * 3 + "4 5 6\n" * 7
+    with pytest.raises(LeakError, match="the last item of 3 of 10 sequences"):
         read_dataset(folder(tmp_path, sequences_txt=sequences), "p1")
 
 
