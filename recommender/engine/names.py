@@ -5,6 +5,7 @@ MODEL_NAMES = (
     "item_knn",
     "ease",
     "sequence_ease",
+    "stepped_ease",
     "ials",
     "sasrec",
     "content",

@@ -120,6 +120,27 @@ def decayed_prefix_moments(interactions: Interactions, *, decay: float, window: 
     return half + half.T, cross.reshape(n, n)
 
 
+def latest_step_moments(interactions: Interactions, *, decay: float, window: int) -> tuple[Float64, Float64, Float64]:
+    """Moments of the newest item L of every prefix: SᵀL and LᵀT, float64 [items, items], and the diagonal of LᵀL.
+
+    S and T are those of `decayed_prefix_moments`, over the same prefixes; L counts the item just before the target.
+    """
+    n = interactions.n_items
+    items = interactions.items.astype(np.int64)
+    strength = np.ones(items.size) if interactions.weights is None else interactions.weights.astype(np.float64)
+    before = np.arange(items.size) - np.repeat(interactions.pointers[:-1], interactions.lengths)
+    shared, cross, own = np.zeros(n * n), np.zeros(n * n), np.zeros(n)
+    for lag in range(1, window + 1):
+        target = np.flatnonzero(before >= lag)
+        older, latest = target - lag, target - 1
+        weight = decay ** (lag - 1) * strength[older] * strength[latest]
+        np.add.at(shared, items[older] * n + items[latest], weight)
+        if lag == 1:
+            np.add.at(cross, items[latest] * n + items[target], strength[latest])
+            np.add.at(own, items[latest], weight)
+    return shared.reshape(n, n), cross.reshape(n, n), own
+
+
 def _table(interactions: Interactions, start: int, stop: int) -> sparse.csr_matrix:
     """User rows start..stop-1 as a float64 sparse table [users, items]."""
     stop = min(stop, interactions.n_users)

@@ -64,7 +64,8 @@ FAMILIES = (
     Family("item_knn", fading=FADING),
     Family("ease", times={"ridge": (2.5, 0.4)}, fading=FADING, when="no content"),
     Family("hybrid", times={"content": (0.5, 2.0), "ridge": (1.5, 0.6)}, fading=FADING, when="content"),
-    Family("sequence_ease", values={"decay": (0.8, 0.6)}, times={"ridge": (2.0,)}, when="no content"),
+    Family("stepped_ease", values={"decay": (0.7,)}, times={"ridge": (2.0,), "latest_ridge": (2.0,)}, when="order"),
+    Family("sequence_ease", times={"ridge": (2.0,)}, when="no content"),
     Family(
         "sequence_ease",
         start={"content": 2.0, "ridge": 150.0, "decay": 0.8},

@@ -13,10 +13,23 @@ from recommender.engine.models.newcomers import Newcomers
 from recommender.engine.models.popularity import Popularity
 from recommender.engine.models.sasrec import SasRec
 from recommender.engine.models.sequence_ease import SequenceEase
+from recommender.engine.models.stepped_ease import SteppedEase
 
 MODELS: dict[str, type[Model]] = {
     kind.name: kind
-    for kind in (Popularity, ItemKnn, Ease, SequenceEase, Ials, SasRec, ContentLikeness, Hybrid, Blend, Newcomers)
+    for kind in (
+        Popularity,
+        ItemKnn,
+        Ease,
+        SequenceEase,
+        SteppedEase,
+        Ials,
+        SasRec,
+        ContentLikeness,
+        Hybrid,
+        Blend,
+        Newcomers,
+    )
 }
 
 

@@ -345,3 +345,37 @@ def test_a_table_that_cannot_be_inverted_is_refused() -> None:
 
     with pytest.raises(DataError, match="a larger ridge helps"):
         item_predictors_in_place(np.array([[1.0, 2.0], [2.0, 1.0]], dtype=np.float32), 0.0)
+
+
+class TestSteppedEaseConforms(ModelConformance):
+    name = "stepped_ease"
+    settings: ClassVar[dict[str, Any]] = {"ridge": 0.5, "latest_ridge": 2.0, "window": 3}
+
+
+@settings(max_examples=examples(15))
+@given(interactions(timed=False), st.sampled_from([0.5, 0.8, 1.0]), st.integers(1, 5))
+def test_stepped_ease_is_the_ridge_regression_on_past_and_newest(
+    table: Interactions, decay: float, window: int
+) -> None:
+    """Prefix by prefix, against a solver of the whole system."""
+    past: list[Any] = []
+    newest: list[Any] = []
+    target: list[Any] = []
+    for user in range(table.n_users):
+        history = table.history(user)
+        weights = table.history_weights(user)
+        strength = np.ones(history.size) if weights is None else weights.astype(np.float64)
+        for place in range(1, history.size):
+            rows = np.zeros((3, table.n_items))
+            for lag in range(1, min(window, place) + 1):
+                rows[0, history[place - lag]] += decay ** (lag - 1) * strength[place - lag]
+            rows[1, history[place - 1]] = strength[place - 1]
+            rows[2, history[place]] = 1
+            for kept, row in zip((past, newest, target), rows, strict=True):
+                kept.append(row)
+    model = fitted("stepped_ease", table, ridge=2.0, latest_ridge=3.0, decay=decay, window=window)
+    inputs = np.hstack([np.reshape(past, (-1, table.n_items)), np.reshape(newest, (-1, table.n_items))])
+    ridge = np.diag([2.0] * table.n_items + [3.0] * table.n_items)
+    wanted = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ np.reshape(target, (-1, table.n_items)))
+    found = np.vstack([model.state()["matrix"], model.state()["latest"]])
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)

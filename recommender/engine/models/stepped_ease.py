@@ -1,0 +1,131 @@
+"""Sequence EASE that hears the newest item twice: as part of the fading past, and with a matrix of its own.
+
+What follows at once is another question than what goes with all that somebody took. With S the fading past and L the
+newest item of every prefix, and T the item that follows, [B; C] is the ridge regression of T on [S, L]; a score is
+``decayed history * B + newest item * C``. L holds one item a prefix, so LᵀL is diagonal and the system of twice as many
+unknowns is solved at the price of one, by its Schur complement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from recommender.engine.config import Progress, require_range, silent
+from recommender.engine.data import Float32, Int32, Int64, Interactions
+from recommender.engine.models.base import Contributions, popularity_prior, require_interactions, stored_array
+from recommender.engine.models.linear import LinearModel, LinearSettings
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class SteppedEaseSettings(LinearSettings):
+    """ridge, latest_ridge: λ of the fading past and of the newest item, in units of prefixes.
+
+    decay and window act alike when learning and when scoring.
+    """
+
+    ridge: float = 50.0
+    latest_ridge: float = 150.0
+    decay: float = 0.8
+    window: int = 30
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("ridge", self.ridge, 1e-3, 1e9)
+        require_range("latest_ridge", self.latest_ridge, 1e-3, 1e9)
+        require_range("window", self.window, 1, 200)
+
+
+class SteppedEase(LinearModel):
+    """`matrix` is B, `latest` is C, both float32 [items, items]."""
+
+    name: ClassVar[str] = "stepped_ease"
+    Settings: ClassVar[type[Any]] = SteppedEaseSettings
+
+    def __init__(self, *, settings: Any, item_ids: Int64, matrix: Float32, latest: Float32, prior: Float32) -> None:
+        super().__init__(settings=settings, item_ids=item_ids, matrix=matrix, prior=prior)
+        self.latest = np.ascontiguousarray(latest)
+
+    @classmethod
+    def fit(
+        cls,
+        interactions: Interactions,
+        *,
+        settings: SteppedEaseSettings,
+        device: torch.device,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+    ) -> Self:
+        """Sum the moments of all prefixes, then one solve. Raises DataError without interactions."""
+        import torch
+
+        from recommender.engine.solve import decayed_prefix_moments, latest_step_moments, ridge_solve
+
+        del rng
+        require_interactions(interactions)
+        squares, cross = decayed_prefix_moments(interactions, decay=settings.decay, window=settings.window)
+        shared, follows, own = latest_step_moments(interactions, decay=settings.decay, window=settings.window)
+        progress("fit", 1, 2)
+        past, after, between, step = (torch.from_numpy(m).to(device) for m in (squares, cross, shared, follows))
+        weighed = between / torch.from_numpy(own + settings.latest_ridge).to(device)
+        past -= weighed @ between.T
+        matrix = ridge_solve(past, after - weighed @ step, settings.ridge)
+        latest = (step - between.T @ matrix) / torch.from_numpy(own + settings.latest_ridge).to(device)[:, None]
+        progress("fit", 2, 2)
+        return cls(
+            settings=settings,
+            item_ids=interactions.item_ids,
+            matrix=matrix.float().cpu().numpy(),
+            latest=latest.float().cpu().numpy(),
+            prior=popularity_prior(interactions),
+        )
+
+    def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
+        """The fading past's scores, and those of the newest item."""
+        scores = super().score(history, weights)
+        if history.size:
+            scores += self._newest(weights) * self.latest[history[-1]]
+        return scores
+
+    def contributions(self, history: Int32, targets: Int64, weights: Float32 | None = None) -> Contributions:
+        """One term per history item, and a second one of the newest."""
+        parts, baseline = super().contributions(history, targets, weights)
+        if history.size:
+            parts[-1] += self._newest(weights) * self.latest[history[-1], targets]
+        return Contributions(parts, baseline)
+
+    def state(self) -> dict[str, Any]:
+        """`matrix` and `latest`, float32 [items, items], and `prior`, float32 [items]."""
+        return {**super().state(), "latest": self.latest}
+
+    @classmethod
+    def from_state(cls, *, settings: Any, item_ids: Int64, arrays: Mapping[str, Any]) -> Self:
+        """Read `matrix`, `latest` and `prior`."""
+        return cls(
+            settings=settings,
+            item_ids=item_ids,
+            matrix=stored_array(arrays, "matrix", item_ids.shape * 2),
+            latest=stored_array(arrays, "latest", item_ids.shape * 2),
+            prior=stored_array(arrays, "prior", item_ids.shape),
+        )
+
+    @staticmethod
+    def _newest(weights: Float32 | None) -> np.float32:
+        return np.float32(1) if weights is None else weights[-1]
+
+    def _score_together(self, histories: Interactions, users: Int64, *, device: torch.device) -> torch.Tensor:
+        import torch
+
+        scores = super()._score_together(histories, users, device=device)
+        table, some = torch.tensor(self.latest, device=device), histories.lengths[users] > 0
+        newest = histories.items[histories.pointers[users[some] + 1] - 1].astype(np.int64)
+        strength = [float(self._newest(histories.history_weights(user))) for user in users[some]]
+        rows = table[torch.from_numpy(newest).to(device)] * torch.tensor(strength, device=device)[:, None]
+        scores[torch.from_numpy(np.flatnonzero(some)).to(device)] += rows
+        return scores
