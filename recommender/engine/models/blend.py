@@ -45,7 +45,7 @@ class BlendSettings:
     Coefficients left empty count every component alike; `Blend.fit_tuned` finds them.
     """
 
-    components: Sequence[Mapping[str, Any]] = ({"model": "ease"}, {"model": "sequence_ease"}, {"model": "item_knn"})
+    components: Sequence[Mapping[str, Any]] = ({"model": "ease"}, {"model": "stepped_ease"}, {"model": "item_knn"})
     coefficients: Sequence[float] = ()
 
     def __post_init__(self) -> None:
