@@ -21,6 +21,7 @@ BACK_OFFICE = (
     "/accounts/",
     "/admin/",
     "/api/",
+    "/consent/",
     "/creator/",
     "/go/",
     "/healthz",
@@ -33,6 +34,9 @@ BACK_OFFICE = (
 )
 VISITOR_COOKIE = "tv"
 VISITOR_COOKIE_SECONDS = 180 * 24 * 3600
+CONSENT_COOKIE, CONSENT_SECONDS = "tc", 365 * 24 * 3600
+"""What somebody said of being measured: yes or no. Without it the installation's `CONSENT_FIRST` says."""
+
 FOLLOWED_COOKIE, FOLLOWED_SECONDS = "tl", 60
 """Says for a moment that a link leads to the page which opens next: its click is kept already. It names nobody."""
 
@@ -43,9 +47,10 @@ class VisitorMiddleware:
     The key that is stored is the cookie's value hashed under the installation's secret (`salted_key`): who reads the
     database cannot tell which browser it is, and who has the browser's cookie cannot find its rows.
 
-    A browser that says Do-Not-Track or Global Privacy Control gets no cookie and loses the one it has: its key lives
-    for one request. Stands after the session and outside `ScopeMiddleware`: an arrival is written when the page is
-    done, in a transaction of its own, so that it neither delays the page's commit nor fails with it.
+    A browser that says Do-Not-Track or Global Privacy Control, or whose reader declined, gets no cookie and loses the
+    one it has: its key lives for one request. `request.visitor_asks`: nobody has chosen yet in this browser. Stands
+    after the session and outside `ScopeMiddleware`: an arrival is written when the page is done, in a transaction of
+    its own, so that it neither delays the page's commit nor fails with it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -53,12 +58,17 @@ class VisitorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, remember an arrival, and keep the browser's key."""
-        consent, cookie = not _declines(request), _read(request)
+        consent, cookie = _consents(request), _read(request)
         known = cookie if consent else None
         token = known or uuid4()
         key = salted_key(token)
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
+        request.visitor_signal = _declines(request)  # type: ignore[attr-defined]
+        request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]
         response = self.get_response(request)
+        if (says := getattr(request, "visitor_says", None)) is not None:
+            _remember(response, agrees=says)
+            consent, known = says and not _declines(request), None
         if _is_landing(request, response):
             if request.COOKIES.get(FOLLOWED_COOKIE):
                 response.delete_cookie(FOLLOWED_COOKIE, samesite="Lax")
@@ -90,7 +100,7 @@ class LinkMiddleware:
         """Answer a link, hand on everything else."""
         if not request.path_info.startswith("/go/") or request.method not in ("GET", "HEAD"):
             return self.get_response(request)
-        consent, cookie = not _declines(request), _read(request)
+        consent, cookie = _consents(request), _read(request)
         token = cookie if consent and cookie else uuid4()
         click = _click(request, token, consent=consent) if _is_person(request) else None
         there = link_follow(code=request.path_info.removeprefix("/go/"), click=click)
@@ -182,8 +192,32 @@ def _recognise(request: HttpRequest, key: UUID) -> None:
         request.session[_SESSION_KEY] = str(key)
 
 
+def _consents(request: HttpRequest) -> bool:
+    """Whether this browser may be known again."""
+    if _declines(request):
+        return False
+    said = _said(request)
+    return said == "yes" if said else not settings.CONSENT_FIRST
+
+
+def _said(request: HttpRequest) -> str:
+    said = request.COOKIES.get(CONSENT_COOKIE, "")
+    return said if said in ("yes", "no") else ""
+
+
+def _remember(response: HttpResponse, *, agrees: bool) -> None:
+    response.set_cookie(
+        CONSENT_COOKIE,
+        "yes" if agrees else "no",
+        max_age=CONSENT_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+
+
 def _declines(request: HttpRequest) -> bool:
-    """The browser asks not to be followed."""
+    """The browser itself asks not to be followed."""
     return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"
 
 

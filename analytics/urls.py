@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from analytics.views import explorer, journeys, marketing
+from analytics.views.consent import consent
 from analytics.views.go import gone
 
 app_name = "analytics"
@@ -20,3 +21,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", marketing.campaigns, name="campaigns"),
 ]
 go_urlpatterns: list[URLPattern | URLResolver] = [path("<slug:code>", gone, name="go")]
+consent_urlpatterns: list[URLPattern | URLResolver] = [path("consent/", consent, name="consent")]

@@ -49,7 +49,9 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
     if link is None:
         raise Http404(_("There is no such link."))
     out = io.BytesIO()
-    segno.make(address(link), error="m").save(out, kind="svg", scale=8, border=2, xmldecl=False, svgclass=None)
+    segno.make(address(link), error="m").save(
+        out, kind="svg", scale=8, border=2, light="white", xmldecl=False, svgclass=None
+    )
     response = HttpResponse(out.getvalue(), content_type="image/svg+xml")
     response["Content-Disposition"] = f'inline; filename="{link.code}.svg"'
     return response

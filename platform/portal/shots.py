@@ -71,7 +71,7 @@ def take(shots: list[Shot], *, base: str, chromium: str, folder: Path, keys: dic
                 device_scale_factor=2 if shot.width < 600 else 1,
                 reduced_motion="reduce",
             )
-            cookies = {settings.LANGUAGE_COOKIE_NAME: shot.language, "theme": shot.theme}
+            cookies = {settings.LANGUAGE_COOKIE_NAME: shot.language, "theme": shot.theme, "tc": "yes"}
             if shot.email:
                 cookies[settings.SESSION_COOKIE_NAME] = keys[shot.email]
             page.context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies.items()])

@@ -18,6 +18,7 @@ handler500 = "portal.views.failed"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("go/", include((GO, "go"))),
+    *analytics_urls.consent_urlpatterns,
     path("patterns/", patterns, name="patterns"),
     path("palette/", palette, name="palette"),
     path("calendar/", months, name="calendar"),

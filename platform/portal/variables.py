@@ -194,6 +194,14 @@ TABLE: tuple[Variable, ...] = (
         meaning="Days that an event stays in the outbox after everybody was told of it; what is due or parked stays.",
     ),
     Variable(
+        name="PORTAL_CONSENT",
+        kind="choice",
+        default="tell",
+        choices=("tell", "ask"),
+        meaning="Whether visits are measured by a cookie until somebody declines (tell) or only once they agree (ask). "
+        "Browsers that say Do-Not-Track or Global Privacy Control never are.",
+    ),
+    Variable(
         name="PORTAL_TOUCH_KEYS",
         kind="list",
         default="",

@@ -70,6 +70,7 @@ def account(at: str, get: str = MEMBERS, post: str = CLOSED) -> Row:
 ROWS: dict[str, Row] = {
     "healthz": Row("/healthz", get=OPEN, post=OPEN, others=dict.fromkeys(("put", "patch", "delete"), OPEN)),
     "go:go": Row("/go/{link}", get="302", public=True),
+    "consent": Row("/consent/", get=OPEN, post="302"),
     "patterns": Row(
         "/patterns/",
         get="- login, labc 403, 200",
@@ -299,6 +300,9 @@ ROWS: dict[str, Row] = {
     ),
     # the machine's door, languages, crawlers
     "api:schema": Row("/api/v1/schema/", get=OPEN),
+    "api:touches-list": Row(
+        "/api/v1/touches/", get="401", post="401", others=dict.fromkeys(("put", "patch", "delete"), "401")
+    ),
     "api:docs": Row("/api/v1/docs/", get=OPEN),
     "set_language": Row("/i18n/setlang/", get="302", post="302"),
     "courses:robots": Row("/robots.txt", get=OPEN),
