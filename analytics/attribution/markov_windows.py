@@ -81,12 +81,14 @@ def tally_direct(
         weight = conversions[row] + nulls[row]
         if weight > 0:
             first, end = starts[row], starts[row + 1]
-            ready = min(first + order, end) - 1  # as in `tally_steps`
             state = np.int64(0)
-            for i in range(first, end):
+            for i in range(first, min(first + order, end)):
+                state = state * base + codes[i] + 1
+            sums[state] += weight  # START is all zeros
+            for i in range(first + order, end):
                 step = state * base + codes[i] + 1
-                entered = step if i < first + order else step - (codes[i - order] + 1) * full
-                if i >= ready and entered != state:
+                entered = step - (codes[i - order] + 1) * full
+                if entered != state:
                     sums[step] += weight
                 state = entered
             gains[state, 0] += conversions[row]
