@@ -140,7 +140,7 @@ class Encoder:
     _ends: Offsets = field(default_factory=lambda: np.zeros(1 << 10, np.int64))
     _table: Codes = field(default_factory=lambda: np.full(1 << 11, -1, np.int32))
     _used: int = 0
-    _codes: list[Codes] = field(default_factory=list)
+    _codes: Codes = field(default_factory=lambda: np.zeros(1 << 12, np.int32))
     _starts: list[Offsets] = field(default_factory=lambda: [np.zeros(1, np.int64)])
 
     def add(self, data: Bytes, offsets: Offsets) -> tuple[int, int, int]:
@@ -151,17 +151,19 @@ class Encoder:
         """
         data, offsets = read_only(data), read_only(offsets)
         rows = len(offsets) - 1
-        codes = np.empty(_count_arrows(data[offsets[0] : offsets[rows]]) + rows, np.int32)
+        filled = int(self._starts[-1][-1])
+        most = filled + _count_arrows(data[offsets[0] : offsets[rows]]) + rows
+        if most > len(self._codes):  # in place: copying would touch as much memory again
+            self._codes.resize(max(most, len(self._codes) * 5 // 4), refcheck=False)
         starts = np.zeros(rows + 1, np.int64)
         fault = FULL
         while fault == FULL:
             fault, row, element, self._used = encode_into(
-                data, offsets, self._table, self._names, self._ends, self._used, codes, starts
+                data, offsets, self._table, self._names, self._ends, self._used, self._codes[filled:], starts
             )
             if fault == FULL:
                 self._widen(len(data))
-        self._codes.append(codes[: starts[-1]])
-        self._starts.append(starts[1:] + self._starts[-1][-1])
+        self._starts.append(starts[1:] + filled)
         return fault, row, element
 
     def _widen(self, least: int) -> None:
@@ -174,8 +176,9 @@ class Encoder:
         file_names(self._names, self._ends, self._used, self._table)
 
     def paths(self) -> tuple[Codes, Offsets]:
-        """The codes of all paths so far, and where each begins."""
-        return np.concatenate([np.zeros(0, np.int32), *self._codes]), np.concatenate(self._starts)
+        """The codes of all paths, and where each begins; nothing can be added any more."""
+        starts = np.concatenate(self._starts)
+        return self._codes[: starts[-1]], starts
 
     def channels(self) -> tuple[str, ...]:
         """The channels' names by code."""
