@@ -13,6 +13,7 @@ WHITENOISE_USE_FINDERS = True
 # Tests of pages log staff in without a code; tests/accounts/test_second_factor.py switches this on.
 STAFF_SECOND_FACTOR = False
 TEST_PAYMENT = True
+INJECTION_SECONDS = 0
 
 # Messages go nowhere: the outbox is the queue of record, and a test that wants handlers to run calls the relay.
 CELERY_BROKER_URL = "memory://"

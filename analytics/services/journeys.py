@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from analytics.attribution.credits import Known, Touch, credits_ppm
 from analytics.choices import TouchFlag
 from analytics.selectors import JourneyTouch, touches_before
@@ -17,9 +19,6 @@ CreditKey = tuple[int | None, int | None]
 """(channel, owner); (None, None) is unattributed."""
 
 LONGEST_WINDOW_DAYS = 365
-INJECTION_SECONDS = 5
-"""A link that is followed closer before an order than this was not followed by whoever was choosing and ordering."""
-
 REASONS = {TouchFlag.SELF: DecisionReason.SELF_CLICK, TouchFlag.INJECTED: DecisionReason.CLICK_INJECTED}
 
 """Touches older than this are not even considered as "came outside the window"."""
@@ -78,9 +77,10 @@ def counting(order: OrderFacts, journey: Sequence[JourneyTouch]) -> list[Journey
 
 
 def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
+    """Why a touch does not count. Nobody follows a link, chooses and orders within seconds: it was slipped in."""
     if touch.flag == TouchFlag.SELF and touch.user_id == order.buyer_id:
         return ""
-    if touch.linked and order.placed_at - touch.occurred_at < timedelta(seconds=INJECTION_SECONDS):
+    if touch.linked and order.placed_at - touch.occurred_at < timedelta(seconds=settings.INJECTION_SECONDS):
         return touch.flag or TouchFlag.INJECTED
     return touch.flag
 

@@ -202,6 +202,15 @@ TABLE: tuple[Variable, ...] = (
         "Browsers that say Do-Not-Track or Global Privacy Control never are.",
     ),
     Variable(
+        name="PORTAL_INJECTION_SECONDS",
+        kind="integer",
+        default="5",
+        minimum=0,
+        maximum=600,
+        meaning="A link followed fewer seconds before an order than this brings nobody anything: no person follows, "
+        "chooses and orders so fast. Not held where the test payment is on, whose buyers are programs too.",
+    ),
+    Variable(
         name="PORTAL_TOUCH_KEYS",
         kind="list",
         default="",

@@ -100,7 +100,8 @@ def test_a_click_that_does_not_count_is_kept_and_brings_nobody_anything(reef: An
     assert found.touches == {mail: 1}
 
 
-def test_a_link_followed_in_the_seconds_before_an_order_was_not_what_brought_it(reef: Any) -> None:
+def test_a_link_followed_in_the_seconds_before_an_order_was_not_what_brought_it(reef: Any, settings: Any) -> None:
+    settings.INJECTION_SECONDS = 5
     early, late = evidence.visitor(NOON), evidence.visitor(NOON)
     follow(early, NOON - timedelta(seconds=5))
     follow(late, NOON - timedelta(seconds=4))
