@@ -62,10 +62,10 @@ class Restated:
 def path_statistics_update(*, anew: bool = False) -> Restated | None:
     """Bring the daily path statistics up to the mirror's last run. Safe to repeat and to be killed at any point.
 
-    Only people with a late or new touch or order, a merge, a withdrawal, an erasure or a return since are told again:
-    minus their journeys as they were, plus as they are. The result is the same, byte for byte, as with `anew`, which
-    counts everything. None before the first run of the mirror. Raises MissingRateError where an order in another
-    currency has no exchange rate on or before its day.
+    Only people with a late or new touch or order, a merge, a withdrawal or a return since are told again: minus their
+    journeys as they were, plus as they are (an erasure begins the mirror anew, and so this). The result is the same,
+    byte for byte, as with `anew`, which counts everything. None before the first run of the mirror. Raises
+    MissingRateError where an order in another currency has no exchange rate on or before its day.
     """
     mirror = mirror_state()
     if mirror is None or not mirror.run:
@@ -268,12 +268,12 @@ class _World:
         touches = self._rows(TOUCHES, chosen, gone, rows or {})
         orders = self._rows(CONVERSIONS, chosen, gone, {})
         orders = self._held(orders)
-        codes, who = np.unique(np.concatenate([touches["person"], orders["person"]]), return_inverse=True)
+        codes, who = _dense(np.concatenate([touches["person"], orders["person"]]))
         self.people = len(codes)
-        keys, what = np.unique(touches["channel_id"], return_inverse=True)
+        keys, what = _dense(touches["channel_id"])
         split = len(touches["person"])
         return count_by_day(
-            _log(who[:split], touches["occurred_at"], what.astype(np.int32)),
+            _log(who[:split], touches["occurred_at"], what),
             _log(who[split:], orders["occurred_at"], orders["kept"]),
             channels=[int(key) for key in keys],
             days=_days(),
@@ -303,7 +303,7 @@ class _World:
         joined = {name: np.concatenate(columns) for name, columns in parts.items()}
         times = joined["occurred_at"]
         if len(self.state.segments) > 1 or not bool(np.all(times[1:] >= times[:-1])):
-            order = np.lexsort((joined["id"], times))
+            order = _in_order(times, joined["id"])
             joined = {name: column[order] for name, column in joined.items()}
         return joined
 
@@ -334,6 +334,28 @@ class _World:
                 paid, returned = int(orders["value_minor"][row]), int(back[row])
                 kept[row] = exchange.convert(paid, unit, day) - exchange.convert(returned, unit, day)
         return {name: column[~voided] for name, column in {**orders, "kept": kept}.items()}
+
+
+def _in_order(times: Numbers, ids: Numbers) -> Numbers:
+    """The order by time and id of what is nearly so: segments one behind the other, each in order."""
+    import numpy as np
+
+    order = np.argsort(times, kind="stable")
+    told, numbers = times[order], ids[order]
+    same = told[1:] == told[:-1]
+    if bool(np.any(same & (numbers[1:] < numbers[:-1]))):
+        return np.lexsort((ids, times))
+    return order
+
+
+def _dense(values: Numbers) -> tuple[Numbers, Numbers]:
+    """The values that occur, in order, and each one's place among them; values are whole numbers from 0 on."""
+    import numpy as np
+
+    occurs = np.zeros(1 + int(values.max(initial=0)), bool)
+    occurs[values] = True
+    places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(occurs), places[values]
 
 
 def _among(person: Numbers, chosen: Numbers) -> NDArray[np.bool_]:
