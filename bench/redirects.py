@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -153,21 +154,45 @@ def rows() -> int:
         return int(cursor.fetchone()[0])
 
 
-def run() -> None:
+def cpu_of(master: int) -> tuple[float, float]:
+    """CPU seconds so far of the web's workers and of their connections' processes in the database."""
+    web = Path(f"/proc/{master}/task/{master}/children").read_text("ascii").split()
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        database = [str(pid) for (pid,) in cursor.fetchall()]
+    tick = os.sysconf("SC_CLK_TCK")
+
+    def seconds(pid: str) -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / tick
+
+    return sum(map(seconds, web)), sum(map(seconds, database))
+
+
+def run(master: int) -> None:
     """All of it, against one server."""
     turns: dict[str, list[float]] = {"bare": [], "go": []}
     paths = {"bare": "/bare/", "go": "/go/bench"}
     answered = 0
     for _turn in range(3):
         for name, path in paths.items():
-            begin, before = time.perf_counter(), time.process_time()
+            begin, before, spent = time.perf_counter(), time.process_time(), cpu_of(master)
             answers, redirects = asyncio.run(closed_loop(path, SECONDS))
             wall = time.perf_counter() - begin
             assert answers == redirects, f"{answers - redirects} of {answers} were no redirects"
             answered += redirects if name == "go" else 0
             turns[name].append(answers / wall)
-            tell(figure="throughput", view=name, per_second=round(answers / wall),
-                 load_cpu=round((time.process_time() - before) / wall, 2))  # fmt: skip
+            web, database = (1000 * (now - then) / answers for now, then in zip(cpu_of(master), spent, strict=True))
+            tell(
+                figure="throughput",
+                view=name,
+                per_second=round(answers / wall),
+                web_cpu_ms=round(web, 2),
+                database_cpu_ms=round(database, 2),
+                load_cpu=round((time.process_time() - before) / wall, 2),
+            )
     best = {name: sorted(found)[1] for name, found in turns.items()}
     tell(figure="quotient", go_of_bare=round(best["go"] / best["bare"], 3), target=0.6)
     before = time.process_time()
@@ -203,7 +228,7 @@ def main() -> None:
         server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
         try:
             asyncio.run(_until_served())
-            run()
+            run(server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()
