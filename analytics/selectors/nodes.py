@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Party
+from analytics.attribution.disagreement import disagreement
 from analytics.attribution.report import ChannelRow
 from analytics.models import Campaign, ReportNode, ReportRun
 from analytics.selectors.segments import steps_of
@@ -67,9 +68,9 @@ class NodeLine:
 
     @property
     def spread(self) -> float | None:
-        """The largest revenue over the smallest among the models; None where one of them gives nothing."""
-        values = [row.revenue_minor for row in self.models.values()]
-        return max(values) / min(values) if values and min(values) > 0 else None
+        """The largest revenue over the smallest among models that give any; None where none does."""
+        told = {model: {None: row.revenue_minor} for model, row in self.models.items()}
+        return disagreement(told).channels[None].factor if told else None
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def money_rows(report: Report) -> dict[str, Any]:
         "rows": rows,
         "top": top,
         "chosen_place": MODELS.index(ReportModel(report.model)),
+        "causal_place": MODELS.index(ReportModel.COUNTERFACTUAL),
         "total": {
             "spend": spend_total,
             "cells": [

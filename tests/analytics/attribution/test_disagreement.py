@@ -37,7 +37,7 @@ def test_a_channel_is_told_by_its_least_its_middle_and_its_most() -> None:
 
 @pytest.mark.parametrize(
     ("amounts", "level"),
-    [((10, 14), AGREE), ((10, 20), APART), ((10, 34), APART), ((10, 35), FAR), ((-1, 2), FAR), ((0, 0), AGREE)],
+    [((10, 21), AGREE), ((10, 22), APART), ((10, 33), APART), ((10, 34), FAR), ((-1, 2), FAR), ((0, 0), AGREE)],
 )
 def test_how_far_is_one_of_three_words(amounts: tuple[int, int], level: str) -> None:
     told = disagreement({"a": {"x": amounts[0]}, "b": {"x": amounts[1]}})
