@@ -23,6 +23,8 @@ REST = "rest:"
 _AT_ONCE = 4_000
 """Columns that are drawn anew at once."""
 
+ENDS = ("buyers_low_ppm", "buyers_high_ppm", "revenue_low_minor", "revenue_high_minor")
+
 ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN = range(len(FIGURES))
 
 
@@ -56,10 +58,11 @@ def _above(key: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a segment must sum to: by figure, and (for ways) what each channel's row says, by its key."""
+    """What a segment must sum to: by figure, and (for ways) what each channel's row says by its key, with intervals."""
 
     totals: Mapping[str, Sequence[int]]
     channels: Mapping[str, Mapping[str, Sequence[int]]]
+    ends: Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 def nodes_of(
@@ -75,7 +78,8 @@ def nodes_of(
 
     Rows are divided from above: what a row shows is divided over the rows below in proportion to their credit, so that
     columns sum on every level, also where a model (Markov) credits channels as a whole. Intervals come from drawing
-    blocks of people anew; below a channel Markov's removal effects are held as they are.
+    blocks of people anew; a channel has that of its own row, for which models were fitted anew, below it what Markov
+    and the conversion model have learnt is held as it is.
     """
     told = {*touches, *spend, *(key for part in parts for key in part.keys), "channel:"}
     rows = {key for channels in whole.channels.values() for key in channels}
@@ -105,7 +109,7 @@ def nodes_of(
                 revenue_minor=figures[key][REVENUE],
                 refunds_minor=figures[key][REFUNDS],
                 margin_minor=figures[key][MARGIN],
-                **ends[key],
+                **{**ends[key], **whole.ends.get(model, {}).get(key, {})},
             )
             for key in tree.nodes
         ]
@@ -221,8 +225,10 @@ def whole_of(rows: Sequence[Any], *, segment: str) -> Whole:
     """What the rows of the channels say that a segment must sum to; for ways, also each of them."""
     totals: dict[str, list[int]] = {model: [0] * 5 for model in MODELS}
     channels: dict[str, dict[str, list[int]]] = {model: {} for model in MODELS}
+    ends: dict[str, dict[str, dict[str, int]]] = {model: {} for model in MODELS}
     for row in rows:
         said = [row.orders_ppm, row.buyers_ppm, row.revenue_minor, row.refunds_minor, row.spend_minor]
         totals[row.model] = [a + b for a, b in zip(totals[row.model], said, strict=True)]
         channels[row.model][f"channel:{row.channel_id or ''}"] = said
-    return Whole(totals, channels if segment == Segment.WAYS else {})
+        ends[row.model][f"channel:{row.channel_id or ''}"] = {name: getattr(row, name) for name in ENDS}
+    return Whole(totals, *((channels, ends) if segment == Segment.WAYS else ({}, {})))
