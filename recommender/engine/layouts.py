@@ -17,6 +17,7 @@ import csv
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -265,12 +266,9 @@ def _columns(path: Path, names: Sequence[str]) -> dict[str, Int64]:
 
 
 def _column(path: Path, words: Sequence[str]) -> Int64:
-    try:
+    with suppress(DataError):
         return _ids(path, 0, words)
-    except DataError:
-        for number, word in enumerate(words, start=2):
-            _ids(path, number, [word])
-        raise
+    return np.concatenate([_ids(path, number, [word]) for number, word in enumerate(words, start=2)])
 
 
 def _catalogue(folder: Path, lines: Sequence[Int64]) -> Int64:
@@ -294,8 +292,8 @@ def _content(folder: Path, item_ids: Int64) -> Content | None:
         entity = next((name for name in ("entity_id", "entity", "tail") if rows and name in rows[0]), None)
         if rows and entity is None:
             raise DataError(f"{graph}, line 1: there is no column 'entity_id'")
-        for row in rows:
-            tags.setdefault(int(row["item"]), []).append((row["relation"], row[str(entity)]))
+        for item, row in zip(_column(graph, [row["item"] for row in rows]).tolist(), rows, strict=True):
+            tags.setdefault(item, []).append((row["relation"], row[str(entity)]))
     if not any(texts.values()) and not tags:
         return None
     return content_of(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recommender.engine.data import Interactions
 from recommender.engine.errors import ConfigError, DataError, LeakError
 from recommender.engine.evaluate import evaluate, rank_stage
 from recommender.engine.layouts import read_dataset
@@ -79,7 +80,7 @@ def test_p3_takes_its_dates_from_the_folder(tmp_path: Path) -> None:
 
 
 def test_split_takes_sets_and_users_without_a_past(tmp_path: Path) -> None:
-    train = "10 1 2 3 4 5\n11 1 2\n13 4\n"
+    train = "10 1 2 3 4 5\n\n11 1 2\n13 4\n"
     data = read_dataset(folder(tmp_path, train_txt=train, test_txt="10 6 7\n12 1\n13\n"), "split")
     test = data.split.test
     assert test.unordered
@@ -165,3 +166,34 @@ def test_unknown_protocols_and_dates_out_of_place_are_refused(tmp_path: Path) ->
         read_dataset(tmp_path, "p9")
     with pytest.raises(ConfigError, match="are for protocol p3"):
         read_dataset(tmp_path, "p1", test_from="2020-01-01")
+
+
+def test_descriptions_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    path = folder(tmp_path, sequences_txt="1 2 3\n")
+    (path / "item_kg.tsv").write_text("item\trelation\n1\tlevel\n")
+    with pytest.raises(DataError, match="there is no column 'entity_id'"):
+        read_dataset(path, "p1")
+    (path / "item_kg.tsv").write_text("item\trelation\tentity_id\nx\tlevel\t4\n")
+    with pytest.raises(DataError, match="line 2: 'x' is no id"):
+        read_dataset(path, "p1")
+    (path / "item_kg.tsv").write_text("item\trelation\tentity_id\n")
+    (path / "items.tsv").write_text("item\tcode\n1\tabc\n")
+    assert read_dataset(path, "p1").split.test.train.content is None
+
+
+def test_a_past_that_nobody_could_learn_from_is_refused(tmp_path: Path) -> None:
+    files = {"train_input_txt": "\n", "val_input_txt": "1 2\n", "val_output_txt": "3\n"}
+    with pytest.raises(DataError, match="there is nothing to learn from"):
+        read_dataset(folder(tmp_path, **files), "given")
+
+
+def test_dates_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    path = folder(tmp_path, interactions_tsv="user\titem\tunix_time\n0\t1\t1\n")
+    (path / "protocol.json").write_text("{")
+    with pytest.raises(DataError, match=r"protocol\.json: cannot be read"):
+        read_dataset(path, "p3")
+
+
+def test_histories_hold_only_items_of_the_catalogue() -> None:
+    with pytest.raises(DataError, match="item 7 is not in the catalogue"):
+        Interactions.of_histories([np.array([7])], item_ids=np.array([1, 2]))

@@ -109,6 +109,13 @@ def test_numpy_and_torch_compute_the_same_scores_for_all_lengths() -> None:
     )
 
 
+def test_people_without_a_history_are_answered_together_by_popularity() -> None:
+    table = random_table().keep(np.zeros(len(random_table()), dtype=np.bool_))
+    model = learned(random_table(), epochs=1)
+    together = model._score_together(table, np.arange(3), device=CPU).numpy()
+    np.testing.assert_allclose(together, np.tile(model.score(NOBODY), (3, 1)), atol=1e-6)
+
+
 def test_scores_are_logarithms_of_probabilities() -> None:
     model = learned(random_table())
     for history in (NOBODY, np.array([3, 4, 1], dtype=np.int32)):

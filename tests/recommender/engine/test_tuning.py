@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 
 from recommender.engine import solve, tuning
 from recommender.engine.config import settings_from, silent
+from recommender.engine.data import Interactions
 from recommender.engine.evaluate import evaluate
 from recommender.engine.models import get_model
+from recommender.engine.models.blend import Blend
 from recommender.engine.split import Stage, split_leave_one_out
 from tests.recommender.engine.cases import chains
 from tests.recommender.engine.conformance import CPU
@@ -70,3 +73,34 @@ def test_a_large_catalogue_is_squared_once_in_single_precision_or_not_at_all(mon
 
 def test_a_stage_that_asks_nobody_gets_the_default() -> None:
     assert choose(split_leave_one_out(chains(3, 9)).valid.sample(0, rng=np.random.default_rng(0))) == ("blend", {})
+
+
+def test_a_blend_stands_where_it_is_better_than_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the people walk round a circle, half take what goes together; nobody foresees both alone."""
+    rng = np.random.default_rng(5)
+    walks = [np.arange(start, start + 4) % 9 for start in range(40)]
+    tastes = [9 + 5 * (user % 2) + rng.permutation(5)[:4] for user in range(40)]
+    table = Interactions.of_histories([*walks, *tastes], item_ids=np.arange(19))
+    monkeypatch.setattr(tuning, "FAMILIES", (tuning.Family("popularity"), tuning.Family("item_knn")))
+    monkeypatch.setattr(Blend, "tuned", lambda blend, *_given, **_named: blend)
+    monkeypatch.setattr(tuning._Search, "_measured", lambda _search, model, cost: _found(model, cost))
+    assert choose(split_leave_one_out(table).test)[0] == "blend"
+
+
+def _found(model: Any, cost: float) -> tuning.Found:
+    return tuning.Found(model, {"popularity": 0.1, "item_knn": 0.2, "blend": 0.3}[model.name], cost)
+
+
+def test_a_climb_ends_where_the_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = iter([True, False])
+    monkeypatch.setattr(tuning._Search, "_left", lambda _search, _seconds: next(allowed, False))
+    family = tuning.Family("sequence_ease", times={"ridge": (2.0, 4.0)})
+    monkeypatch.setattr(tuning, "FAMILIES", (family,))
+    name, values = choose(split_leave_one_out(chains(20, 8)).test)
+    assert (name, values["ridge"]) == ("sequence_ease", 50.0)
+
+
+def test_where_the_machine_does_not_tell_its_memory_some_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tuning._free_memory() > 2**26
+    monkeypatch.setattr(tuning, "Path", lambda _name: Path("/nowhere/at/all"))
+    assert tuning._free_memory() == 2**33
