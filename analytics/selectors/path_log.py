@@ -7,8 +7,9 @@ over one of them (whose rows are these people's?) reads nothing else.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class StoreState:
 
     def text(self) -> str:
         """As it is kept."""
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps(vars(self))
 
 
 def store_folder() -> Path:
@@ -82,11 +83,16 @@ def statistics_kept(run: int) -> DayPaths:
 
 def files_now() -> dict[str, int]:
     """The mirror's files of facts and when each was written."""
-    found = {}
+    found: dict[str, int] = {}
     for table in (TOUCHES, CONVERSIONS):
-        for path in sorted((mirror_folder() / table).glob("*.parquet")):
-            found[f"{table}/{path.name}"] = path.stat().st_mtime_ns
-    return found
+        with os.scandir(mirror_folder() / table) as entries:
+            days = [entry for entry in entries if _is_day(entry.name)]
+            found.update({f"{table}/{entry.name}": entry.stat().st_mtime_ns for entry in days})
+    return dict(sorted(found.items()))
+
+
+def _is_day(name: str) -> bool:
+    return name.endswith(".parquet")
 
 
 def news(table: str, names: Sequence[str], *, after: int, run: int) -> pl.DataFrame:

@@ -110,6 +110,8 @@ def _whole(mirror: MirrorState) -> Restated:
 
 
 def _some(state: StoreState, mirror: MirrorState) -> Restated:
+    import numpy as np
+
     from analytics.attribution.daily import restated
 
     before = statistics_kept(state.run)
@@ -122,24 +124,24 @@ def _some(state: StoreState, mirror: MirrorState) -> Restated:
     touched = _touched(state.run, new)
     people = old.owners_of(touched) | new.owners_of(touched) | new.buyers_of_news(state.run)
     people |= old.buyers_of_returns(new, state.run)
-    rows = _rows_of_touches(after, people, (old.owners(), new.owners()))
-    paths = restated(before, old=old.counted(people, rows), new=new.counted(people, rows))
+    chosen = np.fromiter(people, np.int64)
+    rows = _rows_of_touches(after, chosen, (old.owners(), new.owners()))
+    paths = restated(before, old=old.counted(chosen, rows), new=new.counted(chosen, rows))
     _keep(after, paths)
     (store_folder() / f"paths-{state.run}.npz").unlink(missing_ok=True)
     return Restated(mirror.run, anew=False, people=len(people), paths=paths)
 
 
-def _rows_of_touches(state: StoreState, people: set[int], owners: tuple[Numbers, Numbers]) -> dict[int, Numbers]:
+def _rows_of_touches(state: StoreState, chosen: Numbers, owners: tuple[Numbers, Numbers]) -> dict[int, Numbers]:
     """By segment, the touches of browsers that are, or were, one of these people's."""
     import numpy as np
 
     from analytics.attribution.daily import rows_of
 
-    chosen = np.fromiter(people, np.int64)
     seen = np.zeros(max(len(own) for own in owners), bool)
     for own in owners:
         seen[: len(own)] |= _among(own, chosen)
-    return {segment.run: rows_of(np.array(segment["visitor_id"]), seen) for segment in segments(state, TOUCHES)}
+    return {segment.run: rows_of(np.asarray(segment["visitor_id"]), seen) for segment in segments(state, TOUCHES)}
 
 
 def _touched(since: int, new: _World) -> set[int]:
@@ -229,8 +231,13 @@ class _World:
         """The person of each order."""
         import numpy as np
 
-        users, visitors = segment["user_id"], segment["visitor_id"]
-        return np.where(users != NOBODY, 2 * users.astype(np.int64) + 1, self.owners()[np.maximum(visitors, 0)])
+        key = f"buyers {segment.run}"
+        if key not in self.tables:
+            users, visitors = segment["user_id"], segment["visitor_id"]
+            owners = self.owners()[np.maximum(visitors, 0)]
+            self.tables[key] = np.where(users != NOBODY, 2 * users.astype(np.int64) + 1, owners)
+        known: Numbers = self.tables[key]
+        return known
 
     def buyers_of_news(self, since: int) -> set[int]:
         """Who ordered since, or whose order's import was withdrawn since."""
@@ -256,7 +263,7 @@ class _World:
                 found.update(world.buyers(segment)[rows].tolist())
         return found
 
-    def counted(self, people: set[int] | None, rows: dict[int, Numbers] | None = None) -> DayPaths:
+    def counted(self, chosen: Numbers | None, rows: dict[int, Numbers] | None = None) -> DayPaths:
         """The journeys of these people (None: of all), by day and path; theirs are among these `rows` of touches."""
         import numpy as np
 
@@ -264,7 +271,6 @@ class _World:
 
         withdrawn = latest(self.changes("withdrawn"), "import_batch_id", run=self.run).drop_nulls("withdrawn")
         gone = withdrawn["import_batch_id"].to_numpy()
-        chosen = None if people is None else np.array(sorted(people), np.int64)
         touches = self._rows(TOUCHES, chosen, gone, rows or {})
         orders = self._rows(CONVERSIONS, chosen, gone, {})
         orders = self._held(orders)
