@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Sum
 
 from analytics.choices import ReportModel, RunState, Segment
-from analytics.models import ReportNode, ReportPart, ReportRun
+from analytics.models import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.selectors import segments
 from analytics.selectors.segments import Way, steps_of
 from analytics.services import NewTouch, orders_settle, report_request, report_run, stretches, touchpoints_record
@@ -40,6 +40,21 @@ def told(run: ReportRun, name: str, segment: str = Segment.WAYS, model: str = "l
     """Key -> figure; what is 0 is left out."""
     rows = ReportNode.objects.filter(run=run, segment=segment, model=model).values_list("key", name)
     return {key: figure for key, figure in rows if figure}
+
+
+def test_a_channel_has_the_intervals_of_its_own_row_for_which_models_were_fitted_anew() -> None:
+    market(1)
+    run = report()
+    names = ("revenue_low_minor", "revenue_high_minor", "buyers_low_ppm", "buyers_high_ppm")
+    for model in ("linear", "markov", "counterfactual"):
+        rows = ChannelReportRow.objects.filter(run=run, model=model).values_list("channel_id", *names)
+        nodes = {
+            key: ends
+            for key, *ends in ReportNode.objects.filter(
+                run=run, segment=Segment.WAYS, model=model, depth=1
+            ).values_list("key", *names)
+        }
+        assert {f"channel:{channel or ''}": ends for channel, *ends in rows} == nodes, model
 
 
 def market(seed: int) -> None:

@@ -143,6 +143,27 @@ def test_markov_keeps_the_averages_of_its_input_for_every_order(order: int, rows
     assert np.all((found.removal_effect_conversions >= 0) & (found.removal_effect_conversions <= 1))
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@given(rows=rows_of_paths, seed=st.integers(0, 99))
+@settings(max_examples=examples(40))
+def test_markovs_invariants_hold_to_twelve_digits_where_nothing_cancels(order: int, rows: Rows, seed: int) -> None:
+    rows = [(path, c, abs(value), n) for path, c, value, n in rows]
+    found, turned = run(rows, order), run(random.Random(seed).sample(rows, len(rows)), order)
+    journeys = sum(c + n for _, c, _, n in rows) or 1
+    value = sum(value for _, _, value, _ in rows)
+    assert found.value_per_journey == pytest.approx(value / journeys, rel=1e-12, abs=1e-300)
+    assert found.value.sum() == pytest.approx(value, rel=1e-12, abs=1e-12)
+    for name in ("removal_effect_conversions", "removal_effect_value", "conversions", "value"):
+        ordered = (
+            dict(zip(table(rows).channels, getattr(found, name).tolist(), strict=True)),
+            dict(zip(table(random.Random(seed).sample(rows, len(rows))).channels, getattr(turned, name), strict=True)),
+        )
+        assert ordered[0] == pytest.approx(ordered[1], rel=1e-12, abs=1e-12), name
+        assert name not in ("removal_effect_conversions", "removal_effect_value") or np.all(
+            (getattr(found, name) >= -1e-15) & (getattr(found, name) <= 1 + 1e-12)
+        )
+
+
 @given(rows=rows_of_paths, more=st.integers(1, 9), at=st.integers(0, 7))
 @settings(max_examples=examples(30))
 def test_a_journey_more_that_did_not_convert_never_raises_the_chance(rows: Rows, more: int, at: int) -> None:
