@@ -312,6 +312,17 @@ def test_climbing_finds_the_top_of_a_smooth_hill() -> None:
     assert _climb(lambda shares: shares[0], 1) == (1.0,)
 
 
+def test_coefficients_are_sought_from_every_single_component_not_only_the_best() -> None:
+    """The first alone is better than the second alone, but only the second's slope leads to the summit."""
+
+    def gain(shares: tuple[float, ...]) -> float:
+        if shares[0] == 1:
+            return 0.6
+        return 1 - 5 * abs(shares[1] - 0.9) if shares[1] > 0.5 else shares[0] / 2
+
+    assert _climb(gain, 2) == (0.1, 0.9)
+
+
 def test_models_with_nothing_to_tune_are_fitted_as_given() -> None:
     kind, stage = get_model("ease"), split_leave_one_out(chains()).valid
     wanted = settings_from(kind.Settings, {"ridge": 5.0})
