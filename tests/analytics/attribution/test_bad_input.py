@@ -149,7 +149,7 @@ tables = st.lists(
 
 @each_model
 @given(rows=tables)
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_whatever_a_table_holds_the_answer_is_finite_and_accounts_for_every_conversion(
     model: str, order: int, rows: list[Any]
 ) -> None:

@@ -57,7 +57,7 @@ class Definition:
 
 @each_side
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_lost_and_added_are_what_their_definitions_say(recency: bool, pairs: bool, rows: Rows) -> None:
     paths = table(rows)
     found = counterfactual(paths, recency=recency, pairs=pairs)
@@ -81,7 +81,7 @@ def test_lost_and_added_are_what_their_definitions_say(recency: bool, pairs: boo
 
 @each_side
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_what_channels_add_and_the_baseline_sum_to_the_total(recency: bool, pairs: bool, rows: Rows) -> None:
     paths = table(rows)
     found = counterfactual(paths, recency=recency, pairs=pairs)
@@ -95,7 +95,7 @@ def test_what_channels_add_and_the_baseline_sum_to_the_total(recency: bool, pair
 
 @each_side
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_the_fit_leaves_no_slope(recency: bool, pairs: bool, rows: Rows) -> None:
     """At the optimum each effect, shrunk, is what its channel's conversions exceed the expected ones by."""
     paths = table(rows)
@@ -209,9 +209,9 @@ def test_intervals_of_what_is_lost_are_as_wide_as_worlds_are_apart(recency: bool
         counts = (converted.tolist(), (often - converted).tolist(), (converted * 2.0).tolist())
         return path_table(kinds, conversions=counts[0], nulls=counts[1], values=counts[2])
 
-    found = [counterfactual(world(), recency=recency, pairs=pairs).lost[0] for _ in range(40)]
+    found = [counterfactual(world(), recency=recency, pairs=pairs).lost[0] for _ in range(25)]
     told = attribution_intervals(world(), model="counterfactual", terms=Terms(recency=recency, pairs=pairs))
     assert told.value is not None
     assert told.value[1] == pytest.approx(2 * told.conversions[1], rel=0.02)
     width = (told.conversions[1] - told.conversions[0]) / 3.92
-    assert width == pytest.approx(np.std(found, axis=0), rel=0.4)
+    assert width == pytest.approx(np.std(found, axis=0), rel=0.45)
