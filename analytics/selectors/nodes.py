@@ -23,6 +23,11 @@ SUMMED = (
     "touches", "spend_minor", "orders_ppm", "buyers_ppm", "revenue_minor", "refunds_minor", "margin_minor",
 )  # fmt: skip
 
+_COLUMNS = (
+    "parent", "key", "depth", "has_rows", "model", *SUMMED,
+    "revenue_low_minor", "revenue_high_minor", "buyers_low_ppm", "buyers_high_ppm",
+)  # fmt: skip
+
 
 @dataclass
 class NodeRow(ChannelRow):
@@ -90,9 +95,11 @@ def report_detail(run: ReportRun, *, segment: str, model: str, opened: Collectio
     """
     rows = ReportNode.objects.filter(run=run, segment=segment, parent__in=["", *opened])
     below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
-    for row in rows:
-        line = below[row.parent].setdefault(row.key, NodeLine(row.key, row.depth, has_rows=row.has_rows))
-        line.models[row.model] = _figures(row)
+    for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
+        line = below[parent].get(key)
+        if line is None:
+            line = below[parent][key] = NodeLine(key, depth, has_rows=has_rows)
+        line.models[of] = _figures(figures)
     total = _sum("", below[""].values())
     lines = list(_in_order("", below, model))
     _name(lines)
@@ -102,20 +109,18 @@ def report_detail(run: ReportRun, *, segment: str, model: str, opened: Collectio
 def node_rows(run: ReportRun, *, segment: str, model: str) -> list[NodeLine]:
     """Every row of a segment under one model, each above those below it, named."""
     below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
-    for row in ReportNode.objects.filter(run=run, segment=segment, model=model):
-        line = NodeLine(row.key, row.depth, has_rows=row.has_rows, models={model: _figures(row)})
-        below[row.parent][row.key] = line
+    rows = ReportNode.objects.filter(run=run, segment=segment, model=model)
+    for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
+        below[parent][key] = NodeLine(key, depth, has_rows=has_rows, models={of: _figures(figures)})
     lines = list(_in_order("", below, model, most=None))
     _name(lines)
     return lines
 
 
-def _figures(row: ReportNode) -> NodeRow:
-    return NodeRow(
-        **{name: getattr(row, name) for name in SUMMED},
-        revenue_ends=(row.revenue_low_minor, row.revenue_high_minor),
-        buyers_ends=(row.buyers_low_ppm, row.buyers_high_ppm),
-    )
+def _figures(figures: Sequence[int]) -> NodeRow:
+    """The figures of a row in the order of `_COLUMNS`."""
+    touches, spend, orders, buyers, revenue, refunds, margin, low, high, fewest, most = figures
+    return NodeRow(spend, revenue, refunds, orders, buyers, touches, margin, (low, high), (fewest, most))
 
 
 def _sum(key: str, lines: Iterable[NodeLine], depth: int = 1) -> NodeLine:
