@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.utils import translation
 from hypothesis import HealthCheck, Phase, settings
 
 from portal import diagnosis
@@ -55,6 +56,7 @@ TOGETHER = {
 """Files or folders -> what their tests share and one worker makes: a built business, compiled kernels."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a costly thing, and begin with it, so that no worker sits over it alone at the end."""
     for item in items:
@@ -107,6 +109,13 @@ def _clean_cache() -> Iterator[None]:
     for cache in caches.all(initialized_only=True):
         if "_cache" in vars(cache):
             cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """Speak English again: a request leaves its reader's language behind in the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,6 @@
 """Races of the programme: shown to be real without the lock, and decided with it."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from partners.services import (
     coupon_redeem,
     earnings_settle,
     meters,  # its lock is taken away below
+    settlement,
     version_accept,
     version_draft,
     version_propose,
@@ -180,9 +182,17 @@ def test_two_orders_at_once_share_what_is_left_of_a_months_cap(
             rows = EarningDecision.objects.filter(party=reef, order_code__in=orders)
             return sum(row.amount_minor for row in rows)
 
+    both = threading.Barrier(2, timeout=60)
+
+    def read_and_meet(**asked: Any) -> Any:
+        found = meters.meters_lock(**asked)
+        both.wait()
+        return found
+
     with monkeypatch.context() as without:
         without.setattr(meters, "LOCK", "")
-        together(partial(settle, 1, 2), partial(settle, 2, 2))  # long enough for the slower one to read meanwhile
+        without.setattr(settlement, "meters_lock", read_and_meet)
+        together(partial(settle, 1, 0), partial(settle, 2, 0))
     assert earned("O-0", "O-1", "O-2") == 2_100, "without the lock the race is real: both find the same room"
     with all_rows():
         Meter.objects.filter(kind="cap").update(amount=1_100)

@@ -14,7 +14,7 @@ from analytics.attribution import markov_windows
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.markov_windows import tally_steps
 from analytics.attribution.paths import PathTable, path_table
-from analytics.attribution.registry import ADDITIVE_MODELS, MODELS, Attribution, Terms, as_json, attribute
+from analytics.attribution.registry import ADDITIVE_MODELS, MODELS, Terms, as_json, attribute
 from tests.analytics.attribution import oracle
 from tests.analytics.attribution.conftest import interpreted_form
 from tests.analytics.attribution.oracle import Rows
@@ -383,33 +383,3 @@ def test_more_channels_than_an_inverse_can_hold_are_refused() -> None:
     paths = path_table([(i,) for i in range(4097)], conversions=[1] * 4097)
     with pytest.raises(AttributionError, match="at most 4096 channels, this table has 4097"):
         attribute(paths, model="markov")
-
-
-@pytest.mark.parametrize(
-    ("problem", "arguments"),
-    [
-        ("at least one touch", {"conversions": [1, 1], "journeys": [("a",), ()]}),
-        ("one count of each kind", {"conversions": [1], "journeys": [("a",), ("b",)]}),
-        ("one count of each kind", {"conversions": [1], "values": [1, 2], "journeys": [("a",)]}),
-        ("conversions .* must lie between 0", {"conversions": [-1], "journeys": [("a",)]}),
-        ("conversions .* must lie between 0", {"conversions": [float("nan")], "journeys": [("a",)]}),
-        ("nulls .* must lie between 0", {"conversions": [1], "nulls": [float("inf")], "journeys": [("a",)]}),
-        ("values .* must lie between -1e\\+15", {"conversions": [1], "values": [-2e15], "journeys": [("a",)]}),
-    ],
-)
-def test_an_impossible_table_is_refused(problem: str, arguments: dict[str, Any]) -> None:
-    journeys = arguments.pop("journeys")
-    with pytest.raises(AttributionError, match=problem):
-        path_table(journeys, **arguments)
-
-
-def test_an_empty_table_credits_nobody() -> None:
-    empty = path_table([], conversions=[])
-    for model in MODELS:
-        found: Attribution = attribute(empty, model=model)
-        assert found.conversions.tolist() == []
-
-
-def test_a_table_cannot_be_changed_under_a_model() -> None:
-    with pytest.raises(ValueError, match="read-only"):
-        table([(("a",), 1, 1, 1)]).conversions[0] = 5
