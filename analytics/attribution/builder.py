@@ -282,7 +282,7 @@ def kept(
 ) -> tuple[int, int, Codes]:
     """Find the path that stands last in `arena` among those before, or keep it: (its row, paths, table)."""
     at, mask = ends[paths], len(table) - 1
-    mixed = length
+    mixed = np.int64(length)
     for i in range(at, at + length):
         mixed = ((mixed & _LOW) * _FACTOR) ^ arena[i]
     mixed ^= mixed >> 29

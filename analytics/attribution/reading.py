@@ -156,7 +156,7 @@ def _csv_fast(raw: bytes) -> tuple[Encoder, dict[str, Floats]] | None:
     head = raw[: raw.find(b"\n")].decode("utf-8-sig", "replace").strip("\r")
     try:
         names = next(csv.reader([head])) if quoted else head.split(",")
-    except (csv.Error, StopIteration):
+    except csv.Error:
         return None
     wanted = [name for name in (PATH, *NUMBERS) if name in names]
     if not set(REQUIRED) <= set(wanted) or any(names.count(name) > 1 for name in wanted):

@@ -274,19 +274,21 @@ def test_campaigns_sum_by_currency(cast: Cast) -> None:
     assert "9.99" not in text
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_more_channels_cost_no_more_queries(cast: Cast, path: str) -> None:
-    client, counts = cast.client_of(cast.marco), []
+def test_more_channels_cost_no_more_queries(cast: Cast) -> None:
+    client = cast.client_of(cast.marco)
+    counts: list[dict[str, int]] = []
     for number in (2, 6):
         business(number)
         computed()
-        page(client, path)
-        page(client, path)  # the browser is recognised once after a login
-        with CaptureQueriesContext(connection) as queries:
+        counts.append({})
+        for path in PAGES:
             page(client, path)
-        counts.append(len(queries))
+            page(client, path)  # the browser is recognised once after a login
+            with CaptureQueriesContext(connection) as queries:
+                page(client, path)
+            counts[-1][path] = len(queries)
     assert counts[0] == counts[1]
-    assert counts[1] <= 20
+    assert max(counts[1].values()) <= 20
 
 
 def test_the_pages_speak_chinese(cast: Cast) -> None:

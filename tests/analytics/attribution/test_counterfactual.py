@@ -215,3 +215,25 @@ def test_intervals_of_what_is_lost_are_as_wide_as_worlds_are_apart(recency: bool
     assert told.value[1] == pytest.approx(2 * told.conversions[1], rel=0.02)
     width = (told.conversions[1] - told.conversions[0]) / 3.92
     assert width == pytest.approx(np.std(found, axis=0), rel=0.45)
+
+
+@each_side
+def test_the_kernels_mean_the_same_interpreted(
+    recency: bool, pairs: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(3)
+    rows: Rows = [(tuple(draw.choice(list("abcde"), draw.integers(1, 7))), 1 + i % 3, i, i % 4) for i in range(25)]
+    rows.append((tuple("abcdefghijklm"), 2, 5, 3))
+    rows += [(("b", "a", "b"), 0, 0, 6), (("a", "b"), 2, 9, 1), (("e", "d"), 0, 0, 0)]
+    compiled = counterfactual(table(rows), recency=recency, pairs=pairs)
+    request.getfixturevalue("interpreted")
+    monkeypatch.setattr(caused, "CLOSE", -1.0)  # so that long paths take the finer integral too
+    again = counterfactual(table(rows), recency=recency, pairs=pairs)
+    for found, expected in zip((*again.lost, *again.added), (*compiled.lost, *compiled.added), strict=True):
+        assert found is not None
+        assert found == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+def test_where_everybody_converts_intervals_are_as_narrow_as_can_be() -> None:
+    told = attribution_intervals(path_table(["a", "ab"], conversions=[5, 4]), model="counterfactual")
+    assert [end.tolist() for end in told.conversions] == [[0.0, 0.0], [0.0, 0.0]]

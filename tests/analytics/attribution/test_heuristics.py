@@ -18,6 +18,15 @@ def credited(paths: PathTable, model: str, terms: Terms) -> dict[object, float]:
     return dict(zip(paths.channels, found.conversions.tolist(), strict=True))
 
 
+FORMS = pytest.mark.parametrize("form", ["compiled", "interpreted"])
+
+
+def as_form(form: str, request: pytest.FixtureRequest) -> None:
+    """Run kernels interpreted where that is the form."""
+    if form == "interpreted":
+        request.getfixturevalue("interpreted")
+
+
 def test_which_channels_are_direct_is_for_the_asker_to_say() -> None:
     paths = path_table([["mail", "direct", "typed"], ["direct"], ["mail", "search"]], conversions=[1, 2, 4])
     assert credited(paths, "last_non_direct", Terms()) == {"mail": 0, "direct": 2, "typed": 1, "search": 4}
@@ -39,9 +48,11 @@ def test_which_channels_are_direct_is_for_the_asker_to_say() -> None:
         ((0, 0, 1, 1), "ab", {"a": 5, "b": 5}),
     ],
 )
+@FORMS
 def test_weights_are_of_the_ends_and_between_or_by_position(
-    weights: tuple[float, ...], path: str, expected: dict[object, float]
+    form: str, weights: tuple[float, ...], path: str, expected: dict[object, float], request: pytest.FixtureRequest
 ) -> None:
+    as_form(form, request)
     assert credited(path_table([path], conversions=[10]), "position_weights", Terms(weights=weights)) == expected
 
 
@@ -59,7 +70,9 @@ def test_weights_that_share_nothing_are_refused(weights: tuple[float, ...]) -> N
         attribute(path_table(["a"], conversions=[1]), model="position_weights", terms=Terms(weights=weights))
 
 
-def test_decay_halves_with_each_half_life_of_positions_or_of_age() -> None:
+@FORMS
+def test_decay_halves_with_each_half_life_of_positions_or_of_age(form: str, request: pytest.FixtureRequest) -> None:
+    as_form(form, request)
     paths = path_table(["ab", "abc"], conversions=[9, 0], values=[90, 0])
     assert credited(paths, "time_decay", Terms(half_life=1)) == pytest.approx({"a": 3, "b": 6, "c": 0})
     counts, value = heuristics.decay_by_age(paths, ages=np.array([9.0, 2.0, 1.0, 1.0, 1.0]), half_life=7)

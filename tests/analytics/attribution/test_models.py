@@ -14,7 +14,7 @@ from analytics.attribution import markov_windows
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.markov_windows import tally_steps
 from analytics.attribution.paths import PathTable, path_table
-from analytics.attribution.registry import ADDITIVE_MODELS, MODELS, Terms, as_json, attribute
+from analytics.attribution.registry import ADDITIVE_MODELS, MODELS, Terms, as_json, attribute, compile_models
 from tests.analytics.attribution import oracle
 from tests.analytics.attribution.conftest import interpreted_form
 from tests.analytics.attribution.oracle import Rows
@@ -72,7 +72,7 @@ def clear_effects(rows: Rows, order: int) -> bool:
 
 @each_handing_out
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_all_conversions_and_all_value_are_handed_out(model: str, order: int, rows: Rows) -> None:
     parts = credit(rows, model, order)
     conversions = sum(c for _, c, _, _ in rows)
@@ -84,7 +84,7 @@ def test_all_conversions_and_all_value_are_handed_out(model: str, order: int, ro
 
 @each_model
 @given(rows=rows_of_paths, seed=st.integers(0, 99))
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(18))
 def test_the_order_of_rows_and_how_they_are_split_change_nothing(model: str, order: int, rows: Rows, seed: int) -> None:
     split: Rows = []
     for path, conversions, value, nulls in rows:
@@ -102,7 +102,7 @@ def test_the_order_of_rows_and_how_they_are_split_change_nothing(model: str, ord
 
 @each_model
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(18))
 def test_renaming_channels_renames_the_credit(model: str, order: int, rows: Rows) -> None:
     names = {"a": 7, "b": 3, "c": 11, "d": 2}
     renamed: Any = [(tuple(names[channel] for channel in path), c, v, n) for path, c, v, n in rows]
@@ -111,7 +111,7 @@ def test_renaming_channels_renames_the_credit(model: str, order: int, rows: Rows
 
 @pytest.mark.parametrize("model", ADDITIVE_MODELS)
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(32))
 def test_position_models_equal_their_formula_in_exact_fractions(model: str, rows: Rows) -> None:
     expected = {k: (float(c), float(v)) for k, (c, v) in oracle.position_credit(rows, model).items()}
     agree(expected, credit(rows, model))
@@ -119,7 +119,7 @@ def test_position_models_equal_their_formula_in_exact_fractions(model: str, rows
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_markov_equals_removal_by_elimination_in_exact_fractions(order: int, rows: Rows) -> None:
     found = run(rows, order)
     p, v = oracle.absorbed(rows, order, None)
@@ -133,7 +133,7 @@ def test_markov_equals_removal_by_elimination_in_exact_fractions(order: int, row
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @given(rows=rows_of_paths)
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_markov_keeps_the_averages_of_its_input_for_every_order(order: int, rows: Rows) -> None:
     found = run(rows, order)
     journeys = sum(c + n for _, c, _, n in rows) or 1
@@ -145,7 +145,7 @@ def test_markov_keeps_the_averages_of_its_input_for_every_order(order: int, rows
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @given(rows=rows_of_paths, seed=st.integers(0, 99))
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(24))
 def test_markovs_invariants_hold_to_twelve_digits_where_nothing_cancels(order: int, rows: Rows, seed: int) -> None:
     rows = [(path, c, abs(value), n) for path, c, value, n in rows]
     found, turned = run(rows, order), run(random.Random(seed).sample(rows, len(rows)), order)
@@ -165,7 +165,7 @@ def test_markovs_invariants_hold_to_twelve_digits_where_nothing_cancels(order: i
 
 
 @given(rows=rows_of_paths, more=st.integers(1, 9), at=st.integers(0, 7))
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(18))
 def test_a_journey_more_that_did_not_convert_never_raises_the_chance(rows: Rows, more: int, at: int) -> None:
     path, conversions, value, nulls = rows[at % len(rows)]
     fewer = run(rows, 1).p_conversion
@@ -330,7 +330,10 @@ def test_steps_are_counted_alike_in_an_array_and_by_interning(
         (("c",), 1, 2, 9),
         (("b", "b", "d"), 2, 5, 1),
         (("d", "a"), 0, 0, 0),
+        (("a", "b", "a", "c"), 0, 0, 8),
     ]
+    draw = random.Random(2)
+    rows += [(tuple(draw.choices("abcdefghij", k=6)), draw.randint(0, 2), 3, 1) for _ in range(60)]
     direct = run(rows, order)
     monkeypatch.setattr(markov_windows, "DIRECT", 0)
     interned = run(rows, order)
@@ -352,6 +355,10 @@ def test_a_table_of_steps_that_is_too_small_says_so() -> None:
     for tally in (tally_steps, interpreted_form(tally_steps)):
         assert tally(*arguments, np.full(4, -1), np.zeros(4)) == -1
         assert tally(*arguments, np.full(8, -1), np.zeros(8)) == 4
+    crowded = table([(tuple("abcdefghijklmno"), 1, 1, 1)])  # steps that fall on one another's places
+    arguments = (crowded.codes, crowded.starts, crowded.weights, 16, 1)
+    for tally in (tally_steps, interpreted_form(tally_steps)):
+        assert tally(*arguments, np.full(32, -1), np.zeros(32)) == 15
 
 
 def oracle_two_touch_effects(rows: Rows) -> list[float]:
@@ -383,3 +390,9 @@ def test_more_channels_than_an_inverse_can_hold_are_refused() -> None:
     paths = path_table([(i,) for i in range(4097)], conversions=[1] * 4097)
     with pytest.raises(AttributionError, match="at most 4096 channels, this table has 4097"):
         attribute(paths, model="markov")
+
+
+@pytest.mark.parametrize(("model", "order"), [("linear", 1), ("linear", 2), ("markov", 2)])
+def test_models_that_were_compiled_before_are_compiled_at_once(model: str, order: int) -> None:
+    compile_models([model], order=order)
+    assert credit([(("a", "b"), 2, 4, 1)], model, order)["a"][0] == pytest.approx(1)

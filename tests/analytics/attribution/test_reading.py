@@ -300,6 +300,17 @@ def test_the_tokeniser_means_the_same_interpreted(tmp_path: Path, text: str) -> 
 
 @pytest.mark.usefixtures("interpreted")
 def test_the_interpreted_tokeniser_finds_room_too(tmp_path: Path) -> None:
-    names = [f"c{i}" for i in range(1100)]
+    names = [f"c {i}" for i in range(1100)]
     found = read_paths(wrote(tmp_path, "path,total_conversions\n" + "".join(f"{name},1\n" for name in names)))
     assert found.channels == tuple(names)
+
+
+def test_a_head_longer_than_any_field_may_be_is_left_to_the_careful_reader() -> None:
+    assert reading._csv_fast(b'path,"' + b"x" * 140_000 + b'"\na,1\n') is None
+
+
+def test_a_column_without_a_row_has_no_bytes() -> None:
+    import pyarrow as pa
+
+    data, offsets = reading._text(pa.array([], pa.string()))
+    assert (data.tolist(), offsets.tolist()) == ([], [0])
