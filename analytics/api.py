@@ -40,7 +40,7 @@ class ProgramKey(BaseAuthentication):
         return "Bearer"
 
 
-class ProgramKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ProgramKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # spectacular registers subclasses, untyped
     """How the schema names the key."""
 
     target_class, name = ProgramKey, "programKey"

@@ -161,7 +161,7 @@ class ArrivalForm(forms.Form):
     referrer = forms.CharField(required=False, max_length=2000, label=_("Page before"), help_text=_("Empty: none."))
 
 
-class HoldoutForm(forms.ModelForm):  # type: ignore[type-arg]
+class HoldoutForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs alone
     """A hold-out test. Without a day until which it counts, it counts a year; a reason withdraws it."""
 
     valid_until = forms.DateField(
@@ -189,7 +189,7 @@ class HoldoutForm(forms.ModelForm):  # type: ignore[type-arg]
         return values
 
 
-class HoldoutArmForm(forms.ModelForm):  # type: ignore[type-arg]
+class HoldoutArmForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs alone
     """What one side of a hold-out test did; money in the test's own decimals."""
 
     value = forms.CharField(label=_("Value sold"), required=False, max_length=24, widget=UnfoldAdminTextInputWidget())

@@ -63,8 +63,8 @@ class VisitorMiddleware:
         token = known or uuid4()
         key = salted_key(token)
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
-        request.visitor_signal = _declines(request)  # type: ignore[attr-defined]
-        request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]
+        request.visitor_signal = _declines(request)  # type: ignore[attr-defined]  # told to views
+        request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]  # told to views
         response = self.get_response(request)
         if (says := getattr(request, "visitor_says", None)) is not None:
             _remember(response, agrees=says)

@@ -59,7 +59,7 @@ class HoldoutTestAdmin(Desk):
         queryset: QuerySet[HoldoutTest] = super().get_queryset(request)
         return queryset.prefetch_related("arms")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django calls with this name
         """Nobody: a test that misleads is withdrawn and stays readable."""
         return False
 

@@ -63,11 +63,11 @@ def link_follow(*, code: str, click: Click | None) -> str | None:
 
 def _ask(asked: list[Any]) -> tuple[str, ...] | None:
     # A round trip to ask whether the connection lives would take longer than the click; if it does not, we ask again.
-    connection.health_check_done = True  # type: ignore[attr-defined]
+    connection.health_check_done = True  # type: ignore[attr-defined]  # Django sets it so itself
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
     with savepoint, connection.cursor() as cursor:
         cursor.execute(_FOLLOW, asked)
-        return cursor.fetchone()  # type: ignore[no-any-return]
+        return cursor.fetchone()  # type: ignore[no-any-return]  # the cursor knows no types
 
 
 @lru_cache(maxsize=4096)
