@@ -2,11 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from recommender import views
+from recommender.views import suggestions
 
 app_name = "recommender"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("home/", views.for_home, name="home"),
-    path("course/<int:pk>/", views.for_course, name="course"),
-    path("dismiss/<int:pk>/", views.dismiss, name="dismiss"),
+    path("home/", suggestions.for_home, name="home"),
+    path("course/<int:pk>/", suggestions.for_course, name="course"),
+    path("dismiss/<int:pk>/", suggestions.dismiss, name="dismiss"),
 ]
