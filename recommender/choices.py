@@ -26,3 +26,22 @@ class Slot(models.TextChoices):
 
     HOME = "home", _("Learner's home")
     COURSE = "course", _("Course page")
+    BOUGHT = "bought", _("After a purchase")
+    MAIL = "mail", _("In mail")
+    API = "api", _("By the API")
+
+
+class Source(models.TextChoices):
+    """What found a course for a list."""
+
+    MODEL = "model", _("Learned from what people do")
+    TOPIC = "topic", _("By its topic")
+    POPULAR = "popular", _("By how many learn it")
+    EXPLORE = "explore", _("Place kept for new courses")
+
+
+class Refusal(models.TextChoices):
+    """What a learner said of a suggestion."""
+
+    COURSE = "course", _("Not for me")
+    LESS = "less", _("Less like this")

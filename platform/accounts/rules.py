@@ -126,7 +126,10 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     # the recommender
     "recommender.trainingrun": {_M: V, _K: V, _O: ("view", "add", "promote")},
     "recommender.servedlist": {_M: V, _K: V, _O: V},
+    "recommender.impression": {_M: V, _K: V, _O: V},
+    "recommender.servingpolicy": {_M: V, _K: ("view", "add"), _O: ("view", "add")},
     "recommender.dismissal": {_M: V, _K: V, _O: V},
+    "recommender.taste": {_M: V, _K: V, _O: V},
     # what comes with the libraries
     "admin.logentry": {_O: V},
     "account.emailaddress": {_O: V},

@@ -26,9 +26,15 @@ PERSON: Mapping[str, str] = {
     "analytics_visitormerge": """DELETE FROM analytics_visitormerge
         WHERE visitor_id IN (SELECT id FROM subject_browsers)""",
     "analytics_visitor": "DELETE FROM analytics_visitor WHERE id IN (SELECT id FROM subject_browsers)",
+    "recommender_impression": """DELETE FROM recommender_impression WHERE served_id IN (
+        SELECT id FROM recommender_servedlist
+        WHERE user_id = %(user)s OR visitor_key IN (SELECT key FROM subject_browsers))""",
     "recommender_servedlist": """DELETE FROM recommender_servedlist WHERE user_id = %(user)s
         OR visitor_key IN (SELECT key FROM subject_browsers)""",
     "recommender_dismissal": "DELETE FROM recommender_dismissal WHERE user_id = %(user)s",
+    "recommender_taste_topics": """DELETE FROM recommender_taste_topics
+        WHERE taste_id IN (SELECT id FROM recommender_taste WHERE user_id = %(user)s)""",
+    "recommender_taste": "DELETE FROM recommender_taste WHERE user_id = %(user)s",
     "courses_behaviourevent": """DELETE FROM courses_behaviourevent WHERE user_id = %(user)s
         OR visitor_key IN (SELECT key FROM subject_browsers)""",
     "courses_cartitem": """DELETE FROM courses_cartitem WHERE user_id = %(user)s

@@ -1,5 +1,6 @@
 """The recommender's desk."""
 
-from recommender.admin.training import DismissalAdmin, ServedListAdmin, TrainingRunAdmin
+from recommender.admin.serving import DismissalAdmin, ServedListAdmin, TasteAdmin
+from recommender.admin.training import TrainingRunAdmin
 
-__all__ = ["DismissalAdmin", "ServedListAdmin", "TrainingRunAdmin"]
+__all__ = ["DismissalAdmin", "ServedListAdmin", "TasteAdmin", "TrainingRunAdmin"]

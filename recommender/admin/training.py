@@ -1,4 +1,4 @@
-"""The recommender's desk: trainings with their figures, lists as they were shown, what was waved away."""
+"""Trainings with their figures, and which model serves."""
 
 from typing import Any
 
@@ -12,13 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import Desk, ReadingDesk, clerk, figure, table
+from accounts.admin.base import Desk, clerk, figure, table
 from accounts.rules import may
-from courses.models import Course
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
-from recommender.models import Dismissal, ServedList, TrainingRun
+from recommender.models import TrainingRun
 
 STATES = {
     TrainingState.QUEUED: "",
@@ -143,45 +142,6 @@ class TrainingRunAdmin(Desk):
     def display_hits(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
         return _figure(obj, "hr@10")
-
-
-@admin.register(ServedList)
-class ServedListAdmin(ReadingDesk):
-    """Lists as they were shown."""
-
-    list_display = ("served_at", "slot", "user", "course", "run")
-    list_filter = (("slot", ChoicesDropdownFilter),)
-    list_select_related = ("user", "course", "run")
-    search_fields = ("user__email",)
-    ordering = ("-pk",)
-    fields = (("slot", "served_at", "run"), ("user", "visitor_key", "course"), "display_items")
-    readonly_fields = ("display_items",)
-
-    @display(description=_("courses shown"))
-    def display_items(self, obj: ServedList) -> SafeString:
-        """The courses in their order, each with its score and what it was shown for."""
-        numbers = {number for item in obj.items for number in (item["course"], *item.get("because", ()))}
-        titles = {course.pk: course.local_title for course in Course.objects.filter(pk__in=numbers)}
-        rows = [
-            [
-                titles.get(item["course"], "–"),
-                f"{item['score']:.3f}" if item.get("score") is not None else "–",
-                ", ".join(titles.get(number, "–") for number in item.get("because", ())) or "–",
-            ]
-            for item in obj.items
-        ]
-        return table([gettext("course"), gettext("score"), gettext("because of")], rows)
-
-
-@admin.register(Dismissal)
-class DismissalAdmin(ReadingDesk):
-    """What learners waved away."""
-
-    empty_words = _("When learners wave a suggestion away, it is kept here and not shown to them again.")
-    list_display = ("created_at", "user", "course")
-    list_select_related = ("user", "course")
-    search_fields = ("user__email", "course__title")
-    ordering = ("-pk",)
 
 
 def _figure(run: TrainingRun, name: str) -> SafeString:

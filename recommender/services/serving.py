@@ -12,8 +12,8 @@ from django.db import transaction
 from accounts.models import User
 from courses.models import Course, Enrolment
 from courses.selectors import CourseCard, course_cards, seen_courses
-from recommender.choices import Slot, Stage
-from recommender.models import Dismissal, ServedList, TrainingRun
+from recommender.choices import Slot, Source, Stage
+from recommender.models import Dismissal, Impression, ServedList, TrainingRun
 from recommender.services.training import models_folder
 
 if TYPE_CHECKING:
@@ -109,18 +109,15 @@ def _remember(
     run: TrainingRun,
     suggestions: Sequence[Suggestion],
 ) -> None:
-    ServedList.objects.create(
-        user=user,
-        visitor_key=visitor_key,
-        slot=slot,
-        course=course,
-        run=run,
-        items=[
-            {
-                "course": suggestion.card.course.pk,
-                "score": round(suggestion.score, 6),
-                "because": [because.pk for because in suggestion.because],
-            }
-            for suggestion in suggestions
-        ],
+    served = ServedList.objects.create(user=user, visitor_key=visitor_key, slot=slot, course=course, run=run)
+    Impression.objects.bulk_create(
+        Impression(
+            served=served,
+            position=place,
+            course=suggestion.card.course,
+            source=Source.MODEL,
+            score=suggestion.score,
+            reason={"parts": [[because.pk, None] for because in suggestion.because]},
+        )
+        for place, suggestion in enumerate(suggestions, 1)
     )

@@ -50,8 +50,8 @@ from partners.services import (
     memberships_admit,
     replay_request,
 )
-from recommender.choices import Slot
-from recommender.models import ServedList
+from recommender.choices import Slot, Source
+from recommender.models import Impression, ServedList, Taste
 from recommender.services import course_dismiss, training_request
 from tests.factories import evidence
 from tests.factories.courses import course
@@ -154,7 +154,9 @@ def _learning(world: house.World, number: int, person: User, sold: Course) -> No
     cart_add(visitor_key=evidence.visitor(timezone.now(), cast.lee), user=cast.lee, course_id=other.pk)
     training_request(model="popularity")
     course_dismiss(user=cast.lee, course_id=other.pk)
-    ServedList.objects.create(user=person, slot=Slot.HOME, course=other, items=[{"course": sold.pk}])
+    served = ServedList.objects.create(user=person, slot=Slot.HOME, course=other)
+    Impression.objects.create(served=served, position=1, course=sold, source=Source.POPULAR, score=1)
+    Taste.objects.create(user=person).topics.add(sold.topic)
     at = timezone.now() - timedelta(days=number)
     viewers = (cast.finn, cast.ada, cast.marco)
     seen = [NewBehaviour(kind=EventKind.VIEW, user_id=who.pk, course_id=sold.pk, occurred_at=at) for who in viewers]

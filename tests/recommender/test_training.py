@@ -105,7 +105,7 @@ def test_what_somebody_just_looked_at_decides_the_next_suggestion(courses: list[
     found = suggest(user=learners[0], visitor_key=None, slot=Slot.HOME, limit=1)
     assert [item.card.course.pk for item in found] == [courses[2]]
     assert {course.pk for course in found[0].because} <= set(courses[:2])
-    assert ServedList.objects.get().items[0]["course"] == courses[2]
+    assert ServedList.objects.get().impressions.get().course_id == courses[2]
 
 
 @pytest.mark.usefixtures("behaviour")

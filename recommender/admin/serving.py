@@ -1,0 +1,69 @@
+"""Lists as they were shown, what was waved away, which interests were chosen, and the figures behind it all."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from accounts.admin.base import ReadingDesk, table
+from courses.models import Course
+from recommender.models import Dismissal, ServedList, Taste
+
+
+@admin.register(ServedList)
+class ServedListAdmin(ReadingDesk):
+    """Lists as they were shown."""
+
+    list_display = ("served_at", "slot", "user", "course", "run")
+    list_filter = (("slot", ChoicesDropdownFilter),)
+    list_select_related = ("user", "course", "run")
+    search_fields = ("user__email", "=code")
+    ordering = ("-pk",)
+    fields = (("slot", "served_at"), ("run", "policy"), ("user", "visitor_key", "course"), "display_places")
+    readonly_fields = ("display_places",)
+
+    @display(description=_("courses shown"))
+    def display_places(self, obj: ServedList) -> SafeString:
+        """The courses in their order: score, propensity, what each was shown for, and whether it was opened."""
+        places = list(obj.impressions.select_related("course").order_by("position"))
+        parts = {number for place in places for number, _amount in place.reason.get("parts", ())}
+        titles = {course.pk: course.local_title for course in Course.objects.filter(pk__in=parts)}
+        rows = [
+            [
+                place.course.local_title,
+                place.get_source_display(),
+                f"{place.score:.3f}",
+                f"{place.propensity:.3f}",
+                ", ".join(titles.get(number, "–") for number, _amount in place.reason.get("parts", ())) or "–",
+                gettext("yes") if place.clicked_at else "–",
+            ]
+            for place in places
+        ]
+        heads = [gettext("course"), gettext("found by"), gettext("score"), gettext("propensity")]
+        return table([*heads, gettext("because of"), gettext("clicked")], rows)
+
+
+@admin.register(Dismissal)
+class DismissalAdmin(ReadingDesk):
+    """What learners waved away."""
+
+    empty_words = _("When learners wave a suggestion away, it is kept here and not shown to them again.")
+    list_display = ("created_at", "user", "kind", "course")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    list_select_related = ("user", "course")
+    search_fields = ("user__email", "course__title")
+    ordering = ("-pk",)
+
+
+@admin.register(Taste)
+class TasteAdmin(ReadingDesk):
+    """Which topics learners chose."""
+
+    empty_words = _("Learners choose topics after they sign up; what they chose stands here.")
+    list_display = ("answered_at", "user")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    ordering = ("-pk",)
+    fields = ("user", "answered_at", "topics")
