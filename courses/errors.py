@@ -22,6 +22,12 @@ class NotReadyError(CoursesError):
     code = "not_ready"
 
 
+class CircularPrerequisiteError(CoursesError):
+    """The course would have to be finished before itself."""
+
+    code = "circular_prerequisite"
+
+
 class AlreadyOwnedError(CoursesError):
     """The learner is enrolled already."""
 

@@ -12,7 +12,7 @@ from courses.choices import Level
 from courses.errors import CoursesError
 from courses.models import Course, Dispute, Order, Rating, Refund
 from courses.selectors import SORTS, Filters, LineStanding
-from courses.services import NewDispute, NewRefund
+from courses.services import NewDispute, NewRefund, prerequisites_check
 from courses.services.learning import LONGEST_COMMENT
 from courses.templatetags.courses import course_language
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
@@ -76,6 +76,21 @@ class RatingForm(forms.Form):
 def rating_form(rated: Rating | None) -> RatingForm:
     """An empty form, or one that holds what the learner said before."""
     return RatingForm(initial={"stars": rated.stars, "comment": rated.comment} if rated else None)
+
+
+class PrerequisiteFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # subscripted only in the stubs
+    """What a course asks for, at the desk: no ring."""
+
+    def clean(self) -> None:
+        """Refuse what would make a course its own prerequisite, by way of others too."""
+        super().clean()
+        if any(self.errors) or self.instance.pk is None:
+            return
+        kept = [row.cleaned_data for row in self.forms if row.cleaned_data and not row.cleaned_data.get("DELETE")]
+        try:
+            prerequisites_check(course_id=self.instance.pk, required_ids=[row["requires"].pk for row in kept])
+        except CoursesError as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
 
 
 TAUGHT_IN = ("zh-hans", "en", "ja", "ko", "de", "fr", "es", "pt", "ru", "uk")

@@ -23,8 +23,8 @@ from accounts.admin.confirm import Facts, confirmed
 from courses import services
 from courses.admin.words import money
 from courses.errors import CoursesError
-from courses.forms import CourseForm
-from courses.models import Course, CourseCreator, Lesson, Section, Topic
+from courses.forms import CourseForm, PrerequisiteFormSet
+from courses.models import Course, CourseCreator, Lesson, Prerequisite, Section, Topic
 
 STATE_TONES = {"draft": "", "published": "success", "retired": "warning"}
 
@@ -74,6 +74,22 @@ class CreatorLines(Lines):
         """With their parties."""
         queryset: QuerySet[CourseCreator] = super().get_queryset(request)
         return queryset.select_related("party", "course")
+
+
+class PrerequisiteLines(Lines):
+    """What to finish before; no ring is taken."""
+
+    model = Prerequisite
+    fk_name = "course"
+    formset = PrerequisiteFormSet
+    verbose_name_plural = _("prerequisites")
+    fields = ("requires",)
+    autocomplete_fields = ("requires",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prerequisite]:
+        """With their courses."""
+        queryset: QuerySet[Prerequisite] = super().get_queryset(request)
+        return queryset.select_related("course", "requires")
 
 
 class SectionLines(Lines):
@@ -149,7 +165,7 @@ class CourseAdmin(Desk):
     )
     readonly_fields = ("state", "published_at", "updated_at", "import_batch")
     prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("title",)}
-    inlines = (CreatorLines, SectionLines)
+    inlines = (CreatorLines, PrerequisiteLines, SectionLines)
     actions = ("publish_chosen",)
     actions_detail: ClassVar[list[str]] = ["publish", "retire"]
 

@@ -129,6 +129,27 @@ class CourseCreator(models.Model):
         return f"{self.course}: {self.party}"
 
 
+class Prerequisite(models.Model):
+    """One course that another asks for. The database refuses a ring: see migration 0006."""
+
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="prerequisites", verbose_name=_("course"))
+    requires = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="leads_to", verbose_name=_("asks for"))
+
+    class Meta:
+        verbose_name = _("prerequisite")
+        verbose_name_plural = _("prerequisites")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["course", "requires"], name="courses_prerequisite_once"),
+            models.CheckConstraint(
+                condition=~models.Q(course=models.F("requires")), name="courses_prerequisite_of_another"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.course} ← {self.requires}"
+
+
 VIDEO = r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[^\s;,'\"<>]*\.(mp4|webm)(\?[^\s;,'\"<>]*)?$"
 """A file's address, and nothing in it that a content security policy or a page would take for more."""
 

@@ -41,6 +41,7 @@ from courses.selectors.orders import (
     owned_course_ids,
     purchases_between,
 )
+from courses.selectors.prerequisites import Needed, needed_before, requirements
 from courses.selectors.returns import Happened, LineStanding, lines_standing, order_journal, refunds_shown
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "LessonPage",
     "LineFacts",
     "LineStanding",
+    "Needed",
     "OrderFacts",
     "Reader",
     "cards",
@@ -75,6 +77,7 @@ __all__ = [
     "learner_home",
     "lesson_page",
     "lines_standing",
+    "needed_before",
     "on_sale",
     "order_facts",
     "order_journal",
@@ -84,6 +87,7 @@ __all__ = [
     "price_steps",
     "purchases_between",
     "refunds_shown",
+    "requirements",
     "seen_courses",
     "topics_on_sale",
     "visible_courses",

@@ -41,6 +41,7 @@ from courses.services.learning import (
     ratings_show,
 )
 from courses.services.orders import PaidLine, PaidOrder, order_code, orders_record, orders_void
+from courses.services.prerequisites import prerequisites_check, prerequisites_set, prerequisites_set_all
 from courses.services.pricing import Priced, PricedLine, price, tax_of
 from courses.services.refunds import (
     MANUAL,
@@ -98,6 +99,9 @@ __all__ = [
     "orders_expire",
     "orders_record",
     "orders_void",
+    "prerequisites_check",
+    "prerequisites_set",
+    "prerequisites_set_all",
     "price",
     "progress_record",
     "progress_record_all",

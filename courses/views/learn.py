@@ -32,6 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "home": learner_home(visible_to=user),
         "orders": orders_of(visible_to=user)[:ORDERS_SHOWN],
         "suggestions_url": suggestions_at("/suggestions/home/"),
+        "path_url": suggestions_at("/paths/"),
         "private": True,
     }
     return shop(request, "courses/learn.html", context, place="learn")

@@ -18,6 +18,7 @@ from courses.selectors import (
     course_page,
     front_page,
     languages_on_sale,
+    needed_before,
     price_steps,
     search,
 )
@@ -109,6 +110,8 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
         "others": [credit.party.local_name for credit in page.creators[1:]],
         "linked_data": linked_data(_described(page)),
         "suggestions_url": suggestions_at(f"/suggestions/course/{page.course.pk}/"),
+        "needed": needed_before(course=page.course, visible_to=user),
+        "path_url": suggestions_at("/paths/"),
         "observe": may_observe(request),
         "rating_form": rating_form(page.own_rating) if page.enrolment else None,
         "description": page.course.local_summary,

@@ -93,6 +93,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "courses.topic": {_M: ALL, _K: V},
     "courses.course": {_M: (*W, "publish"), _F: V, _K: V},
     "courses.coursecreator": {_M: ALL, _F: V},
+    "courses.prerequisite": {_M: ALL, _K: V},
     "courses.section": {_M: ALL},
     "courses.lesson": {_M: ALL},
     "courses.order": {_M: V, _F: ("view", "void"), _K: V},

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.scope import all_rows
 from courses.choices import OrderState
 from courses.errors import NotPayableError, PaymentConflictError
-from courses.models import CartItem, Course, Enrolment, Order, Payment
+from courses.models import CartItem, Course, Enrolment, Order, Payment, Prerequisite
 from courses.services import (
     PaidLine,
     PaidOrder,
@@ -22,6 +22,7 @@ from courses.services import (
     order_pay,
     order_place,
     orders_record,
+    prerequisites_set,
     progress_record,
 )
 from events.models import OutboxEvent
@@ -165,3 +166,13 @@ def test_the_last_two_lessons_finished_at_once_finish_the_course_once() -> None:
         )
     )
     assert Enrolment.objects.get().completed_at is not None
+
+
+def test_two_halves_of_a_ring_of_prerequisites_make_none() -> None:
+    first, second = course("Arrows"), course("Bows")
+    found = at_once(
+        lambda: prerequisites_set(course_id=first.pk, required_ids=[second.pk]),
+        lambda: Prerequisite.objects.create(course=second, requires=first),
+    )
+    assert sum(isinstance(one, Exception) for one in found) == 1
+    assert Prerequisite.objects.count() == 1

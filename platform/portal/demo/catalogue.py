@@ -261,6 +261,43 @@ TOPICS: tuple[DemoTopic, ...] = (
     ),
 )
 
+PREREQUISITES: tuple[tuple[str, str], ...] = (
+    ("Python That Scales to a Team", "Python from the First Line"),
+    ("Go Concurrency in Practice", "Idiomatic Go"),
+    ("Async Rust in Production", "Rust Without Fear"),
+    ("The JVM From the Inside", "Modern Java, Calmly"),
+    ("JavaScript Engines Explained", "TypeScript for Large Codebases"),
+    ("Flink for Streaming Teams", "Kafka, One Topic at a Time"),
+    ("Iceberg Tables in Depth", "Designing a Lakehouse"),
+    ("Real-time Features at Scale", "Flink for Streaming Teams"),
+    ("dbt and the Shape of a Warehouse", "SQL for People Who Build"),
+    ("Query Plans for Everyone", "SQL for People Who Build"),
+    ("Kubernetes Without Mystery", "Docker for Working Developers"),
+    ("Operating Kubernetes at Night", "Kubernetes Without Mystery"),
+    ("Service Meshes, Honestly", "Kubernetes Without Mystery"),
+    ("OpenTelemetry End to End", "Observability That Answers Questions"),
+    ("Machine Learning from First Principles", "Python from the First Line"),
+    ("Machine Learning from First Principles", "Statistics You Will Use"),
+    ("Deep Learning with PyTorch", "Machine Learning from First Principles"),
+    ("Transformers, Line by Line", "Deep Learning with PyTorch"),
+    ("Fine-tuning on One GPU", "Transformers, Line by Line"),
+    ("Retrieval That Works", "Building with Language Models"),
+    ("Agents and Tools", "Building with Language Models"),
+    ("Recommender Systems in Production", "Machine Learning from First Principles"),
+    ("Graph Neural Networks", "Deep Learning with PyTorch"),
+    ("Event-driven Systems", "Distributed Systems Basics"),
+    ("Causal Inference for Products", "Experiments That Convince"),
+    ("Experiments That Convince", "A/B Testing from Zero"),
+    ("A/B Testing from Zero", "Statistics You Will Use"),
+    ("Time Series in Practice", "Pandas and Polars"),
+    ("Forecasting in Business", "Time Series in Practice"),
+    ("FPGA for Software People", "Digital Logic by Building"),
+    ("RISC-V from the Ground Up", "How Computers Really Work"),
+    ("Embedded Rust", "Rust Without Fear"),
+    ("Linux Drivers in Practice", "Embedded C on STM32"),
+)
+"""(a course, what to finish before it), by English title."""
+
 SECTION_SHAPES: tuple[tuple[str, str], ...] = (
     ("{subject}: the idea", "{subject}：先懂道理"),
     ("{subject} in your hands", "{subject}：动手做"),

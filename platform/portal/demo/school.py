@@ -1,13 +1,13 @@
 """Stage two of the demo: topics, courses with chapters and lessons, agreements, exchange rates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from courses.choices import LessonKind, Level
-from courses.services import NewCourse, NewLesson, NewSection, courses_create, topic_ensure
+from courses.services import NewCourse, NewLesson, NewSection, courses_create, prerequisites_set_all, topic_ensure
 from ledger.services import NewRate, rates_record
 from partners.choices import PayingModel
 from partners.services import (
@@ -19,7 +19,14 @@ from partners.services import (
     version_propose,
     version_put_in_force,
 )
-from portal.demo.catalogue import LESSON_SHAPES, OUTCOME_SHAPES, SECTION_SHAPES, SUMMARY_SHAPES, TOPICS
+from portal.demo.catalogue import (
+    LESSON_SHAPES,
+    OUTCOME_SHAPES,
+    PREREQUISITES,
+    SECTION_SHAPES,
+    SUMMARY_SHAPES,
+    TOPICS,
+)
 from portal.demo.people import Cast, slug
 from portal.demo.simulate import DemoCourse
 from portal.demo.terms import terms_of
@@ -41,7 +48,9 @@ def make_school(courses: Sequence[DemoCourse], cast: Cast, *, start: datetime, o
         topic_ensure(code=topic.code, name=topic.name, name_zh=topic.name_zh, position=position)
         for position, topic in enumerate(TOPICS)
     ]
-    ids = courses_create(courses=[_course(course, topics, cast, start) for course in courses])
+    before = _prerequisites(courses)
+    ids = courses_create(courses=[_course(course, topics, cast, start, before) for course in courses])
+    prerequisites_set_all(wanted={ids[at]: [ids[one] for one in required] for at, required in before.items()})
     versions = agreements_establish(
         agreements=[_agreement(course, pk, cast, opened) for course, pk in zip(courses, ids, strict=True)]
     )
@@ -50,7 +59,30 @@ def make_school(courses: Sequence[DemoCourse], cast: Cast, *, start: datetime, o
     return ids
 
 
-def _course(course: DemoCourse, topics: Sequence[int], cast: Cast, start: datetime) -> NewCourse:
+def _prerequisites(courses: Sequence[DemoCourse]) -> dict[int, list[int]]:
+    """What the courses that are there ask for among themselves, by their places."""
+    at = {course.title: place for place, course in enumerate(courses)}
+    found: dict[int, list[int]] = {}
+    for course, required in PREREQUISITES:
+        if course in at and required in at:
+            found.setdefault(at[course], []).append(at[required])
+    return found
+
+
+def _level(course: DemoCourse, before: Mapping[int, Sequence[int]]) -> str:
+    """One that asks for others stands above them; the rest as drawn."""
+
+    def height(place: int) -> int:
+        return 1 + max(map(height, before[place])) if place in before else 0
+
+    asked = {place for required in before.values() for place in required}
+    inside = course.index in before or course.index in asked
+    return LEVELS[min(height(course.index), 2) if inside else course.level]
+
+
+def _course(
+    course: DemoCourse, topics: Sequence[int], cast: Cast, start: datetime, before: Mapping[int, Sequence[int]]
+) -> NewCourse:
     topic = TOPICS[course.topic]
     subjects = [topic.subjects[(course.index + step * 3) % len(topic.subjects)] for step in range(4)]
     shape = SUMMARY_SHAPES[course.index % len(SUMMARY_SHAPES)]
@@ -72,7 +104,7 @@ def _course(course: DemoCourse, topics: Sequence[int], cast: Cast, start: dateti
         price_minor=course.price_minor,
         currency=course.currency,
         creator_ids=[cast.creators[creator].pk for creator in course.creators],
-        level=LEVELS[course.level],
+        level=_level(course, before),
         language="zh-hans" if course.currency == "CNY" else "en",
         sections=[_section(course, number, subject) for number, subject in enumerate(subjects)],
         published_at=start + timedelta(days=course.published_day, hours=2),
