@@ -157,6 +157,18 @@ class Interactions:
             weights=None if self.weights is None else self.weights[mask],
         )
 
+    def of_people(self, mask: Bool) -> Interactions:
+        """Only the user rows where `mask` (bool [users]) holds, over the same catalogue."""
+        rows = mask[self.rows]
+        return replace(
+            self,
+            pointers=_pointers(self.lengths[mask]),
+            items=self.items[rows],
+            times=None if self.times is None else self.times[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            user_ids=self.user_ids[mask],
+        )
+
     def fingerprint(self) -> str:
         """SHA-256 over every column, equal for equal data on every machine; a model carries it as its data hash."""
         digest = hashlib.sha256()

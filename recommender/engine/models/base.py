@@ -20,6 +20,7 @@ from recommender.engine.ranking import Ranked, select_top
 if TYPE_CHECKING:
     import torch
 
+    from recommender.engine.content import Content
     from recommender.engine.split import Stage
 
 
@@ -69,6 +70,24 @@ class Model(ABC):
         The settings of the result say what was found. Most models have nothing of the kind.
         """
         return cls.fit(stage.train, settings=settings, device=device, rng=rng)
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """Tell whether the model is solved from sums of one term a person (`moments`), as closed forms are."""
+        del settings
+        return False
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """Those sums, float64 by name; each dimension is the catalogue, and "people" is their number."""
+        raise NotImplementedError(cls.__name__)
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """The model that the sums give; `moments` may be overwritten."""
+        raise NotImplementedError(cls.__name__)
 
     @abstractmethod
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
@@ -161,6 +180,22 @@ def stored_array(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...]) -
 def popularity_prior(interactions: Interactions) -> Float32:
     """Share of users who took each item, float32 [items]: what is said to somebody of whom nothing is known."""
     return (interactions.item_counts / max(interactions.n_users, 1)).astype(np.float32)
+
+
+def counted(interactions: Interactions, device: torch.device) -> dict[str, torch.Tensor]:
+    """The sums behind `popularity_prior`: "counts", how many took each item, and "people"."""
+    import torch
+
+    return {
+        "counts": torch.from_numpy(interactions.item_counts.astype(np.float64)).to(device),
+        "people": torch.tensor(float(interactions.n_users), dtype=torch.float64, device=device),
+    }
+
+
+def prior_of(moments: Mapping[str, torch.Tensor]) -> Float32:
+    """`popularity_prior` from sums."""
+    share = moments["counts"] / moments["people"].clamp(min=1)
+    return share.cpu().numpy().astype(np.float32)
 
 
 def require_interactions(interactions: Interactions) -> None:

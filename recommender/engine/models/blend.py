@@ -22,6 +22,7 @@ from recommender.engine.models.base import Contributions, Model
 if TYPE_CHECKING:
     import torch
 
+    from recommender.engine.content import Content
     from recommender.engine.evaluate import Chunk
     from recommender.engine.split import Stage
 
@@ -98,6 +99,35 @@ class Blend(Model):
             components.append(kind.fit(interactions, settings=own, device=device, rng=rng))
             progress("fit", place + 1, len(resolved))
         return cls(settings=settings, item_ids=interactions.item_ids, components=components)
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """As all its components are."""
+        return all(kind.additive(own) for kind, own in settings.resolve())
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """The components' sums together; what two of them count alike is there once."""
+        found: dict[str, torch.Tensor] = {}
+        for kind, own in settings.resolve():
+            found |= kind.moments(interactions, settings=own, device=device)
+        return found
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """Every component from its own copies."""
+        components = [
+            kind.from_moments(
+                {name: values.clone() for name, values in moments.items()},
+                settings=own,
+                item_ids=item_ids,
+                content=content,
+            )
+            for kind, own in settings.resolve()
+        ]
+        return cls(settings=settings, item_ids=item_ids, components=components)
 
     @classmethod
     def fit_tuned(cls, stage: Stage, *, settings: Any, device: torch.device, rng: np.random.Generator) -> Self:

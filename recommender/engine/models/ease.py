@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
-from recommender.engine.data import Float32, Interactions
+from recommender.engine.data import Float32, Int64, Interactions
 from recommender.engine.errors import DataError
-from recommender.engine.models.base import popularity_prior, require_interactions
+from recommender.engine.models.base import counted, popularity_prior, prior_of, require_interactions
 from recommender.engine.models.linear import LinearModel, LinearSettings
 
 if TYPE_CHECKING:
     import torch
+
+    from recommender.engine.content import Content
 
 BLOCK = 1024
 
@@ -73,29 +75,54 @@ class Ease(LinearModel):
 
         del rng
         require_interactions(interactions)
-        single = interactions.n_items > solve.LARGE and device.type == "cpu"
-        fitted = _in_place(interactions, settings) if single else _in_double(interactions, settings, device)
+        if interactions.n_items > solve.LARGE and device.type == "cpu":
+            model = cls(
+                settings=settings,
+                item_ids=interactions.item_ids,
+                matrix=_in_place(interactions, settings),
+                prior=popularity_prior(interactions),
+            )
+        else:
+            moments = cls.moments(interactions, settings=settings, device=device)
+            model = cls.from_moments(
+                moments, settings=settings, item_ids=interactions.item_ids, content=interactions.content
+            )
         progress("fit", 1, 1)
-        return cls(
-            settings=settings,
-            item_ids=interactions.item_ids,
-            matrix=fitted,
-            prior=popularity_prior(interactions),
-        )
+        return model
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """The table of pairs is a sum of one outer product a person."""
+        return not settings.content
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """`gram`: the table of pairs."""
+        from recommender.engine.solve import gram
+
+        del settings
+        return {"gram": gram(interactions, device=device), **counted(interactions, device)}
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """Invert and scale; `gram` is overwritten."""
+        from recommender.engine.solve import ridge_inverse
+
+        counts = moments["gram"]
+        if settings.content and content is not None:
+            counts += _likeness(content, settings.content, counts)
+        inverse = ridge_inverse(counts, settings.ridge)
+        matrix = inverse.div_(inverse.diagonal().clone().neg_())
+        matrix.fill_diagonal_(0.0)
+        return cls(settings=settings, item_ids=item_ids, matrix=matrix.float().cpu().numpy(), prior=prior_of(moments))
 
 
-def _in_double(interactions: Interactions, settings: EaseSettings, device: torch.device) -> Float32:
+def _likeness(content: Content, worth: float, beside: torch.Tensor) -> torch.Tensor:
     import torch
 
-    from recommender.engine.solve import gram, ridge_inverse
-
-    counts = gram(interactions, device=device)
-    if settings.content and interactions.content is not None:
-        counts += torch.from_numpy(settings.content * interactions.content.similarity()).to(device)
-    inverse = ridge_inverse(counts, settings.ridge)
-    matrix = inverse.div_(inverse.diagonal().clone().neg_())
-    matrix.fill_diagonal_(0.0)
-    return matrix.float().cpu().numpy()
+    return torch.from_numpy(worth * content.similarity()).to(beside.device)
 
 
 def _in_place(interactions: Interactions, settings: EaseSettings) -> Float32:

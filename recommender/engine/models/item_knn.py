@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
-from recommender.engine.data import Interactions
-from recommender.engine.models.base import popularity_prior, require_interactions
+from recommender.engine.data import Int64, Interactions
+from recommender.engine.models.base import counted, prior_of, require_interactions
 from recommender.engine.models.linear import LinearModel, LinearSettings
 
 if TYPE_CHECKING:
     import torch
+
+    from recommender.engine.content import Content
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,41 @@ class ItemKnn(LinearModel):
         progress: Progress = silent,
     ) -> Self:
         """Count and scale. Raises DataError without interactions."""
+        del rng
+        require_interactions(interactions)
+        moments = cls.moments(interactions, settings=settings, device=device)
+        model = cls.from_moments(moments, settings=settings, item_ids=interactions.item_ids)
+        progress("fit", 1, 1)
+        return model
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """The table of pairs is a sum of one outer product a person."""
+        del settings
+        return True
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """`gram`: the table of pairs."""
+        from recommender.engine.solve import gram
+
+        del settings
+        return {"gram": gram(interactions, device=device), **counted(interactions, device)}
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """Scale and keep the nearest; `gram` is overwritten."""
         import torch
 
         from recommender.engine.ranking import select_top_batch
-        from recommender.engine.solve import gram
 
-        del rng
-        require_interactions(interactions)
-        similarity = gram(interactions, device=device)
+        del content
+        similarity = moments["gram"]
         norms = similarity.diagonal().sqrt()
         similarity /= torch.outer(norms, norms) + (settings.shrink or 1e-12)
         similarity.fill_diagonal_(0.0)
         nearest, values = select_top_batch(similarity, settings.neighbours)
         matrix = torch.zeros_like(similarity, dtype=torch.float32).scatter_(1, nearest, values.float())
-        progress("fit", 1, 1)
-        return cls(
-            settings=settings,
-            item_ids=interactions.item_ids,
-            matrix=matrix.cpu().numpy(),
-            prior=popularity_prior(interactions),
-        )
+        return cls(settings=settings, item_ids=item_ids, matrix=matrix.cpu().numpy(), prior=prior_of(moments))

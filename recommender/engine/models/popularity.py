@@ -11,10 +11,12 @@ import numpy as np
 from recommender.engine.config import Progress, require_range, silent
 from recommender.engine.data import Float32, Int32, Int64, Interactions
 from recommender.engine.errors import DataError
-from recommender.engine.models.base import Contributions, Model, require_interactions, stored_array
+from recommender.engine.models.base import Contributions, Model, counted, require_interactions, stored_array
 
 if TYPE_CHECKING:
     import torch
+
+    from recommender.engine.content import Content
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,30 @@ class Popularity(Model):
         counts = np.bincount(items, weights.astype(np.float64), minlength=interactions.n_items)
         progress("fit", 1, 1)
         return cls(settings=settings, item_ids=interactions.item_ids, counts=(counts / counts.sum()).astype(np.float32))
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """Where everything counts, whenever it was."""
+        return settings.window_seconds is None
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """`weights`: what each item's events weigh together."""
+        import torch
+
+        del settings
+        weights = np.ones(len(interactions)) if interactions.weights is None else interactions.weights
+        total = np.bincount(interactions.items, weights.astype(np.float64), minlength=interactions.n_items)
+        return {"weights": torch.from_numpy(total).to(device), **counted(interactions, device)}
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """Shares of the whole weight."""
+        del content
+        weights = moments["weights"].cpu().numpy()
+        return cls(settings=settings, item_ids=item_ids, counts=(weights / weights.sum()).astype(np.float32))
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
         """The item's share of all counted weight, whoever asks."""

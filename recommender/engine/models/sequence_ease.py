@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
-from recommender.engine.data import Interactions
-from recommender.engine.models.base import popularity_prior, require_interactions
+from recommender.engine.data import Int64, Interactions
+from recommender.engine.models.base import counted, prior_of, require_interactions
 from recommender.engine.models.linear import LinearModel, LinearSettings
 
 if TYPE_CHECKING:
     import torch
+
+    from recommender.engine.content import Content
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,54 @@ class SequenceEase(LinearModel):
         progress: Progress = silent,
     ) -> Self:
         """Sum the moments of all prefixes, then one solve. Raises DataError without interactions."""
-        import torch
-
-        from recommender.engine.solve import decayed_prefix_moments, ridge_solve
-
         del rng
         require_interactions(interactions)
-        squares, cross = decayed_prefix_moments(interactions, decay=settings.decay, window=settings.window)
-        if settings.content and interactions.content is not None:
-            likeness = settings.content * interactions.content.similarity()
-            squares += likeness
-            np.fill_diagonal(likeness, 0.0)
-            cross += likeness
+        moments = cls.moments(interactions, settings=settings, device=device)
         progress("fit", 1, 2)
-        matrix = ridge_solve(torch.from_numpy(squares).to(device), torch.from_numpy(cross).to(device), settings.ridge)
-        progress("fit", 2, 2)
-        return cls(
-            settings=settings,
-            item_ids=interactions.item_ids,
-            matrix=matrix.float().cpu().numpy(),
-            prior=popularity_prior(interactions),
+        model = cls.from_moments(
+            moments, settings=settings, item_ids=interactions.item_ids, content=interactions.content
         )
+        progress("fit", 2, 2)
+        return model
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """Each history has its own prefixes."""
+        return not settings.content
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """SᵀS and SᵀT, named by the fading they were counted with."""
+        import torch
+
+        from recommender.engine.solve import decayed_prefix_moments
+
+        squares, cross = decayed_prefix_moments(interactions, decay=settings.decay, window=settings.window)
+        faded = fading(settings)
+        return {
+            f"past:{faded}": torch.from_numpy(squares).to(device),
+            f"next:{faded}": torch.from_numpy(cross).to(device),
+            **counted(interactions, device),
+        }
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """One solve; the sums are overwritten."""
+        import torch
+
+        from recommender.engine.solve import ridge_solve
+
+        squares, cross = (moments[f"{part}:{fading(settings)}"] for part in ("past", "next"))
+        if settings.content and content is not None:
+            likeness = torch.from_numpy(settings.content * content.similarity()).to(squares.device)
+            squares += likeness
+            cross += likeness.fill_diagonal_(0.0)
+        matrix = ridge_solve(squares, cross, settings.ridge)
+        return cls(settings=settings, item_ids=item_ids, matrix=matrix.float().cpu().numpy(), prior=prior_of(moments))
+
+
+def fading(settings: LinearSettings) -> str:
+    """Decay and window as part of a name: sums over histories that fade alike are the same."""
+    return f"{settings.decay:g}:{settings.window}"

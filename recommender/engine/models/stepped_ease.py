@@ -16,11 +16,14 @@ import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
 from recommender.engine.data import Float32, Int32, Int64, Interactions
-from recommender.engine.models.base import Contributions, popularity_prior, require_interactions, stored_array
+from recommender.engine.models.base import Contributions, counted, prior_of, require_interactions, stored_array
 from recommender.engine.models.linear import LinearModel, LinearSettings
+from recommender.engine.models.sequence_ease import fading
 
 if TYPE_CHECKING:
     import torch
+
+    from recommender.engine.content import Content
 
 
 @dataclass(frozen=True)
@@ -63,27 +66,57 @@ class SteppedEase(LinearModel):
         progress: Progress = silent,
     ) -> Self:
         """Sum the moments of all prefixes, then one solve. Raises DataError without interactions."""
-        import torch
-
-        from recommender.engine.solve import decayed_prefix_moments, latest_step_moments, ridge_solve
-
         del rng
         require_interactions(interactions)
+        moments = cls.moments(interactions, settings=settings, device=device)
+        progress("fit", 1, 2)
+        model = cls.from_moments(moments, settings=settings, item_ids=interactions.item_ids)
+        progress("fit", 2, 2)
+        return model
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """Each history has its own prefixes."""
+        del settings
+        return True
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """SᵀS, SᵀT, SᵀL, LᵀT and the diagonal of LᵀL, named by the fading they were counted with."""
+        import torch
+
+        from recommender.engine.solve import decayed_prefix_moments, latest_step_moments
+
         squares, cross = decayed_prefix_moments(interactions, decay=settings.decay, window=settings.window)
         shared, follows, own = latest_step_moments(interactions, decay=settings.decay, window=settings.window)
-        progress("fit", 1, 2)
-        past, after, between, step = (torch.from_numpy(m).to(device) for m in (squares, cross, shared, follows))
-        weighed = between / torch.from_numpy(own + settings.latest_ridge).to(device)
+        faded = fading(settings)
+        found = {f"past:{faded}": squares, f"next:{faded}": cross, f"latest:{faded}": shared}
+        found |= {"step": follows, "own": own}
+        return {
+            **{name: torch.from_numpy(values).to(device) for name, values in found.items()},
+            **counted(interactions, device),
+        }
+
+    @classmethod
+    def from_moments(
+        cls, moments: dict[str, torch.Tensor], *, settings: Any, item_ids: Int64, content: Content | None = None
+    ) -> Self:
+        """One solve of the Schur complement; `past` is overwritten."""
+        from recommender.engine.solve import ridge_solve
+
+        del content
+        past, after, between = (moments[f"{part}:{fading(settings)}"] for part in ("past", "next", "latest"))
+        step, weight = moments["step"], moments["own"] + settings.latest_ridge
+        weighed = between / weight
         past -= weighed @ between.T
         matrix = ridge_solve(past, after - weighed @ step, settings.ridge)
-        latest = (step - between.T @ matrix) / torch.from_numpy(own + settings.latest_ridge).to(device)[:, None]
-        progress("fit", 2, 2)
+        latest = (step - between.T @ matrix) / weight[:, None]
         return cls(
             settings=settings,
-            item_ids=interactions.item_ids,
+            item_ids=item_ids,
             matrix=matrix.float().cpu().numpy(),
             latest=latest.float().cpu().numpy(),
-            prior=popularity_prior(interactions),
+            prior=prior_of(moments),
         )
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from recommender.engine.additive import Ledger
 from recommender.engine.artefact import read_artefact, write_artefact
 from recommender.engine.config import settings_from, settings_to
 from recommender.engine.data import Interactions
@@ -149,6 +150,26 @@ class ModelConformance:
             parts, baseline = model.contributions(history, targets, weights)
             assert parts.shape == (history.size, 11)
             np.testing.assert_allclose(parts.sum(axis=0) + baseline, model.score(history, weights), rtol=0, atol=1e-5)
+
+    def test_where_sums_over_people_suffice_somebody_taken_away_was_never_there(self) -> None:
+        kind, table = get_model(self.name), self.weighted()
+        settings = settings_from(kind.Settings, self.settings)
+        if not kind.additive(settings):
+            with pytest.raises(DataError, match="not solved from sums"):
+                Ledger.of(self.name, table, settings=settings, device=CPU)
+            with pytest.raises(NotImplementedError):
+                Model.moments(table, settings=settings, device=CPU)
+            with pytest.raises(NotImplementedError):
+                Model.from_moments({}, settings=settings, item_ids=table.item_ids)
+            return
+        one = table.user_ids == 4
+        sums = Ledger.of(self.name, table, settings=settings, device=CPU)
+        sums.change(gone=table.of_people(one))
+        never = self.fit(table.of_people(~one))
+        for user in range(table.n_users):
+            np.testing.assert_allclose(
+                sums.solve().score(table.history(user)), never.score(table.history(user)), rtol=1e-5, atol=1e-6
+            )
 
     def test_the_same_seed_gives_the_same_bytes(self, tmp_path: Path) -> None:
         for place in ("one", "two"):
