@@ -11,12 +11,15 @@ class TrainingState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+    STOPPED = "stopped", _("Stopped")
 
 
 class Stage(models.TextChoices):
     """Whether a trained model serves."""
 
     CANDIDATE = "candidate", _("Candidate")
+    SHADOW = "shadow", _("Shadow")
+    CANARY = "canary", _("Canary")
     LIVE = "live", _("Live")
     RETIRED = "retired", _("Retired")
 

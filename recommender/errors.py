@@ -3,3 +3,7 @@
 
 class TrainingRefusedError(Exception):
     """A training that cannot run as asked; the message says why and what to do."""
+
+
+class TrainingStoppedError(Exception):
+    """Somebody asked for a stop, or another worker holds the run: what was done so far is not kept."""

@@ -15,3 +15,22 @@ def train(run_id: int) -> None:
 def train_nightly() -> None:
     """Request and train a fresh model from all behaviour so far, unless that was asked for this night."""
     train(services.training_request_nightly().pk)
+
+
+@shared_task(name="recommender.train_sweep")
+def train_sweep() -> None:
+    """Hand over trainings that nobody works on: broker lost, worker killed."""
+    for run_id in services.training_waiting():
+        train.delay(run_id)
+
+
+@shared_task(name="recommender.train_hourly")
+def train_hourly() -> None:
+    """Carry the serving model on to the behaviour of the last hour."""
+    services.training_update()
+
+
+@shared_task(name="recommender.train_compare")
+def train_compare() -> None:
+    """Compare the models in the shadow with the one that serves."""
+    services.shadows_compare()

@@ -126,6 +126,8 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "analytics.holdoutarm": {_M: ALL, _F: V, _K: ALL},
     # the recommender
     "recommender.trainingrun": {_M: V, _K: V, _O: ("view", "add", "promote")},
+    "recommender.datasetsnapshot": {_M: V, _K: V, _O: V},
+    "recommender.shadowreading": {_M: V, _K: V, _O: V},
     "recommender.servedlist": {_M: V, _K: V, _O: V},
     "recommender.impression": {_M: V, _K: V, _O: V},
     "recommender.servingpolicy": {_M: V, _K: ("view", "add"), _O: ("view", "add")},

@@ -175,6 +175,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "analytics.mirror": {"task": "analytics.mirror", "schedule": timedelta(minutes=15), "options": {"expires": 900}},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},
+    "recommender.train_sweep": {
+        "task": "recommender.train_sweep",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
+    "recommender.train_hourly": {"task": "recommender.train_hourly", "schedule": crontab(minute=20)},
+    "recommender.train_compare": {"task": "recommender.train_compare", "schedule": crontab(hour=3, minute=20)},
 }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 

@@ -1,31 +1,43 @@
 """Trainings with their figures, and which model serves."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import Desk, clerk, figure, table
+from accounts.admin.base import Desk, ReadingDesk, clerk, day_words, figure, table
 from accounts.rules import may
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
-from recommender.models import TrainingRun
+from recommender.models import DatasetSnapshot, ShadowReading, TrainingRun
 
 STATES = {
     TrainingState.QUEUED: "",
     TrainingState.RUNNING: "info",
     TrainingState.DONE: "success",
     TrainingState.FAILED: "danger",
+    TrainingState.STOPPED: "",
 }
-STAGES = {Stage.CANDIDATE: "", Stage.LIVE: "success", Stage.RETIRED: ""}
+STAGES = {
+    Stage.CANDIDATE: "",
+    Stage.SHADOW: "",
+    Stage.CANARY: "warning",
+    Stage.LIVE: "success",
+    Stage.RETIRED: "",
+}
+CANARY_BP = 1_000
+"""The share of people who see a canary, in basis points."""
 
 
 @admin.register(TrainingRun)
@@ -47,9 +59,28 @@ class TrainingRunAdmin(Desk):
     list_select_related = ("requested_by",)
     search_fields = ("=id", "model", "=data_hash", "=artefact_sha256")
     ordering = ("-pk",)
-    actions = ("promote",)
+    list_before_template = "admin/recommender/rollback.html"
+    actions = ("promote", "canary", "shadow", "stop")
     fields = ("model",)
-    readonly_fields = ("display_metrics",)
+    readonly_fields = ("display_metrics", "display_gate", "display_readings", "display_progress")
+
+    def get_urls(self) -> list[URLPattern]:
+        """The way back, by POST alone."""
+        view = self.admin_site.admin_view(require_POST(self.rollback_view))
+        return [path("rollback/", view, name="recommender_trainingrun_rollback"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the way back where somebody may take it and there is one."""
+        served = TrainingRun.objects.filter(stage=Stage.RETIRED, promoted_at__isnull=False).exclude(artefact="")
+        before = served.order_by("-promoted_at").first() if self.has_promote_permission(request) else None
+        return super().changelist_view(request, {**(extra_context or {}), "before": before})
+
+    def rollback_view(self, request: HttpRequest) -> HttpResponse:
+        """Let the model serve that served before."""
+        if not self.has_promote_permission(request):
+            return HttpResponse(status=403)
+        self._do(request, services.model_rollback, gettext("%(run)s serves now."))
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_changelist"))
 
     def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """A request names the model; a run shows everything."""
@@ -57,15 +88,31 @@ class TrainingRunAdmin(Desk):
             return super().get_fieldsets(request, obj)
         course = (
             ("model", "state", "stage"),
-            ("device", "progress_bp", "requested_by"),
+            ("device", "display_progress", "requested_by"),
             ("requested_at", "started_at", "finished_at"),
-            "heartbeat_at",
+            ("heartbeat_at", "attempts", "stop_asked_at"),
+            ("promoted_at", "canary_bp", "continues"),
             *(["failure"] if obj.failure else []),
         )
         return (
             (None, {"fields": course}),
             (_("Figures on the test days"), {"fields": ("display_metrics",)}),
-            (_("What it was made of"), {"fields": ("parameters", "data_hash", "artefact", "artefact_sha256")}),
+            (_("The gate"), {"fields": ("display_gate",)}),
+            (_("Beside the model that serves"), {"fields": ("display_readings",)}),
+            (
+                _("What it was made of"),
+                {
+                    "fields": (
+                        "parameters",
+                        "snapshot",
+                        "data_hash",
+                        "code_version",
+                        "artefact",
+                        "artefact_sha256",
+                        "sums",
+                    )
+                },
+            ),
             (_("Everything measured"), {"fields": ("metrics",), "classes": ("collapse",)}),
         )
 
@@ -102,15 +149,37 @@ class TrainingRunAdmin(Desk):
     @action(description=_("Let it serve"), permissions=["promote"])
     def promote(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         """Promote the chosen run; an older one is a rollback."""
-        if queryset.count() != 1:
+        self._one(request, queryset, services.model_promote, gettext("%(run)s serves now."))
+
+    @action(description=_("Show it to a tenth of the people"), permissions=["promote"])
+    def canary(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        """Make the chosen run the canary."""
+        verb = partial(services.model_beside, canary_bp=CANARY_BP)
+        self._one(request, queryset, verb, gettext("%(run)s is shown to a tenth of the people now."))
+
+    @action(description=_("Keep it in the shadow"), permissions=["promote"])
+    def shadow(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        """Put the chosen run beside the one that serves, seen by nobody."""
+        self._one(request, queryset, services.model_beside, gettext("%(run)s is in the shadow now."))
+
+    @action(description=_("Stop the training"), permissions=["promote"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        """Stop the chosen run at its next step."""
+        self._one(request, queryset, services.training_stop, gettext("%(run)s stops at its next step."))
+
+    def _one(self, request: HttpRequest, queryset: QuerySet[TrainingRun], verb: Any, words: str) -> None:
+        if queryset.count() == 1:
+            self._do(request, partial(verb, run_id=queryset.get().pk), words)
+        else:
             messages.error(request, gettext("Choose exactly one run."))
-            return
+
+    def _do(self, request: HttpRequest, verb: Any, words: str) -> None:
         try:
-            run = services.model_promote(run_id=queryset.get().pk)
+            run = verb()
         except TrainingRefusedError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, gettext("%(run)s serves now.") % {"run": run})
+            messages.success(request, words % {"run": run})
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
         """Who may, by the role matrix."""
@@ -125,6 +194,49 @@ class TrainingRunAdmin(Desk):
     def display_stage(self, obj: TrainingRun) -> tuple[str, str]:
         """As a label."""
         return obj.stage, obj.get_stage_display()
+
+    @display(description=_("progress"))
+    def display_progress(self, obj: TrainingRun) -> str:
+        """The step and how far it is."""
+        return f"{obj.step} {obj.progress_bp / 100:.0f} %".strip()
+
+    @display(description=_("compared on valid"))
+    def display_gate(self, obj: TrainingRun) -> SafeString | str:
+        """Each figure before and now, and whether it may have fallen so far."""
+        rows = [
+            [
+                row["figure"],
+                f"{row['before']:.4f}",
+                f"{row['now']:.4f}",
+                f"{100 * row['allowed']:.0f} %",
+                gettext("passed") if row["passed"] else gettext("fell too far"),
+            ]
+            for row in obj.gate.get("compared", [])
+        ]
+        head = [
+            gettext("figure"), gettext("serving model"), gettext("this model"), gettext("may fall by"), gettext("gate"),
+        ]  # fmt: skip
+        return table(head, rows) if rows else ""
+
+    @display(description=_("shadow readings"))
+    def display_readings(self, obj: TrainingRun) -> SafeString | str:
+        """The newest comparisons with the model that serves."""
+        rows = [
+            [
+                day_words(reading.read_at),
+                str(reading.live),
+                f"{reading.people:,}",
+                f"{reading.overlap_bp / 100:.1f} %",
+                f"{reading.hits:,}",
+                f"{reading.live_hits:,}",
+            ]
+            for reading in obj.readings.select_related("live").order_by("-read_at")[:10]
+        ]
+        head = [
+            gettext("compared at"), gettext("serving model"), gettext("people"), gettext("overlap"), gettext("hits"),
+            gettext("hits of the serving model"),
+        ]  # fmt: skip
+        return table(head, rows) if rows else ""
 
     @display(description=_("figures"))
     def display_metrics(self, obj: TrainingRun) -> SafeString | str:
@@ -142,6 +254,28 @@ class TrainingRunAdmin(Desk):
     def display_hits(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
         return _figure(obj, "hr@10")
+
+
+@admin.register(DatasetSnapshot)
+class DatasetSnapshotAdmin(ReadingDesk):
+    """What trainings read."""
+
+    empty_words = _("Each training keeps here what it read: how many acts, what was left out, and the hash.")
+    list_display = ("taken_at", "rows", "people", "courses", "acts", "sha256")
+    search_fields = ("=sha256",)
+    ordering = ("-taken_at", "-pk")
+    fields = (("taken_at", "sha256", "file"), ("rows", "people", "courses", "acts"), "left_out", "findings", "weights")
+
+
+@admin.register(ShadowReading)
+class ShadowReadingAdmin(ReadingDesk):
+    """Models in the shadow beside the one that serves."""
+
+    empty_words = _("A model in the shadow is compared with the one that serves every night.")
+    list_display = ("read_at", "run", "live", "people", "overlap_bp", "hits", "live_hits")
+    list_select_related = ("run", "live")
+    ordering = ("-read_at", "-pk")
+    fields = (("read_at", "run", "live"), ("people", "overlap_bp"), ("hits", "live_hits"))
 
 
 def _figure(run: TrainingRun, name: str) -> SafeString:

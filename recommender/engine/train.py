@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,20 +51,34 @@ def train(
     device: torch.device,
     rng: np.random.Generator,
     progress: Progress = silent,
+    checkpoints: Path | None = None,
 ) -> TrainingResult:
-    """Run `config` on `interactions`. Raises DataError without interactions, ConfigError for settings out of range."""
+    """Run `config` on `interactions`. Raises DataError without interactions, ConfigError for settings out of range.
+
+    In the folder `checkpoints` each fit of a model that learns in epochs leaves its state: the same call with the same
+    folder goes on where a killed one stood, to the same model.
+    """
     if not len(interactions):
         raise DataError("there are no interactions to learn from")
     kind = get_model(config.model)
     split_name = _split_name(config, interactions)
     split = _split(config, interactions, split_name)
     clock = _Clock()
-    settings, curve, valid = _choose(kind, config, split.valid, device=device, rng=rng, progress=progress)
+    settings, curve, valid = _choose(
+        kind, config, split.valid, device=device, rng=rng, progress=progress, checkpoints=checkpoints
+    )
     clock.lap("choose")
-    test = _report(kind, settings, split.test, config, device=device, rng=rng)
+    test = _report(kind, settings, split.test, config, device=device, rng=rng, checkpoints=checkpoints)
     clock.lap("test")
     progress("test", 1, 1)
-    model = kind.fit(interactions, settings=settings, device=device, rng=rng, progress=progress)
+    model = kind.fit_resumed(
+        interactions,
+        settings=settings,
+        device=device,
+        rng=rng,
+        progress=progress,
+        checkpoint=checkpoints and checkpoints / "fit",
+    )
     clock.lap("fit")
     return TrainingResult(
         model=model,
@@ -98,6 +113,7 @@ def _choose(
     device: torch.device,
     rng: np.random.Generator,
     progress: Progress,
+    checkpoints: Path | None,
 ) -> tuple[Any, list[float], Mapping[str, Estimate]]:
     """The best candidate's settings, the curve of the metric over candidates, and the winner's figures on valid.
 
@@ -110,7 +126,14 @@ def _choose(
     curve: list[float] = []
     best: tuple[Any, Mapping[str, Estimate]] = (candidates[0], {})
     for place, candidate in enumerate(candidates):
-        model = kind.fit_tuned(stage, settings=candidate, device=device, rng=rng)
+        model = kind.fit_tuned(
+            stage,
+            settings=candidate,
+            device=device,
+            rng=rng,
+            progress=progress,
+            checkpoint=checkpoints and checkpoints / f"choose-{place}",
+        )
         figures = evaluate(model, stage, device=device, rng=rng, replicates=config.replicates)
         value = figures[config.select_by].value if config.select_by in figures else 0.0
         if not curve or value > max(curve):
@@ -128,10 +151,13 @@ def _report(
     *,
     device: torch.device,
     rng: np.random.Generator,
+    checkpoints: Path | None,
 ) -> Mapping[str, Estimate]:
     if not stage.users.size:
         return {}
-    model = kind.fit(stage.train, settings=settings, device=device, rng=rng)
+    model = kind.fit_resumed(
+        stage.train, settings=settings, device=device, rng=rng, checkpoint=checkpoints and checkpoints / "test"
+    )
     return evaluate(model, stage, device=device, rng=rng, replicates=config.replicates)
 
 

@@ -1,6 +1,15 @@
 """Tables of the recommender."""
 
 from recommender.models.served import Dismissal, Impression, ServedList, ServingPolicy, Taste
-from recommender.models.training import TrainingRun
+from recommender.models.training import DatasetSnapshot, ShadowReading, TrainingRun
 
-__all__ = ["Dismissal", "Impression", "ServedList", "ServingPolicy", "Taste", "TrainingRun"]
+__all__ = [
+    "DatasetSnapshot",
+    "Dismissal",
+    "Impression",
+    "ServedList",
+    "ServingPolicy",
+    "ShadowReading",
+    "Taste",
+    "TrainingRun",
+]

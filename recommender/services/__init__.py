@@ -2,18 +2,28 @@
 
 from recommender.services.serving import Suggestion, course_dismiss, suggest
 from recommender.services.training import (
-    model_promote,
     training_request,
     training_request_nightly,
     training_run,
+    training_stop,
+    training_waiting,
 )
+from recommender.services.training_refresh import shadows_compare, training_update
+from recommender.services.training_stages import model_beside, model_promote, model_rollback, serving_run
 
 __all__ = [
     "Suggestion",
     "course_dismiss",
+    "model_beside",
     "model_promote",
+    "model_rollback",
+    "serving_run",
+    "shadows_compare",
     "suggest",
     "training_request",
     "training_request_nightly",
     "training_run",
+    "training_stop",
+    "training_update",
+    "training_waiting",
 ]

@@ -14,7 +14,7 @@ from courses.models import Course, Enrolment
 from courses.selectors import CourseCard, course_cards, seen_courses
 from recommender.choices import Slot, Source, Stage
 from recommender.models import Dismissal, Impression, ServedList, TrainingRun
-from recommender.services.training import models_folder
+from recommender.services.training_stages import models_folder
 
 if TYPE_CHECKING:
     from recommender.engine.serve import Recommendation, Recommender

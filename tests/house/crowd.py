@@ -51,7 +51,7 @@ from partners.services import (
     replay_request,
 )
 from recommender.choices import Slot, Source
-from recommender.models import Impression, ServedList, Taste
+from recommender.models import DatasetSnapshot, Impression, ServedList, ShadowReading, Taste
 from recommender.services import course_dismiss, training_request
 from tests.factories import evidence
 from tests.factories.courses import course
@@ -152,7 +152,9 @@ def _learning(world: house.World, number: int, person: User, sold: Course) -> No
     rating_give(user=cast.lee, course_id=sold.pk, stars=4, comment="Clear.")
     other = course(f"Shoal {number}", slug=f"shoal-{number}")
     cart_add(visitor_key=evidence.visitor(timezone.now(), cast.lee), user=cast.lee, course_id=other.pk)
-    training_request(model="popularity")
+    run = training_request(model="popularity")
+    DatasetSnapshot.objects.create(sha256=f"{number:064d}", rows=1, people=1, courses=1, acts=1)
+    ShadowReading.objects.create(run=run, live=run, people=1, overlap_bp=1, hits=1, live_hits=1)
     course_dismiss(user=cast.lee, course_id=other.pk)
     served = ServedList.objects.create(user=person, slot=Slot.HOME, course=other)
     Impression.objects.create(served=served, position=1, course=sold, source=Source.POPULAR, score=1)

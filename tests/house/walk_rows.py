@@ -202,6 +202,9 @@ ROWS: dict[str, Row] = {
     "admin:courses_course_retire": Row(
         "/admin/courses/course/{course}/retire/", get=f"{OUT}, m 200, 403", post=f"{OUT}, m 200, 403"
     ),
+    "admin:recommender_trainingrun_rollback": Row(
+        "/admin/recommender/trainingrun/rollback/", get=f"{OUT}, 405", post=f"{OUT}, o 302, 403"
+    ),
     "admin:courses_order_void": Row(
         "/admin/courses/order/{sale}/void/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -42,6 +43,8 @@ class Model(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
+    resumable: ClassVar[bool] = False
+    """Whether `fit` takes `checkpoint`, a path: written on the way, and gone on from where it exists."""
     settings: Any
     item_ids: Int64
 
@@ -64,12 +67,38 @@ class Model(ABC):
         """Learn from `interactions`. Raises DataError where there is nothing to learn from."""
 
     @classmethod
-    def fit_tuned(cls, stage: Stage, *, settings: Any, device: torch.device, rng: np.random.Generator) -> Self:
+    def fit_resumed(
+        cls,
+        interactions: Interactions,
+        *,
+        settings: Any,
+        device: torch.device,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """`fit`, with the checkpoint where the model takes one."""
+        more: dict[str, Any] = {"checkpoint": checkpoint} if cls.resumable else {}
+        return cls.fit(interactions, settings=settings, device=device, rng=rng, progress=progress, **more)
+
+    @classmethod
+    def fit_tuned(
+        cls,
+        stage: Stage,
+        *,
+        settings: Any,
+        device: torch.device,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        checkpoint: Path | None = None,
+    ) -> Self:
         """Learn from ``stage.train``, and from the stage's targets whatever `settings` leave to be fitted to them.
 
         The settings of the result say what was found. Most models have nothing of the kind.
         """
-        return cls.fit(stage.train, settings=settings, device=device, rng=rng)
+        return cls.fit_resumed(
+            stage.train, settings=settings, device=device, rng=rng, progress=progress, checkpoint=checkpoint
+        )
 
     @classmethod
     def additive(cls, settings: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -74,6 +75,7 @@ class Blend(Model):
     """A weighted sum of standardised scores."""
 
     name: ClassVar[str] = "blend"
+    resumable: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = BlendSettings
 
     def __init__(self, *, settings: BlendSettings, item_ids: Int64, components: Sequence[Model]) -> None:
@@ -91,12 +93,26 @@ class Blend(Model):
         device: torch.device,
         rng: np.random.Generator,
         progress: Progress = silent,
+        checkpoint: Path | None = None,
     ) -> Self:
-        """Fit every component; coefficients are taken as given. Raises what the components raise."""
+        """Fit every component; coefficients are taken as given. Raises what the components raise.
+
+        Each component that can go on from a checkpoint has one of its own beside `checkpoint`.
+        """
         resolved = settings.resolve()
         components = []
         for place, (kind, own) in enumerate(resolved):
-            components.append(kind.fit(interactions, settings=own, device=device, rng=rng))
+            beside = checkpoint and checkpoint.with_name(f"{checkpoint.name}.{place}")
+            components.append(
+                kind.fit_resumed(
+                    interactions,
+                    settings=own,
+                    device=device,
+                    rng=rng,
+                    progress=progress if kind.resumable else silent,
+                    checkpoint=beside,
+                )
+            )
             progress("fit", place + 1, len(resolved))
         return cls(settings=settings, item_ids=interactions.item_ids, components=components)
 
@@ -130,9 +146,21 @@ class Blend(Model):
         return cls(settings=settings, item_ids=item_ids, components=components)
 
     @classmethod
-    def fit_tuned(cls, stage: Stage, *, settings: Any, device: torch.device, rng: np.random.Generator) -> Self:
+    def fit_tuned(
+        cls,
+        stage: Stage,
+        *,
+        settings: Any,
+        device: torch.device,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        checkpoint: Path | None = None,
+    ) -> Self:
         """Fit the components, and coefficients that sum to one for the best NDCG@10 of the stage (see `tuned`)."""
-        return cls.fit(stage.train, settings=settings, device=device, rng=rng).tuned(stage, device=device, rng=rng)
+        fitted = cls.fit(
+            stage.train, settings=settings, device=device, rng=rng, progress=progress, checkpoint=checkpoint
+        )
+        return fitted.tuned(stage, device=device, rng=rng)
 
     def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
         """The same components with coefficients that sum to one for the best NDCG@10 of the stage's first targets.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -65,6 +66,7 @@ class Newcomers(Model):
     """
 
     name: ClassVar[str] = "newcomers"
+    resumable: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = NewcomersSettings
 
     def __init__(
@@ -88,17 +90,29 @@ class Newcomers(Model):
         device: torch.device,
         rng: np.random.Generator,
         progress: Progress = silent,
+        checkpoint: Path | None = None,
     ) -> Self:
         """Fit the base, then compare newcomers with everything. Raises what the base raises."""
         kind, own = settings.resolve()
-        base = kind.fit(interactions, settings=own, device=device, rng=rng, progress=progress)
+        base = kind.fit_resumed(
+            interactions, settings=own, device=device, rng=rng, progress=progress, checkpoint=checkpoint
+        )
         return cls._around(base, interactions, settings)
 
     @classmethod
-    def fit_tuned(cls, stage: Stage, *, settings: Any, device: torch.device, rng: np.random.Generator) -> Self:
+    def fit_tuned(
+        cls,
+        stage: Stage,
+        *,
+        settings: Any,
+        device: torch.device,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        checkpoint: Path | None = None,
+    ) -> Self:
         """Let the base fit what it leaves open to the stage's targets."""
         kind, own = settings.resolve()
-        base = kind.fit_tuned(stage, settings=own, device=device, rng=rng)
+        base = kind.fit_tuned(stage, settings=own, device=device, rng=rng, progress=progress, checkpoint=checkpoint)
         from recommender.engine.config import settings_to
 
         found = {"model": kind.name, "settings": settings_to(base.settings)}

@@ -80,6 +80,7 @@ class SasRec(Model):
     """
 
     name: ClassVar[str] = "sasrec"
+    resumable: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = SasRecSettings
 
     def __init__(

@@ -1,0 +1,141 @@
+"""Which model serves: the automatic gate, promotion, the way back, canary and shadow."""
+
+import hmac
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from recommender.choices import Stage, TrainingState
+from recommender.errors import TrainingRefusedError
+from recommender.models import TrainingRun
+
+GATES = {"ndcg@10": 0.01, "tail100_hr@10": 0.05}
+"""Figure on valid -> the share of the serving model's that a new model may lose and still be promoted by itself."""
+
+
+def models_folder() -> Path:
+    """Where model files lie; made where it is missing."""
+    folder = Path(settings.DATA_DIR) / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def gate_of(run: TrainingRun) -> dict[str, Any]:
+    """What the gate compares with the model that serves: whether the run passes, and each figure before and now.
+
+    A figure that either of the two lacks decides nothing; without a model that serves every run passes.
+    """
+    live = TrainingRun.objects.filter(stage=Stage.LIVE).exclude(pk=run.pk).first()
+    compared = []
+    for name, share in GATES.items():
+        before, now = (_valid(live, name) if live else None), _valid(run, name)
+        if before is not None and now is not None:
+            fell = now < before * (1 - share)
+            compared.append({"figure": name, "before": before, "now": now, "allowed": share, "passed": not fell})
+    return {
+        "live": live.pk if live else None,
+        "compared": compared,
+        "passed": all(bool(row["passed"]) for row in compared),
+    }
+
+
+def _valid(run: TrainingRun, name: str) -> float | None:
+    figure = run.metrics.get("valid", {}).get(name)
+    return float(figure["value"]) if figure else None
+
+
+@transaction.atomic
+def model_promote(*, run_id: int) -> TrainingRun:
+    """Let a finished run serve; the one that served until now is retired.
+
+    Raises TrainingRefusedError where the run has no finished model, or its file is not the one that was registered; the
+    model that serves then goes on serving.
+    """
+    runs = {run.pk: run for run in TrainingRun.objects.select_for_update().filter(Q(pk=run_id) | Q(stage=Stage.LIVE))}
+    chosen = runs[run_id]
+    _require_whole(chosen)
+    for run in runs.values():
+        if run.pk != run_id:
+            run.stage = Stage.RETIRED
+            run.save(update_fields=["stage"])
+    chosen.stage, chosen.canary_bp, chosen.promoted_at = Stage.LIVE, 0, timezone.now()
+    chosen.save(update_fields=["stage", "canary_bp", "promoted_at"])
+    return chosen
+
+
+def models_forget(*, run: TrainingRun) -> None:
+    """Remove the files of all models older than `run`: they were made of data with somebody in them who is gone."""
+    older = TrainingRun.objects.filter(pk__lt=run.pk).exclude(artefact="")
+    for told in older:
+        for name in filter(None, (told.artefact, told.sums)):
+            (models_folder() / name).unlink(missing_ok=True)
+    older.filter(stage__in=[Stage.SHADOW, Stage.CANARY]).update(stage=Stage.RETIRED, canary_bp=0)
+    older.update(artefact="", sums="")
+
+
+@transaction.atomic
+def model_rollback() -> TrainingRun:
+    """Let the model serve that served before this one. Raises TrainingRefusedError where there is none."""
+    served = TrainingRun.objects.filter(stage=Stage.RETIRED).exclude(Q(promoted_at=None) | Q(artefact=""))
+    before = served.order_by("-promoted_at").first()
+    if before is None:
+        raise TrainingRefusedError("No model served before this one; train another or choose a run from the list.")
+    return model_promote(run_id=before.pk)
+
+
+@transaction.atomic
+def model_beside(*, run_id: int, canary_bp: int = 0) -> TrainingRun:
+    """Put a finished run beside the one that serves: in the shadow, or before a share of people as canary.
+
+    `canary_bp` is that share in basis points, 0 for the shadow. A canary before it steps back into the shadow. Raises
+    TrainingRefusedError for a run that serves, has no model, or whose file is not the one that was registered.
+    """
+    if not 0 <= canary_bp <= 5_000:
+        raise TrainingRefusedError("A canary is shown to half of the people at most.")
+    run = TrainingRun.objects.select_for_update().get(pk=run_id)
+    _require_whole(run)
+    if run.stage == Stage.LIVE:
+        raise TrainingRefusedError(f"Run {run_id} serves everybody; let another one serve first.")
+    if canary_bp:
+        others = TrainingRun.objects.filter(stage=Stage.CANARY).exclude(pk=run_id)
+        others.update(stage=Stage.SHADOW, canary_bp=0)
+    run.stage, run.canary_bp = (Stage.CANARY if canary_bp else Stage.SHADOW), canary_bp
+    run.save(update_fields=["stage", "canary_bp"])
+    return run
+
+
+def serving_run(*, person: str) -> TrainingRun | None:
+    """The run that answers this person: the canary for its share of people, else the one that serves, else None.
+
+    `person` is any lasting text of theirs, such as a key or visitor key; the same person gets the same model.
+    """
+    runs = {run.stage: run for run in TrainingRun.objects.filter(stage__in=[Stage.LIVE, Stage.CANARY])}
+    canary = runs.get(Stage.CANARY.value)
+    if canary is not None and person and _bucket(canary.pk, person) < canary.canary_bp:
+        return canary
+    return runs.get(Stage.LIVE.value)
+
+
+def _bucket(run_id: int, person: str) -> int:
+    """A place in 0..9999, even over people and different for each canary."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), f"recommender.canary {run_id} {person}".encode(), "sha256")
+    return int.from_bytes(digest[:8], "big") % 10_000
+
+
+def _require_whole(run: TrainingRun) -> None:
+    """Raise TrainingRefusedError unless the run is done and its file is the one that was registered."""
+    from recommender.engine.errors import ArtefactError
+    from recommender.engine.serve import open_recommender
+
+    if run.state != TrainingState.DONE or not run.artefact:
+        raise TrainingRefusedError(f"Run {run.pk} has no finished model that could serve; train again first.")
+    try:
+        open_recommender(models_folder() / run.artefact, sha256=run.artefact_sha256)
+    except ArtefactError as error:
+        raise TrainingRefusedError(
+            f"Run {run.pk} cannot serve: {error}. The model that serves stays; restore the file or train again."
+        ) from error
