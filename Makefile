@@ -100,7 +100,7 @@ format: install-dev ## put source and templates into their one form
 	git ls-files -z 'templates/*.html' '*/templates/*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
 
 bench: install-dev ## every benchmark in bench/, as JSON lines; ARGS=recommender runs that one
-	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard bench/[a-z]*.py)))); do OMP_NUM_THREADS=1 $(PY) -m "bench.$$name"; done
+	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard bench/[a-z]*.py))) $(notdir $(patsubst %/__main__.py,%,$(wildcard bench/*/__main__.py)))); do OMP_NUM_THREADS=1 $(PY) -m "bench.$$name"; done
 
 faults: install-dev ## the long tests: races, servers and holders killed, thousands of histories; ARGS="-k ground"
 	@$(PY) -m pytest tests -m "race or long or hypothesis" --hypothesis-profile=faults $(ARGS)

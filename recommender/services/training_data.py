@@ -102,7 +102,7 @@ def behaviour_read() -> Read:
 
     inner, outer = _pads()
     kinds = [str(kind) for kind in (*BEHAVIOUR_WEIGHTS, EventKind.RATING, EventKind.REFUND)]
-    asked = {"inner": inner, "outer": outer, "kinds": kinds, "stay": SHORTEST_STAY}
+    asked: dict[str, Any] = {"inner": inner, "outer": outer, "kinds": kinds, "stay": SHORTEST_STAY}
     weights = " ".join(f"WHEN '{kind}' THEN {weight:g}" for kind, weight in BEHAVIOUR_WEIGHTS.items())
     cases = " ".join(f"WHEN {rule} THEN '{why}'" for why, rule in _LEFT_OUT.items())
     barred = " ".join(f"WHEN {rule} THEN true" for rule in _LEFT_OUT.values())

@@ -61,6 +61,7 @@ def test_acts_are_cleaned_weighed_and_counted_once_under_pseudonyms(courses: lis
         ]
     )
     read = behaviour_read()
+    assert read.data.weights is not None
     kept = dict(zip(read.data.item_ids[read.data.items].tolist(), read.data.weights.tolist(), strict=True))
     assert kept == {courses[0]: 5.0, courses[3]: 3.0}
     assert read.data.n_items == 6
@@ -75,7 +76,9 @@ def test_a_dataset_is_kept_once_and_refused_when_it_was_altered(settings: Any) -
     snapshot = DatasetSnapshot.objects.get()
     assert first.snapshot_id == second.snapshot_id == snapshot.pk
     assert (snapshot.people, snapshot.courses, snapshot.sha256) == (24, 6, first.data_hash)
-    assert snapshot_read(snapshot).fingerprint() == snapshot.sha256
+    kept = snapshot_read(snapshot)
+    assert kept is not None
+    assert kept.fingerprint() == snapshot.sha256
     path = Path(settings.DATA_DIR) / "datasets" / snapshot.file
     path.write_bytes(path.read_bytes()[:100])
     assert snapshot_read(snapshot) is None
@@ -112,7 +115,7 @@ def test_a_killed_training_is_found_goes_on_from_its_checkpoint_and_ends_in_the_
     assert (again.state, again.attempts, again.artefact) == (TrainingState.DONE, 2, f"run-{run.pk}-2.safetensors")
     histories = np.array([0, 1], dtype=np.int32)
     scores = [open_recommender(models_folder() / of.artefact).model.score(histories) for of in (whole, again)]
-    np.testing.assert_array_equal(*scores)
+    np.testing.assert_array_equal(scores[0], scores[1])
     assert not (models_folder() / f"run-{run.pk}.steps").exists()
 
 

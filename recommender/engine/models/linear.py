@@ -47,15 +47,15 @@ class LinearModel(Model):
         # Row by row in memory: a history picks rows, and solvers return columns.
         self.matrix = np.ascontiguousarray(matrix)
         self.prior = prior
-        self._baseline = prior * np.float32(TRACE)
+        self.baseline = prior * np.float32(TRACE)
         # Oldest first, like histories: the newest event's factor stands last.
-        self._factors = (settings.decay ** np.arange(settings.window - 1, -1, -1.0)).astype(np.float32)
+        self.faded = (settings.decay ** np.arange(settings.window - 1, -1, -1.0)).astype(np.float32)
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
         """Decayed, weighted sum of the matrix rows of the history, and the trace of popularity."""
         recent, factors = self._recent(history, weights)
         scores: Float32 = factors @ self.matrix[recent]
-        scores += self._baseline
+        scores += self.baseline
         return scores
 
     def contributions(self, history: Int32, targets: Int64, weights: Float32 | None = None) -> Contributions:
@@ -63,7 +63,7 @@ class LinearModel(Model):
         recent, factors = self._recent(history, weights)
         parts = np.zeros((history.size, targets.size), dtype=np.float32)
         parts[history.size - recent.size :] = factors[:, None] * self.matrix[np.ix_(recent, targets)]
-        return Contributions(parts, self._baseline[targets])
+        return Contributions(parts, self.baseline[targets])
 
     def state(self) -> dict[str, Any]:
         """`matrix`, float32 [items, items], and `prior`, float32 [items]."""
@@ -81,7 +81,7 @@ class LinearModel(Model):
 
     def _recent(self, history: Int32, weights: Float32 | None) -> tuple[Int32, Float32]:
         recent = history[-self.settings.window :]
-        factors = self._factors[self._factors.size - recent.size :]
+        factors = self.faded[self.faded.size - recent.size :]
         return recent, factors if weights is None else factors * weights[-self.settings.window :]
 
     def _score_together(self, histories: Interactions, users: Int64, *, device: torch.device) -> torch.Tensor:
@@ -96,4 +96,4 @@ class LinearModel(Model):
             mode="sum",
             per_sample_weights=torch.tensor(np.concatenate([piece[1] for piece in pieces]), device=device),
         )
-        return scores + torch.tensor(self._baseline, device=device)
+        return scores + torch.tensor(self.baseline, device=device)

@@ -41,6 +41,7 @@ def test_with_whole_weights_forgetting_is_exact_to_the_last_bit() -> None:
 
 def test_what_changed_taken_away_and_added_equals_counting_everybody_anew() -> None:
     before = crowd(range(20), items=9)
+    assert before.weights is not None
     after = Interactions.build(
         users=np.concatenate([before.user_ids[before.rows][before.rows != 3], [5, 40, 40]]),
         items=np.concatenate([before.item_ids[before.items][before.rows != 3], [11, 2, 11]]),

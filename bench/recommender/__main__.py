@@ -5,16 +5,17 @@
 Reads the folders ``data/recommender/mooccubex5`` (protocol P1: leave-one-out) and ``data/recommender/coco_recent``
 (protocol P3: one instant for everybody). Settings were chosen on valid; `--stage test` reports them once. Seconds are
 CPU seconds of the process from arrays in memory to a model that can score; set one thread for comparable figures.
+`database` reads P1 from PostgreSQL, as a training does.
 `speed` times the transformer's training steps, `p1-deep` trains it to the end (minutes to hours) alone and in a blend.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,19 +24,18 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.recommender.data import load
 from recommender.engine.artefact import write_artefact
 from recommender.engine.attention import Learner
+from recommender.engine.bulk import top_k_many
 from recommender.engine.config import settings_from
-from recommender.engine.data import Interactions
 from recommender.engine.device import choose_device, describe_device
 from recommender.engine.evaluate import rank_stage
 from recommender.engine.metrics import paired_difference, per_user, summarise
 from recommender.engine.models import get_model
+from recommender.engine.models.linear import LinearModel
 from recommender.engine.models.sasrec import SasRecSettings
 from recommender.engine.serve import open_recommender
-from recommender.engine.split import Split, split_by_time, split_leave_one_out
-
-P3_VALID_FROM, P3_TEST_FROM = 1_500_076_800, 1_504_224_000  # 2017-07-15 and 2017-09-01, UTC
 
 SASREC_64: dict[str, object] = {"epochs": 20}
 SASREC_128: dict[str, object] = {
@@ -100,42 +100,6 @@ SERVED: list[tuple[str, dict[str, object]]] = [
 ]
 
 
-def shared_data() -> Path:
-    """The folder of shared data sets, from the environment; a clear end where it is not."""
-    root = os.environ.get("PORTAL_SHARED_DATA")
-    folder = Path(root or ".") / "data" / "recommender"
-    if not root or not folder.is_dir():
-        sys.exit("set PORTAL_SHARED_DATA to the folder that holds data/recommender")
-    return folder
-
-
-def load_sequences(path: Path) -> Interactions:
-    """One user a line, space-separated item ids 0..n-1, oldest first."""
-    with gzip.open(path, "rt") as lines:
-        rows = [np.array(line.split(), dtype=np.int64) for line in lines]
-    items = np.concatenate(rows)
-    users = np.repeat(np.arange(len(rows)), [row.size for row in rows])
-    return Interactions.build(users=users, items=items, item_ids=np.arange(items.max() + 1), repeats="refuse")
-
-
-def load_events(folder: Path) -> Interactions:
-    """Tab-separated user, item, unix_time with a header; the catalogue is items.tsv."""
-    table = np.loadtxt(folder / "interactions.tsv.gz", skiprows=1, usecols=(0, 1, 2), dtype=np.int64, delimiter="\t")
-    with gzip.open(folder / "items.tsv.gz", "rt") as lines:
-        catalogue = [int(line.split("\t")[0]) for line in lines.readlines()[1:]]
-    return Interactions.build(
-        users=table[:, 0], items=table[:, 1], times=table[:, 2], item_ids=catalogue, repeats="refuse"
-    )
-
-
-def load(protocol: str) -> Split:
-    """The data set of a protocol, split."""
-    folder = shared_data()
-    if protocol.startswith("p1"):
-        return split_leave_one_out(load_sequences(folder / "mooccubex5" / "sequences.txt.gz"))
-    return split_by_time(load_events(folder / "coco_recent"), valid_from=P3_VALID_FROM, test_from=P3_TEST_FROM)
-
-
 def measure(protocol: str, stage_name: str) -> None:
     """Fit and rank every candidate; settings that are fitted (a blend's coefficients) are fitted on valid."""
     split, device = load(protocol), choose_device()
@@ -196,9 +160,16 @@ def measure_serving() -> None:
             plain = timings(lambda history: served.recommend(history, k=20, reasons=0), histories)  # noqa: B023
             reasoned = timings(lambda history: served.recommend(history, k=20), histories)  # noqa: B023
         batch = split.test.users[:20_000]
+        many = isinstance(model, LinearModel) and type(model).score is LinearModel.score
+        if many:
+            top_k_many(model, split.test.train, batch[:1], 20)  # compiles
         started = time.process_time()
         for start in range(0, batch.size, 1000):
-            model.top_k_batch(split.test.train, batch[start : start + 1000], 20, device=device)
+            part = batch[start : start + 1000]
+            if many:
+                top_k_many(model, split.test.train, part, 20)
+            else:
+                model.top_k_batch(split.test.train, part, 20, device=device)
         rate = batch.size / (time.process_time() - started)
         report = {"serve": name, "settings": values, "file_mb": size // 2**20, "open_ms": round(opened * 1000, 2)}
         report |= {"top20_us": plain, "top20_with_reasons_us": reasoned, "batch_users_per_cpu_second": round(rate)}
@@ -233,6 +204,15 @@ def measure_speed(seconds: float = 20.0) -> None:
         print(json.dumps(report), flush=True)
 
 
+def measure_database() -> None:
+    """P1's rows as behaviour in a PostgreSQL of its own, read as a training reads it, and EASE fitted; one process."""
+    from bench.recommender.from_database import filled
+
+    with filled(load("p1")) as name:
+        command = [sys.executable, "-m", "bench.recommender.from_database", name]
+        subprocess.run(command, check=True)
+
+
 def timings(call: Callable[[list[int]], object], histories: list[list[int]]) -> dict[str, float]:
     """Microseconds at the median and the 95th and 99th percentile after 200 warm calls: wall and the thread's CPU time.
 
@@ -257,7 +237,10 @@ def main() -> None:
     """Run what was asked for, everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", nargs="*", default=["p1", "p3", "serve"], help="p1, p3, serve (default: these), speed, p1-deep"
+        "what",
+        nargs="*",
+        default=["p1", "p3", "serve"],
+        help="p1, p3, serve (default: these), speed, database or p1-deep",
     )
     parser.add_argument("--stage", choices=["valid", "test"], default="test")
     options = parser.parse_args()
@@ -266,6 +249,8 @@ def main() -> None:
             measure_serving()
         elif what == "speed":
             measure_speed()
+        elif what == "database":
+            measure_database()
         elif what in CANDIDATES:
             measure(what, options.stage)
         else:

@@ -1,0 +1,1 @@
+"""The recommender against real course data, and its peers in environments of their own."""
