@@ -131,7 +131,7 @@ def _choose(
             settings=candidate,
             device=device,
             rng=rng,
-            progress=progress,
+            progress=lambda _step, done, total: progress("choose", done, total + 1),
             checkpoint=checkpoints and checkpoints / f"choose-{place}",
         )
         figures = evaluate(model, stage, device=device, rng=rng, replicates=config.replicates)
