@@ -134,7 +134,7 @@ class TrainingRunAdmin(Desk):
 
             return forms.ChoiceField(
                 label=_("model"),
-                choices=[(name, name) for name in MODEL_NAMES],
+                choices=[(name, name) for name in (services.BEST, *MODEL_NAMES)],
                 initial="blend",
                 widget=UnfoldAdminSelectWidget,
             )

@@ -92,6 +92,11 @@ def train(
     )
 
 
+def valid_stage(config: TrainConfig, interactions: Interactions) -> Stage:
+    """The valid stage that `train` would choose on."""
+    return _split(config, interactions, _split_name(config, interactions)).valid
+
+
 def _split_name(config: TrainConfig, interactions: Interactions) -> str:
     if config.split == "auto":
         return "leave_one_out" if interactions.times is None else "temporal"

@@ -1,5 +1,7 @@
 """Training runs: what was trained from what, how well it did, and whether it serves."""
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -78,6 +80,9 @@ class TrainingRun(models.Model):
     stop_asked_at = models.DateTimeField(_("stop asked at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     failure = models.TextField(_("failure"), blank=True)
+
+    search: dict[str, Any] | None = None
+    """What a search for the best model told, while it is trained; then it stands among the metrics."""
 
     class Meta:
         verbose_name = _("training run")

@@ -9,9 +9,11 @@ from recommender.services.training import (
     training_waiting,
 )
 from recommender.services.training_refresh import shadows_compare, training_update
+from recommender.services.training_search import BEST
 from recommender.services.training_stages import model_beside, model_promote, model_rollback, serving_run
 
 __all__ = [
+    "BEST",
     "Suggestion",
     "course_dismiss",
     "model_beside",

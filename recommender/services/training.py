@@ -23,6 +23,7 @@ from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError, TrainingStoppedError
 from recommender.models import DatasetSnapshot, TrainingRun
 from recommender.services.training_data import snapshot_take, snapshots_thin
+from recommender.services.training_search import BEST, board_folder, search
 from recommender.services.training_stages import gate_of, model_promote, models_folder, models_forget
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def training_request(
     """Ask for a training; the task does it. Raises ConfigError of the engine for a model that nobody registered."""
     from recommender.engine.models import get_model
 
-    get_model(model)
+    if model != BEST:
+        get_model(model)
     return TrainingRun.objects.create(model=model, parameters=parameters or {}, requested_by=requested_by)
 
 
@@ -167,14 +169,21 @@ def _take(run_id: int) -> TrainingRun | None:
 def _train(run: TrainingRun, data: "Interactions", steps: Path) -> "TrainingResult":
     import numpy as np
 
+    from recommender.engine.board import Board
     from recommender.engine.config import TrainConfig
     from recommender.engine.device import choose_device
     from recommender.engine.train import train
 
-    device = choose_device(settings.DEVICE)
-    config = TrainConfig(model=run.model, settings=run.parameters)
-    rng = np.random.default_rng(0)
-    return train(config, data, device=device, rng=rng, progress=_progress(run), checkpoints=steps)
+    device, rng = choose_device(settings.DEVICE), np.random.default_rng(0)
+    with Board(board_folder(run)) as board:
+        progress = board.progress(_progress(run))
+        if run.model == BEST:
+            run.search = search(run, data, device=device, rng=rng, progress=progress)
+            run.model, run.parameters = run.search.pop("model"), run.search.pop("settings")
+        config = TrainConfig(model=run.model, settings=run.parameters)
+        result = train(config, data, device=device, rng=rng, progress=progress, checkpoints=steps)
+        board.result(run.model, result)
+    return result
 
 
 def _progress(run: TrainingRun) -> Any:
@@ -227,6 +236,7 @@ def _keep(run: TrainingRun, snapshot: DatasetSnapshot, data: "Interactions", res
     figures = {
         "split": result.split,
         "cpu_seconds": {step: round(seconds, 3) for step, seconds in result.cpu_seconds.items()},
+        **({"search": run.search} if run.search else {}),
         "curves": {name: list(values) for name, values in result.curves.items()},
         **{part: _figures(of) for part, of in result.metrics.items()},
     }

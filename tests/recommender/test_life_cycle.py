@@ -30,6 +30,7 @@ from recommender.services import (
 )
 from recommender.services.training import LEASE, sign_of_life
 from recommender.services.training_data import behaviour_read, snapshot_read
+from recommender.services.training_search import study_storage
 from recommender.services.training_stages import models_folder
 from tests.recommender.conftest import START
 from tests.recommender.test_training import trained
@@ -86,11 +87,29 @@ def test_a_dataset_is_kept_once_and_refused_when_it_was_altered(settings: Any) -
     assert set(first.metrics["valid"]["ndcg@10"]) == {"value", "se", "low", "high"}
 
 
+@pytest.mark.filterwarnings("ignore")  # Optuna and TensorBoard warn of libraries of their own
+@pytest.mark.usefixtures("behaviour")
+def test_what_is_best_is_searched_in_a_study_that_the_database_keeps(settings: Any) -> None:
+    import optuna
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recommender.engine.tuning.best", lambda *_, **__: ("ease", {}))
+        patch.setattr("recommender.services.training_search.BUDGET", 1e-3)
+        searched = training_run(run_id=training_request(model="best").pk)
+    assert TrainingRun.objects.get(pk=searched.pk).model == "ease"
+    assert any((Path(settings.DATA_DIR) / "boards" / f"run-{searched.pk}").iterdir())
+    assert searched.metrics["search"] == {"study": f"run-{searched.pk}", "trials": 1, "pruned": 0}
+    storage = study_storage()
+    assert optuna.load_study(study_name=f"run-{searched.pk}", storage=storage).best_params["ridge"] == 100
+    optuna.delete_study(study_name=f"run-{searched.pk}", storage=storage)
+    storage.engine.dispose()
+
+
 @pytest.mark.usefixtures("behaviour")
 def test_a_killed_training_is_found_goes_on_from_its_checkpoint_and_ends_in_the_same_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    small = {"dimension": 4, "epochs": 3, "window": 4}
+    small = {"dimension": 4, "epochs": 3, "window": 4, "dropout": 0.0}
     whole = training_run(run_id=training_request(model="sasrec", parameters=small).pk)
     run = training_request(model="sasrec", parameters=small)
     calls = []
@@ -277,7 +296,7 @@ def test_a_shadow_is_compared_on_what_people_took_since(courses: list[int], lear
 
 @pytest.mark.usefixtures("behaviour")
 def test_a_model_that_is_no_sum_over_people_is_trained_anew_once_somebody_is_gone(learners: list[User]) -> None:
-    training_run(run_id=training_request(model="sasrec", parameters={"dimension": 4, "epochs": 1}).pk)
+    training_run(run_id=training_request(model="sasrec", parameters={"dimension": 4, "epochs": 1, "dropout": 0.0}).pk)
     User.objects.filter(pk=learners[1].pk).update(is_staff=True)
     asked = training_update()
     assert asked is not None
