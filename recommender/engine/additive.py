@@ -44,9 +44,9 @@ class Ledger:
 
     @classmethod
     def of(cls, model: str, interactions: Interactions, *, settings: Any, device: torch.device) -> Ledger:
-        """Count everybody. Raises DataError for a model that is not solved from sums, or that reads descriptions."""
+        """Count everybody. Raises DataError for a model that is not solved from sums over people alone."""
         kind = get_model(model)
-        if not kind.additive(settings) or interactions.content is not None:
+        if not kind.additive(settings):
             raise DataError(f"{model} is not solved from sums over people alone")
         moments = kind.moments(interactions, settings=settings, device=device)
         return cls(model=model, settings=settings, item_ids=interactions.item_ids, moments=moments)

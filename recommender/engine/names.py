@@ -10,6 +10,10 @@ MODEL_NAMES = (
     "sasrec",
     "content",
     "hybrid",
+    "private_ease",
     "blend",
     "newcomers",
 )
+
+READERS = ("content", "hybrid", "newcomers", "best")
+"""Names in a run's model or parameters that say that it reads what items are about."""

@@ -1,12 +1,14 @@
 """Trains models from behaviour: asked for, taken by one worker under a lease, gone on with where a worker was lost."""
 
 import hashlib
+import json
 import shutil
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
@@ -22,7 +24,7 @@ from events.services import event_record
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError, TrainingStoppedError
 from recommender.models import DatasetSnapshot, TrainingRun
-from recommender.services.training_data import snapshot_take, snapshots_thin
+from recommender.services.training_data import snapshot_take, snapshots_thin, training_content
 from recommender.services.training_search import BEST, board_folder, search
 from recommender.services.training_stages import gate_of, model_promote, models_folder, models_forget
 
@@ -172,9 +174,13 @@ def _train(run: TrainingRun, data: "Interactions", steps: Path) -> "TrainingResu
     from recommender.engine.board import Board
     from recommender.engine.config import TrainConfig
     from recommender.engine.device import choose_device
+    from recommender.engine.names import READERS
     from recommender.engine.train import train
 
     device, rng = choose_device(settings.DEVICE), np.random.default_rng(0)
+    told = json.dumps([run.model, run.parameters])
+    if any(name in told for name in READERS):
+        data = replace(data, content=training_content(data.item_ids))
     with Board(board_folder(run)) as board:
         progress = board.progress(_progress(run))
         if run.model == BEST:
@@ -240,7 +246,7 @@ def _keep(run: TrainingRun, snapshot: DatasetSnapshot, data: "Interactions", res
         "curves": {name: list(values) for name, values in result.curves.items()},
         **{part: _figures(of) for part, of in result.metrics.items()},
     }
-    run.parameters, run.device, run.data_hash = dict(result.settings), result.device, result.data_sha256
+    run.parameters, run.device, run.data_hash = dict(result.settings), result.device, snapshot.sha256
     model_keep(run, result.model, snapshot=snapshot)
     run.sums = _sums_keep(run, data)
     run_finish(run, figures)

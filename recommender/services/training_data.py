@@ -19,13 +19,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from courses.choices import CourseState, EventKind
-from courses.models import Course
+from courses.models import Course, CourseCreator
 from courses.selectors.behaviour import WEIGHTS as BEHAVIOUR_WEIGHTS
 from recommender.errors import TrainingRefusedError
 from recommender.models import DatasetSnapshot
 
 if TYPE_CHECKING:
-    from recommender.engine.data import Interactions
+    from recommender.engine.content import Content
+    from recommender.engine.data import Int64, Interactions
 
 SHORTEST_STAY = 10
 """Seconds below which a stay says nothing."""
@@ -123,6 +124,29 @@ def behaviour_read() -> Read:
         repeats="refuse",
     )
     return Read(data=data, acts=sum(counts.values()), left_out={why: n for why, n in counts.items() if why})
+
+
+def training_content(item_ids: "Int64") -> "Content":
+    """What the courses are about: title and summary in both languages, topic, level, language, price, creators.
+
+    Prices count by doublings. Texts are also read by the encoder where one is installed, each once.
+    """
+    from recommender.engine.content import content_of
+    from recommender.engine.encoder import Remembered, centred, choose_encoder
+
+    courses = Course.objects.in_bulk(item_ids.tolist())
+    creators: dict[int, list[tuple[str, str]]] = {}
+    for course, party in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
+        creators.setdefault(course, []).append(("creator", str(party)))
+    texts, tags = [], []
+    for course in (courses[pk] for pk in item_ids.tolist()):
+        texts.append(" . ".join(filter(None, (course.title, course.title_zh, course.summary, course.summary_zh))))
+        own = [("topic", str(course.topic_id)), ("level", course.level), ("language", course.language)]
+        own.append(("price", f"{course.currency} {course.price_minor.bit_length()}"))
+        tags.append([*own, *creators.get(course.pk, [])])
+    encoder = choose_encoder()
+    meaning = centred(Remembered(encoder, Path(settings.DATA_DIR) / "vectors").encode(texts)) if encoder else None
+    return content_of(texts=texts, tags=tags, meaning=meaning)
 
 
 def snapshot_take() -> tuple[DatasetSnapshot, "Interactions"]:

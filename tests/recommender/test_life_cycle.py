@@ -106,6 +106,15 @@ def test_what_is_best_is_searched_in_a_study_that_the_database_keeps(settings: A
 
 
 @pytest.mark.usefixtures("behaviour")
+def test_what_courses_are_about_is_read_by_models_that_ask_for_it(settings: Any, courses: list[int]) -> None:
+    run = training_run(run_id=training_request(model="content").pk)
+    assert run.data_hash == DatasetSnapshot.objects.get().sha256
+    matrix = open_recommender(models_folder() / run.artefact).model.state()["matrix"]
+    assert (matrix[~np.eye(6, dtype=bool)] > 0).any()
+    assert [path.suffix for path in (Path(settings.DATA_DIR) / "vectors").iterdir()] == [".npz"]
+
+
+@pytest.mark.usefixtures("behaviour")
 def test_a_killed_training_is_found_goes_on_from_its_checkpoint_and_ends_in_the_same_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,6 +11,7 @@ from recommender.engine.models.ials import Ials
 from recommender.engine.models.item_knn import ItemKnn
 from recommender.engine.models.newcomers import Newcomers
 from recommender.engine.models.popularity import Popularity
+from recommender.engine.models.private_ease import PrivateEase
 from recommender.engine.models.sasrec import SasRec
 from recommender.engine.models.sequence_ease import SequenceEase
 from recommender.engine.models.stepped_ease import SteppedEase
@@ -27,6 +28,7 @@ MODELS: dict[str, type[Model]] = {
         SasRec,
         ContentLikeness,
         Hybrid,
+        PrivateEase,
         Blend,
         Newcomers,
     )

@@ -132,10 +132,9 @@ def _in_place(interactions: Interactions, settings: EaseSettings) -> Float32:
         raise DataError(f"{interactions.n_items} items are too many to hold each against each; ials takes any number")
     counts = gram_single(interactions)
     if settings.content and interactions.content is not None:
-        features = interactions.content.features.astype(np.float32)
         for start in range(0, interactions.n_items, BLOCK):
             rows = slice(start, start + BLOCK)
-            counts[rows] += np.float32(settings.content) * (features[rows] @ features.T).toarray()
+            counts[rows] += np.float32(settings.content) * interactions.content.between(rows, slice(None))
     return item_predictors_in_place(counts, settings.ridge)
 
 

@@ -123,8 +123,7 @@ class Newcomers(Model):
         new = np.flatnonzero(interactions.item_counts <= settings.most)
         likeness = np.zeros((interactions.n_items, new.size), dtype=np.float32)
         if interactions.content is not None and new.size:
-            features = interactions.content.features
-            likeness = (features @ features[new].T).toarray().astype(np.float32)
+            likeness = interactions.content.between(slice(None), new)
         return cls(settings=settings, item_ids=interactions.item_ids, base=base, new=new, likeness=likeness)
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:

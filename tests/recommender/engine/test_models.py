@@ -50,6 +50,12 @@ class TestPlainEaseConforms(ModelConformance):
     settings: ClassVar[dict[str, Any]] = {"ridge": 1.0, "decay": 1.0, "window": 5}
 
 
+class TestPrivateEaseConforms(ModelConformance):
+    name = "private_ease"
+    # So little privacy that the noise changes no order; its own tests ask for some.
+    settings: ClassVar[dict[str, Any]] = {"epsilon": 1e9, "delta": 0.1, "ridge": 0.1}
+
+
 class TestSequenceEaseConforms(ModelConformance):
     name = "sequence_ease"
     settings: ClassVar[dict[str, Any]] = {"ridge": 0.5, "window": 3}
