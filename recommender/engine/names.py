@@ -11,9 +11,11 @@ MODEL_NAMES = (
     "content",
     "hybrid",
     "private_ease",
+    "ncf",
+    "two_tower",
     "blend",
     "newcomers",
 )
 
-READERS = ("content", "hybrid", "newcomers", "best")
+READERS = ("content", "hybrid", "newcomers", "two_tower", "best")
 """Names in a run's model or parameters that say that it reads what items are about."""

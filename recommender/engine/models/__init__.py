@@ -9,12 +9,14 @@ from recommender.engine.models.content import ContentLikeness
 from recommender.engine.models.ease import Ease, Hybrid
 from recommender.engine.models.ials import Ials
 from recommender.engine.models.item_knn import ItemKnn
+from recommender.engine.models.ncf import Ncf
 from recommender.engine.models.newcomers import Newcomers
 from recommender.engine.models.popularity import Popularity
 from recommender.engine.models.private_ease import PrivateEase
 from recommender.engine.models.sasrec import SasRec
 from recommender.engine.models.sequence_ease import SequenceEase
 from recommender.engine.models.stepped_ease import SteppedEase
+from recommender.engine.models.two_tower import TwoTower
 
 MODELS: dict[str, type[Model]] = {
     kind.name: kind
@@ -29,6 +31,8 @@ MODELS: dict[str, type[Model]] = {
         ContentLikeness,
         Hybrid,
         PrivateEase,
+        Ncf,
+        TwoTower,
         Blend,
         Newcomers,
     )

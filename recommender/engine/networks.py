@@ -1,0 +1,127 @@
+"""The torch side of the neural item scorers: what learns, and its weights as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from recommender.engine.content import Content
+from recommender.engine.data import Bool, Float32
+
+
+@contextmanager
+def seeded(rng: np.random.Generator) -> Iterator[None]:
+    """Let torch draw from a seed of `rng` meanwhile, and go on afterwards as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        yield
+
+
+class NcfNet(nn.Module):
+    """`ncf.Ncf` while it learns; layers of plain kinds, so that gradients can be taken a person (Opacus)."""
+
+    def __init__(self, n_items: int, dimension: int, hidden: int) -> None:
+        super().__init__()
+        self.heard, self.named = nn.Embedding(n_items, dimension), nn.Embedding(n_items, dimension)
+        self.bias = nn.Embedding(n_items, 1)
+        self.product = nn.Linear(dimension, 1, bias=False)
+        self.person = nn.Linear(dimension, hidden, bias=False)
+        self.item = nn.Linear(dimension, hidden)
+        self.second = nn.Linear(hidden, hidden // 2)
+        self.out = nn.Linear(hidden // 2, 1, bias=False)
+        for table in (self.heard, self.named):
+            nn.init.normal_(table.weight, std=0.1)
+        nn.init.zeros_(self.bias.weight)
+        nn.init.ones_(self.product.weight)
+
+    def forward(self, context: torch.Tensor, factors: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        """Logits [n, candidates]."""
+        person = (self.heard(context) * factors[..., None]).sum(1, keepdim=True)
+        items = self.named(candidates)
+        layer = (self.person(person) + self.item(items)).relu()
+        logits = self.product(person * items) + self.out(self.second(layer).relu()) + self.bias(candidates)
+        found: torch.Tensor = logits[..., 0]
+        return found
+
+    def arrays(self) -> dict[str, Float32]:
+        """The weights as `ncf.Ncf.shapes` names them."""
+        return {
+            "heard": _plain(self.heard.weight),
+            "named": _plain(self.named.weight),
+            "bias": _plain(self.bias.weight[:, 0]),
+            "product": _plain(self.product.weight[0]),
+            "person": _plain(self.person.weight.T),
+            "item": _plain(self.item.weight.T),
+            "first": _plain(self.item.bias),
+            "second": _plain(self.second.weight.T),
+            "second_bias": _plain(self.second.bias),
+            "out": _plain(self.out.weight[0]),
+        }
+
+
+class TwoTowerNet(nn.Module):
+    """`two_tower.TwoTower` while it learns."""
+
+    def __init__(self, n_items: int, dimension: int, *, hidden_id: float, taken: Bool, content: Content | None) -> None:
+        super().__init__()
+        self.hidden_id = hidden_id
+        self.described: Bool = np.zeros(n_items, dtype=np.bool_)
+        self.ids = nn.Parameter(torch.randn(n_items, dimension) * 0.1)
+        self.bias = nn.Parameter(torch.zeros(n_items))
+        self.layer = nn.Linear(dimension, dimension)
+        nn.init.zeros_(self.layer.weight)
+        self.words: nn.Parameter | None = None
+        self.register_buffer("taken", torch.from_numpy(taken.astype(np.float32))[:, None])
+        if content is not None:
+            self._describe(content, dimension)
+
+    def _describe(self, content: Content, dimension: int) -> None:
+        dense = content.features.astype(np.float32).tocsr()
+        self.described = np.asarray(np.abs(dense).sum(axis=1)).ravel() > 0
+        parts = [torch.from_numpy(dense.toarray())]
+        if content.meaning is not None:
+            self.described = np.ones_like(self.described)
+            parts.append(torch.from_numpy(content.meaning))
+        self.register_buffer("features", torch.cat(parts, dim=1))
+        self.words = nn.Parameter(torch.randn(sum(part.shape[1] for part in parts), dimension) * 0.1)
+
+    def vectors(self) -> torch.Tensor:
+        """Vectors of all items [items, dimension]; while learning, some ids are hidden."""
+        ids = self.ids * self.taken
+        if self.words is None:
+            return ids
+        if self.training and self.hidden_id:
+            ids = ids * (torch.rand(len(ids), 1, device=ids.device) >= self.hidden_id)
+        found: torch.Tensor = ids + self.features @ self.words
+        return found
+
+    def forward(self, context: torch.Tensor, factors: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        """Logits [n, candidates]."""
+        items = self.vectors()
+        person = (items[context] * factors[..., None]).sum(1)
+        person = person + self.layer(person).relu()
+        # The first candidate is each row's own, the others are one list for all.
+        rivals = candidates[0, 1:]
+        own = (person * items[candidates[:, 0]]).sum(1, keepdim=True)
+        return torch.cat([own, person @ items[rivals].T], dim=1) + self.bias[candidates]
+
+    def arrays(self) -> dict[str, Float32]:
+        """The weights as `two_tower.TwoTower.shapes` names them."""
+        self.eval()
+        with torch.no_grad():
+            items = self.vectors()
+        return {
+            "items": _plain(items),
+            "bias": _plain(self.bias),
+            "layer": _plain(self.layer.weight.T),
+            "layer_bias": _plain(self.layer.bias),
+        }
+
+
+def _plain(values: torch.Tensor) -> Any:
+    return np.ascontiguousarray(values.detach().cpu().numpy())
