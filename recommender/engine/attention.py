@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import distributed
 from torch.nn import functional
 
 from recommender.engine.config import Progress, settings_to
@@ -228,6 +229,15 @@ class Learner:
         room = 4 * settings.dimension * (settings.batch_tokens + settings.window) * 2
         self.dropout = Dropout(settings.dropout, room=room, device=device, rng=rng)
         self.epoch = self.steps = 0
+        self.rank, self.world = 0, 1
+
+    def share(self, rank: int, world: int) -> None:
+        """Be one of `world` processes of a group: take a share of each step's histories, and sum slopes.
+
+        What is drawn for everybody (order, negatives) stays alike; what dropout leaves out is each process's own.
+        """
+        self.rank, self.world = rank, world
+        self.dropout.rng = np.random.default_rng([rank, int(self.rng.integers(2**31))])
 
     def run(self, progress: Progress, *, checkpoint: Path | None = None, data_sha256: str = "") -> None:
         """Learn until the last epoch, telling `progress` after each; `checkpoint` is read where it exists, and kept."""
@@ -255,7 +265,9 @@ class Learner:
     def learn(self, rows: Int64, rate: float) -> torch.Tensor:
         """One step on the histories `rows` at the learning rate `rate`; returns the loss before it."""
         settings, lessons = self.settings, self.lessons
-        items, sources, places = lessons.batch(rows)
+        # Where there are fewer histories than processes each takes all of them; the sum of weights sets that right.
+        own = rows[self.rank :: self.world] if rows.size >= self.world else rows
+        items, sources, places = lessons.batch(own)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             states = encode(
                 self.weights, items, heads=settings.heads, blocks=settings.blocks, dropout=self.dropout
@@ -268,12 +280,19 @@ class Learner:
             self.weights["items"],
             self.weights["bias"],
             lessons.items[sources],
-            strength / strength.sum(),
+            strength / self._everybodys(strength.sum()),
             self._negatives(),
         )
         loss.backward()  # type: ignore[no-untyped-call]
+        self._everybodys(self.slope)
         self._descend(rate)
         return loss.detach()
+
+    def _everybodys(self, values: torch.Tensor) -> torch.Tensor:
+        """`values` summed over all processes, in place."""
+        if self.world > 1:
+            distributed.all_reduce(values)
+        return values
 
     def _descend(self, rate: float) -> None:
         """One step of Adam along the clipped slope, which is then empty again."""

@@ -136,8 +136,8 @@ def training_content(item_ids: "Int64") -> "Content":
 
     courses = Course.objects.in_bulk(item_ids.tolist())
     creators: dict[int, list[tuple[str, str]]] = {}
-    for course, party in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
-        creators.setdefault(course, []).append(("creator", str(party)))
+    for pk, party in CourseCreator.objects.filter(course__in=courses).values_list("course_id", "party_id"):
+        creators.setdefault(pk, []).append(("creator", str(party)))
     texts, tags = [], []
     for course in (courses[pk] for pk in item_ids.tolist()):
         texts.append(" . ".join(filter(None, (course.title, course.title_zh, course.summary, course.summary_zh))))

@@ -1,0 +1,39 @@
+"""LensKit: item neighbours, EASE, alternating least squares. Run by `run.sh lenskit`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from lenskit.als import ImplicitMFScorer  # noqa: E402
+from lenskit.data import ItemList, from_interactions_df  # noqa: E402
+from lenskit.knn import EASEScorer, ItemKNNScorer  # noqa: E402
+
+sys.path.append(str(Path(__file__).parent))
+from p1 import P1, folder, report  # noqa: E402
+
+
+def scorer(model: Any, data: P1) -> Callable[[np.ndarray], np.ndarray]:
+    """Ask for every item, a person at a time."""
+    known = data.table.tocoo()
+    frame = pd.DataFrame({"user_id": known.row, "item_id": known.col})
+    model.train(from_interactions_df(frame))
+    everything = ItemList(item_ids=np.arange(data.n_items))
+
+    def score(users: np.ndarray) -> np.ndarray:
+        lists = [model(query=ItemList(item_ids=data.histories[user]), items=everything) for user in users]
+        return np.stack([found.scores() for found in lists])
+
+    return score
+
+
+if __name__ == "__main__":
+    p1 = P1(folder())
+    report("LensKit EASE, 100", p1, lambda: scorer(EASEScorer(regularization=100), p1))
+    report("LensKit item neighbours, 200", p1, lambda: scorer(ItemKNNScorer(max_nbrs=200, feedback="implicit"), p1))
+    report("LensKit ALS, 128", p1, lambda: scorer(ImplicitMFScorer(embedding_size=128, epochs=10), p1))
