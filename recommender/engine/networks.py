@@ -70,6 +70,8 @@ class TwoTowerNet(nn.Module):
     def __init__(self, n_items: int, dimension: int, *, hidden_id: float, taken: Bool, content: Content | None) -> None:
         super().__init__()
         self.hidden_id = hidden_id
+        self.taken: torch.Tensor
+        self.features: torch.Tensor
         self.described: Bool = np.zeros(n_items, dtype=np.bool_)
         self.ids = nn.Parameter(torch.randn(n_items, dimension) * 0.1)
         self.bias = nn.Parameter(torch.zeros(n_items))

@@ -116,7 +116,7 @@ def learn(
         for group in decaying(optimiser, schedule, epoch, draw(schedule.batch, rng)):
             loss = _loss(module, lessons.batch(group, device), schedule.negatives, n_items, rng)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call] # torch says so of its own
             optimiser.step()
             steps += 1
         progress("fit", epoch + 1, schedule.epochs)

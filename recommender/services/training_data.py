@@ -9,7 +9,7 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -84,11 +84,6 @@ class Read:
     data: "Interactions"
     acts: int
     left_out: dict[str, int]
-
-
-def training_data() -> "Interactions":
-    """What people did with courses, as the engine reads it."""
-    return behaviour_read().data
 
 
 def behaviour_read() -> Read:
@@ -174,9 +169,19 @@ def snapshot_take() -> tuple[DatasetSnapshot, "Interactions"]:
                 "acts": read.acts,
                 "left_out": read.left_out,
                 "weights": weights,
+                "findings": _findings(data),
             },
         )
     return snapshot, data
+
+
+def _findings(data: "Interactions") -> list[dict[str, Any]]:
+    """What the engine's checks find in the split that settings are chosen on; a fatal one stops the training there."""
+    from recommender.engine.checks import check_stage
+    from recommender.engine.config import TrainConfig
+    from recommender.engine.train import valid_stage
+
+    return [asdict(finding) for finding in check_stage(valid_stage(TrainConfig(), data))]
 
 
 def snapshot_read(snapshot: DatasetSnapshot) -> "Interactions | None":

@@ -24,11 +24,11 @@ def test_one_person_moves_the_released_table_by_one_at_most() -> None:
     rng = np.random.default_rng(4)
     users, items = np.repeat(np.arange(9), 30), rng.integers(0, 25, 270)
     table = Interactions.build(users=users, items=items)
-    asked = {"epsilon": 1e9, "delta": 0.1, "clip": 4}
-    without = table.of_people(table.user_ids != 3)
-    moved = private_gram(table, **asked, rng=np.random.default_rng(0)) - private_gram(
-        without, **asked, rng=np.random.default_rng(0)
-    )
+    with_and_without = [
+        private_gram(of, epsilon=1e9, delta=0.1, clip=4, rng=np.random.default_rng(0))
+        for of in (table, table.of_people(table.user_ids != 3))
+    ]
+    moved = with_and_without[0] - with_and_without[1]
     assert np.linalg.norm(moved) == pytest.approx(1, abs=1e-6)
     assert np.count_nonzero(np.abs(moved) > 1e-9) == 16
 
