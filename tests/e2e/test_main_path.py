@@ -1,4 +1,7 @@
-"""From the click on a link to the creator's line and the marketer's channel, in a real browser, in both languages."""
+"""From the click on a link to the creator's line and the marketer's channel, in a real browser.
+
+The shop's part of the way is walked in Chinese by `test_storefront`, the drawer is read in Chinese by `test_why`.
+"""
 
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -24,11 +27,10 @@ LIST, PAID, SHARE = 20_000, 18_000, "162.00"
 """Minor units: the price, less the coupon's 10 %; of what is paid the channel's owner gets 10 % and alice the rest."""
 
 
-@pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_a_click_becomes_a_line_and_a_figure_of_its_channel(live_portal: str, chromium: str, language: str) -> None:
+def test_a_click_becomes_a_line_and_a_figure_of_its_channel(live_portal: str, chromium: str) -> None:
     cast = Cast()
     sold = school(cast)
-    with chrome(chromium) as browser, page_of(browser, live_portal, language=language) as page:
+    with chrome(chromium) as browser, page_of(browser, live_portal) as page:
         page.set_extra_http_headers({"User-Agent": PERSON})  # a headless browser counts as a robot, and leaves no touch
         buys(page, cast.lee.email, sold)
         learns(page, sold)
@@ -37,9 +39,9 @@ def test_a_click_becomes_a_line_and_a_figure_of_its_channel(live_portal: str, ch
     code, day = Order.objects.get().code, timezone.localdate()
     span = urlencode({"since": day - timedelta(days=6), "until": day, "currency": "CNY", "window": 30})
     with chrome(chromium) as browser:
-        with page_of(browser, live_portal, session=creator, language=language) as page:
+        with page_of(browser, live_portal, session=creator) as page:
             reads_why(page, code)
-        with page_of(browser, live_portal, session=marketer, language=language) as page:
+        with page_of(browser, live_portal, session=marketer) as page:
             page.goto(f"/marketing/?{span}")
             row = page.locator("#channels tbody tr").filter(has_text="Banners")
             expect(row).to_contain_text(str(PAID // 100))

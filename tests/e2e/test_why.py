@@ -39,16 +39,13 @@ def sold(cast: Cast) -> list[int]:
         return list(mine.values_list("pk", flat=True))
 
 
-@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh-hans", "dark")])
-def test_the_drawer_has_an_address_steps_by_keys_and_gives_focus_back(
-    live_portal: str, chromium: str, language: str, theme: str
-) -> None:
+def test_the_drawer_has_an_address_steps_by_keys_and_gives_focus_back(live_portal: str, chromium: str) -> None:
     cast = Cast()
     first, second, third = sold(cast)
     session = session_of(cast.alice)
     with (
         chrome(chromium) as browser,
-        page_of(browser, live_portal, session=session, language=language, theme=theme) as page,
+        page_of(browser, live_portal, session=session, language="zh-hans", theme="dark") as page,
     ):
         page.goto("/creator/")
         opens(page, first)

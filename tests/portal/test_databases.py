@@ -1,9 +1,11 @@
 """The databases under every other test."""
 
 import contextlib
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,6 +41,29 @@ def test_a_committed_database_is_its_own(committed_db: str) -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT current_database(), count(*) FROM django_content_type WHERE app_label = 'only'")
         assert cursor.fetchone() == (committed_db, 1)
+
+
+def test_clones_lie_in_memory_also_after_it_was_emptied_and_on_the_disk_where_there_is_none(
+    committed_db: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not settings.EMBEDDED_DATABASE:
+        pytest.skip("the server is somebody else's")
+    monkeypatch.setattr(databases, "CLONES", "portal_test_other_clones")  # those of the suite are in use
+    monkeypatch.setattr(databases, "MEMORY", tmp_path)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    asked = "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'portal_test_other_clones'"
+    with contextlib.closing(databases.admin()) as link, link.cursor() as cursor:
+        for room, after in ((0, 1), (0, 1), (1 << 60, 0)):
+            monkeypatch.setattr(databases, "ROOM", room)
+            databases._find_room(cursor)
+            cursor.execute(asked)
+            found = cursor.fetchall()
+            assert len(found) == after
+            for (place,) in found:
+                assert Path(place).is_dir()
+                shutil.rmtree(place)
 
 
 @pytest.mark.django_db
