@@ -60,6 +60,14 @@ class Segment(models.TextChoices):
     COHORTS = "cohorts", _("Cohorts")
 
 
+class Goal(models.TextChoices):
+    """What models are compared by in the explorer."""
+
+    REVENUE = "revenue", _("Revenue")
+    ORDERS = "orders", _("Orders")
+    BUYERS = "buyers", _("New buyers")
+
+
 class HoldoutKind(models.TextChoices):
     """By what people are kept from a channel in a test."""
 

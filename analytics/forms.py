@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
 
-from analytics.choices import ReportModel, Segment
+from analytics.choices import Goal, ReportModel, Segment
 from analytics.errors import ReportRefusedError
 from analytics.models import Campaign, ChannelRule, HoldoutArm, HoldoutTest, ReportRun, Spend
 from analytics.services.holdouts import VALID_DAYS
@@ -24,6 +24,9 @@ COMPARISONS = (
     ("year", _("The same days last year")),
 )
 
+
+DIRECT = (("in", _("count")), ("out", _("only alone")))
+"""Whether direct visits count like other touches, or only on journeys that have no other."""
 
 CUTS = (Segment.WAYS, Segment.COURSES, Segment.CREATORS)
 """What the explorer may be cut by."""
@@ -41,6 +44,8 @@ class ReportForm(forms.Form):
     )
     compare = forms.ChoiceField(required=False, label=_("Compare with"), choices=COMPARISONS)
     by = forms.ChoiceField(required=False, label=_("Cut by"), choices=[(s.value, s.label) for s in CUTS])
+    goal = forms.ChoiceField(required=False, label=_("Goal"), choices=Goal.choices)
+    direct = forms.ChoiceField(required=False, label=_("Direct visits"), choices=DIRECT)
     open = forms.CharField(required=False, label=_("Open rows"), max_length=4_000)
 
     def __init__(self, *args: Any, known_currencies: list[str], today: date, **kwargs: Any) -> None:

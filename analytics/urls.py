@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/again/", marketing.again, name="again"),
     path("runs/<int:run_id>/", marketing.progress, name="progress"),
     path("campaigns/", marketing.campaigns, name="campaigns"),
+    path("campaigns.csv", marketing.campaigns_csv, name="campaigns_csv"),
 ]
 go_urlpatterns: list[URLPattern | URLResolver] = [path("<slug:code>", gone, name="go")]
 consent_urlpatterns: list[URLPattern | URLResolver] = [path("consent/", consent, name="consent")]

@@ -121,6 +121,7 @@ class PayingModel(models.TextChoices):
     LINEAR = "linear", _("Linear")
     U_SHAPE = "u_shape", _("U-shape")
     TIME_DECAY = "time_decay", _("Time decay")
+    POSITION_WEIGHTS = "position_weights", _("Weights by position")
     SHAPLEY = "shapley", _("Shapley")
     MARKOV = "markov", _("Markov")
     COUNTERFACTUAL = "counterfactual", _("Incremental")

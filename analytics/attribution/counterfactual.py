@@ -17,6 +17,7 @@ everything decays exponentially (Trefethen and Weideman 2014).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,7 @@ def added_by(sets: Sets, model: Logit) -> Floats:
     return found
 
 
+@lru_cache(maxsize=256)
 def rule(nodes: int) -> Floats:
     """Gauss-Legendre on [0, 1]: nodes and their weights."""
     places, parts = np.polynomial.legendre.leggauss(nodes)
@@ -243,6 +245,8 @@ def counterfactual(paths: PathTable, *, recency: bool = False, pairs: bool = Fal
     model = fit(sets, pairs=pairs)
     lost, added = lost_without(sets, model), added_by(sets, model)
     known = paths.values is not None
+    if not paths.conversions.any():  # the fitted chance is then as small as numbers can be; what came anyway is nothing
+        added[-1, 0] = 0.0
     return Counterfactual(
         model,
         (lost[:-1, 0].copy(), lost[:-1, 1].copy() if known else None),

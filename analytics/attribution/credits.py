@@ -66,6 +66,9 @@ class Known:
 
 NOTHING_KNOWN = Known()
 
+USUAL_WEIGHTS = (40, 20, 40)
+"""Of position_weights, where nobody says others."""
+
 Weights = dict[Hashable, int]
 
 
@@ -76,19 +79,23 @@ def credits_ppm(
     converted_at: datetime,
     known: Known = NOTHING_KNOWN,
     half_life_days: int = 7,
+    weights: Sequence[int] = USUAL_WEIGHTS,
 ) -> dict[Any, int]:
     """Share one conversion among the keys of its path; returns ppm per key, > 0 each, summing to 1,000,000.
 
     `path` is oldest first and ends no later than `converted_at`; an empty one gives `{None: 1_000_000}`, unattributed.
     By `model`: first_touch, last_touch all to one; linear 1/L per touch; u_shape 40/20/40 (halves of two touches);
-    time_decay 2^(-age / half-life) per touch, normalised; last_non_direct all to the last touch that is not of a direct
-    channel, to the last where all are; shapley 1/u per distinct channel; markov the removal effects (>= 0) normalised
-    over the path's channels, 1/u where none of them has one; counterfactual the exact Shapley value of the conversion
-    model on this path, nothing below 0, with its baseline under the key None, and all of it there where no run is
-    known. What is known goes by channel, or by key where touches name no channel. Rounding by largest remainder, ties
-    to the key met first, the baseline last.
+    time_decay 2^(-age / half-life) per touch, normalised; position_weights by `weights`, whole numbers: three are of
+    the first touch, of all between together, and of the last, any other number is by position from the first, touches
+    beyond weigh as the last of them, and all alike where a path weighs nothing; last_non_direct all to the last touch
+    that is not of a direct channel, to the last where all are; shapley 1/u per distinct channel; markov the removal
+    effects (>= 0) normalised over the path's channels, 1/u where none of them has one; counterfactual the exact Shapley
+    value of the conversion model on this path, nothing below 0, with its baseline under the key None, and all of it
+    there where no run is known. What is known goes by channel, or by key where touches name no channel. Rounding by
+    largest remainder, ties to the key met first, the baseline last.
 
     Raises AttributionError on an unknown model, a path out of order or past its conversion, a half-life below one day,
+    weights that are none, below 0 or all 0,
     a removal effect that is negative or no number, and an effect that is no number.
     """
     if model not in PAYING_MODELS:
@@ -98,23 +105,38 @@ def credits_ppm(
         raise AttributionError("a path must be ordered by time and end no later than its conversion")
     if half_life_days < 1:
         raise AttributionError(f"the half-life must be at least one day, not {half_life_days}")
+    if not weights or min(weights) < 0 or not any(weights):
+        raise AttributionError("weights of positions must be numbers of at least 0, and one of them above 0")
     if not path:
         return {None: PPM}
     if model == "time_decay":
-        weights = _by_touch(path, _decay(path, timedelta(days=half_life_days)))
+        worth = _by_touch(path, _decay(path, timedelta(days=half_life_days)))
+    elif model == "position_weights":
+        worth = _by_touch(path, _positions(len(path), weights))
     elif model == "markov":
-        weights = _by_player(path, _effects(path, known.removal_effects))
+        worth = _by_player(path, _effects(path, known.removal_effects))
     elif model == "shapley":
-        weights = _by_player(path, {})
+        worth = _by_player(path, {})
     elif model == "counterfactual":
-        weights = _by_model(path, known)
+        worth = _by_model(path, known)
     elif model == "last_non_direct":
         indirect = [touch for touch in path if touch.player not in known.direct]
-        weights = {(indirect or path)[-1].key: 1}
+        worth = {(indirect or path)[-1].key: 1}
     else:
-        weights = _by_touch(path, _POSITIONS[model](len(path)))
-    parts = apportion(PPM, list(weights.values()))
-    return {key: ppm for key, ppm in zip(weights, parts, strict=True) if ppm}
+        worth = _by_touch(path, _POSITIONS[model](len(path)))
+    parts = apportion(PPM, list(worth.values()))
+    return {key: ppm for key, ppm in zip(worth, parts, strict=True) if ppm}
+
+
+def _positions(touches: int, weights: Sequence[int]) -> list[int]:
+    """What each touch weighs, as whole numbers."""
+    if len(weights) != 3 or touches == 1:
+        found = [weights[min(place, len(weights) - 1)] for place in range(touches)]
+    else:
+        between = max(touches - 2, 1)
+        first, middle, last = weights
+        found = [first * between, *[middle] * (touches - 2), last * between]
+    return found if any(found) else [1] * touches
 
 
 def _u_shape(touches: int) -> list[int]:

@@ -68,7 +68,7 @@ def count_by_day(
 
 def of_people(log: TouchLog, chosen: NDArray[np.bool_]) -> TouchLog:
     """The rows of the people whose codes are chosen, who are numbered anew; codes beyond `chosen` are not chosen."""
-    rows = rows_of(log.people, read_only(chosen))
+    rows = rows_of(log.people, packed(chosen))
     numbers = np.cumsum(chosen, dtype=np.int32) - 1
     return TouchLog(numbers[log.people[rows]], log.times[rows], log.what[rows])
 
@@ -85,15 +85,20 @@ def restated(before: DayPaths, *, old: DayPaths, new: DayPaths) -> DayPaths:
     return DayPaths(*merged(left.codes, left.starts, left.counts, new.codes, new.starts, new.counts, 1))
 
 
+def packed(chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Eight people to a byte, so that all of them stay near the processor while it goes through a log."""
+    return read_only(np.packbits(chosen, bitorder="little"))
+
+
 @compiled
-def rows_of(people: Codes, chosen: NDArray[np.bool_]) -> Ints:
-    """The rows of chosen people."""
+def rows_of(people: Codes, chosen: NDArray[np.uint8]) -> Ints:
+    """The rows of people who are chosen, as `packed` tells it."""
     count = 0
     rows = np.empty(len(people), np.int64)
     for i in range(len(people)):
-        if people[i] < len(chosen):
+        if people[i] >> 3 < len(chosen):
             rows[count] = i
-            count += chosen[people[i]]
+            count += (chosen[people[i] >> 3] >> (people[i] & 7)) & 1
     return rows[:count].copy()
 
 

@@ -19,8 +19,8 @@ POSITION_MODELS = ("first_touch", "last_touch", "linear", "u_shape", "time_decay
 ADDITIVE_MODELS = (*POSITION_MODELS, "last_non_direct", "position_weights", "ordered_shapley")
 """Models that credit each path by itself."""
 MODELS = (*ADDITIVE_MODELS, "markov", "counterfactual")
-PAYING_MODELS = (*POSITION_MODELS, "last_non_direct", "markov", "counterfactual")
-"""Models that reports show and agreements pay by: those that need no numbers of one's own, and no position."""
+PAYING_MODELS = (*POSITION_MODELS, "last_non_direct", "position_weights", "markov", "counterfactual")
+"""Models that agreements pay by: all but the one that tells positions apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def attribution_intervals(paths: PathTable, *, model: str, order: int = 1, terms
     blocks = journey_blocks(paths)
     known = paths.values is not None
     if model == "counterfactual":
-        samples = resampled_counterfactual(blocks, drawn, added=False, recency=terms.recency, pairs=terms.pairs)[:, :-1]
+        [samples] = resampled_counterfactual([blocks], drawn, added=False, recency=terms.recency, pairs=terms.pairs)
+        samples = samples[:, :-1]
         return Intervals(interval(samples[..., 0]), interval(samples[..., 1]) if known else None)
     if model != "markov":
         told = [attribute(block, model=model, terms=terms) for block in blocks]

@@ -89,6 +89,30 @@ def file_names(names: Bytes, ends: Offsets, used: int, table: Codes) -> None:
 
 
 @compiled
+def _most_bytes(offsets: Offsets) -> int:
+    most = 0
+    for row in range(len(offsets) - 1):
+        most = max(most, offsets[row + 1] - offsets[row])
+    return most
+
+
+@compiled
+def _common(data: Bytes, offsets: Offsets, row: int, edges: Offsets, known: int) -> int:
+    """How many elements at the head of a path are those of the path before it, whose `known` separators end at `edges`.
+
+    The byte behind a separator counts too, since it says that it is one.
+    """
+    begin, other = offsets[row], offsets[row - 1]
+    shorter, same = min(offsets[row + 1] - begin, begin - other), 0
+    while same < shorter and data[begin + same] == data[other + same]:
+        same += 1
+    kept = 0
+    while kept < known and edges[kept] < same:
+        kept += 1
+    return kept
+
+
+@compiled
 def encode_into(
     data: Bytes, offsets: Offsets, table: Codes, names: Bytes, ends: Offsets, used: int, codes: Codes, starts: Offsets
 ) -> Counts:
@@ -97,11 +121,19 @@ def encode_into(
     Returns (fault, row, element, channels): the first bad path, counted from 0, or FINE; FULL where `names` or `ends`
     has no room for another channel.
     """
-    filled = 0
+    filled, before = 0, 0
+    edges = np.empty(_most_bytes(offsets) // 2 + 1, np.int64)
     for row in range(len(offsets) - 1):
         begin, end = offsets[row], offsets[row + 1]
-        first, last, code = begin, begin, np.int64(_SEED)
-        for at in range(begin, end + 1):
+        # Tables are mostly sorted: what a path has in common with the one before it was read there.
+        kept = _common(data, offsets, row, edges, before) if row > 0 else 0
+        for element in range(kept):
+            codes[filled + element] = codes[starts[row - 1] + element]
+        filled += kept
+        opens = begin + (edges[kept - 1] if kept > 0 else 0)
+        before = kept
+        first, last, code = opens, opens, np.int64(_SEED)
+        for at in range(opens, end + 1):
             if at == end or _separates(data, begin, at, end):
                 if first == last:
                     blank = BLANK_PATH if at == end and filled == starts[row] else BLANK_ELEMENT
@@ -120,6 +152,9 @@ def encode_into(
                     used += 1
                 codes[filled] = table[slot]
                 filled += 1
+                if at < end:
+                    edges[before] = at + 1 - begin
+                    before += 1
                 first, last, code = at + 1, at + 1, np.int64(_SEED)
             elif data[at] != 32 and data[at] != 9:
                 first = at if first == last else first

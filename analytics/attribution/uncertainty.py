@@ -80,30 +80,36 @@ def resampled_markov(blocks: Sequence[PathTable], drawn: Floats) -> tuple[Floats
 
 
 def resampled_counterfactual(
-    blocks: Sequence[PathTable], drawn: Floats, *, added: bool, recency: bool = False, pairs: bool = False
-) -> Floats:
-    """What the counterfactual model says in every replicate: (replicates, channels + 1, columns).
+    measures: Sequence[Sequence[PathTable]], drawn: Floats, *, added: bool, recency: bool = False, pairs: bool = False
+) -> list[Floats]:
+    """What the counterfactual model says in every replicate, by measure: (replicates, channels + 1, columns).
 
     With `added` what each channel adds, as `counterfactual.added_by` tells it, else what is lost without it. The model
     follows a replicate to first order (one Newton step, then the slope of every figure): the infinitesimal bootstrap
-    (Efron and Tibshirani 1993, chapter 22). `blocks` are path tables over the same channels.
+    (Efron and Tibshirani 1993, chapter 22). A measure is a path table for each block, over the same channels; measures
+    tell the same journeys and differ in what these are worth, so one model is fitted for all of them.
     """
     from analytics.attribution.counterfactual import added_by, lost_without
     from analytics.attribution.logit import fit, moved, sets_of
 
     told = added_by if added else lost_without
-    parts = [sets_of(block, recency=recency) for block in blocks]
-    whole = sets_of(joined(blocks), recency=recency)
+    sets = [
+        ([sets_of(block, recency=recency) for block in blocks], sets_of(joined(blocks), recency=recency))
+        for blocks in measures
+    ]
+    parts, whole = sets[0]
     model = fit(whole, pairs=pairs)
     moves, model_of = moved(parts, whole, model, drawn)
-    here = np.stack([told(part, model).ravel() for part in parts])
-    samples = drawn @ here
-    for effect in range(moves.shape[1]):
-        step = np.zeros(moves.shape[1])
-        step[effect] = _STEP
-        slope = (told(whole, model_of(step)) - told(whole, model_of(-step))).ravel() / (2 * _STEP)
-        samples += moves[:, effect, None] * slope
-    return samples.reshape(len(drawn), whole.channels + 1, -1)
+    found = []
+    for parts, whole in sets:
+        samples = drawn @ np.stack([told(part, model).ravel() for part in parts])
+        for effect in range(moves.shape[1]):
+            step = np.zeros(moves.shape[1])
+            step[effect] = _STEP
+            slope = (told(whole, model_of(step)) - told(whole, model_of(-step))).ravel() / (2 * _STEP)
+            samples += moves[:, effect, None] * slope
+        found.append(samples.reshape(len(drawn), whole.channels + 1, -1))
+    return found
 
 
 def joined(blocks: Sequence[PathTable]) -> PathTable:

@@ -5,10 +5,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch, Party, User
-from analytics.choices import ConversionKind, ReportModel
+from analytics.choices import ConversionKind
 from analytics.models.report import ReportRun
 from analytics.models.touchpoint import Visitor
 from courses.models import Order
+from partners.choices import PayingModel
 from partners.models import Channel
 
 
@@ -57,7 +58,15 @@ class Credit(models.Model):
     conversion = models.ForeignKey(
         Conversion, on_delete=models.PROTECT, related_name="credits", verbose_name=_("conversion")
     )
-    model = models.CharField(_("model"), max_length=16, choices=ReportModel.choices)
+    model = models.CharField(_("model"), max_length=16, choices=PayingModel.choices)
+    terms = models.CharField(
+        _("terms"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Look-back in days, half-life and weights that the model was given."),
+    )
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
     )
@@ -81,7 +90,9 @@ class Credit(models.Model):
         verbose_name_plural = _("credits")
         constraints = [
             models.UniqueConstraint(
-                fields=["conversion", "model", "channel", "owner"], name="analytics_credit_once", nulls_distinct=False
+                fields=["conversion", "model", "terms", "channel", "owner"],
+                name="analytics_credit_weighed_once",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(condition=models.Q(ppm__gte=1, ppm__lte=1_000_000), name="analytics_credit_range"),
         ]

@@ -24,6 +24,12 @@ class ReportRun(models.Model):
     until = models.DateField(_("to"), help_text=_("Inclusive, in the portal's time zone."))
     window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
     currency = models.CharField(_("currency"), max_length=3)
+    with_direct = models.BooleanField(
+        _("with direct visits"),
+        default=True,
+        db_default=True,
+        help_text=_("Else a direct visit counts only on a journey that has no other touch."),
+    )
     parameters = models.JSONField(_("parameters"), default=dict)
     progress_bp = models.PositiveSmallIntegerField(_("progress in basis points"), default=0)
     watermark = models.DateTimeField(_("inputs up to"), null=True, blank=True)
@@ -159,6 +165,8 @@ class ReportNode(models.Model):
         default=0,
         help_text=_("Revenue less tax, processor's fees and what parties earned; spend is not yet taken off."),
     )
+    orders_low_ppm = models.BigIntegerField(_("orders in ppm, lower end"), default=0, db_default=0)
+    orders_high_ppm = models.BigIntegerField(_("orders in ppm, upper end"), default=0, db_default=0)
     buyers_low_ppm = models.BigIntegerField(_("new buyers in ppm, lower end"), default=0)
     buyers_high_ppm = models.BigIntegerField(_("new buyers in ppm, upper end"), default=0)
     revenue_low_minor = models.BigIntegerField(_("revenue in minor units, lower end"), default=0)

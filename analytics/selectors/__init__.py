@@ -2,7 +2,7 @@
 
 from analytics.selectors.inputs import ReportInputs, ReportPath, day_start, local_day, report_inputs
 from analytics.selectors.journeys import JourneyTouch, touches_before
-from analytics.selectors.known import RUN_MODELS, KnownRuns, direct_channels, known_of
+from analytics.selectors.known import RUN_MODELS, KnownRuns, direct_channels, known_of, passed_over
 from analytics.selectors.reports import (
     ChannelLine,
     Report,
@@ -33,6 +33,7 @@ __all__ = [
     "direct_channels",
     "known_of",
     "local_day",
+    "passed_over",
     "report_finished",
     "report_inputs",
     "report_latest",

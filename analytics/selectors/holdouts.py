@@ -1,7 +1,7 @@
 """Hold-out tests as reports use them: lift with its error, and a channel's figures set right."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -21,7 +21,7 @@ from analytics.attribution.holdouts import (
 )
 from analytics.choices import HoldoutKind, HoldoutSide, RunState
 from analytics.models import ChannelReportRow, HoldoutArm, HoldoutTest, ReportRun
-from ledger.money import BP
+from ledger.money import BP, PPM
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ class Lifts:
 class Calibration:
     """What tests say of a report's channels under one model.
 
-    `revenue` holds the calibrated figure (minor units) of each channel with a test; a channel without stands as "not
-    tested". `unread`: tests whose own days no finished report covers, so that they cannot be compared yet.
+    `revenue` (minor units) and `orders` hold the calibrated figures of each channel with a test; a channel without
+    stands as "not tested". `unread`: tests whose own days no finished report covers: they cannot be compared yet.
     """
 
     revenue: dict[int, Calibrated] = field(default_factory=dict)
+    orders: dict[int, Calibrated] = field(default_factory=dict)
     tests: dict[int, list[HoldoutTest]] = field(default_factory=lambda: defaultdict(list))
     unread: list[HoldoutTest] = field(default_factory=list)
 
@@ -65,7 +66,7 @@ def lifts_of(test: HoldoutTest, arms: Iterable[HoldoutArm]) -> Lifts:
 
 
 def calibration_of(run: ReportRun, *, model: str) -> Calibration:
-    """Set the revenue of a run's channels right by the tests that count for it.
+    """Set revenue and orders of a run's channels right by the tests that count for it.
 
     Each test's lift is compared with what the same model credits the channel in the report of the test's own days;
     several tests of a channel weigh by their precision, and the errors of lift, credit and figure all enter.
@@ -83,27 +84,30 @@ def calibration_of(run: ReportRun, *, model: str) -> Calibration:
     if not tests:
         return found
     rows = _rows_of_tests(tests, run, model)
-    factors: dict[int, list[Factor]] = defaultdict(list)
+    factors: dict[str, dict[int, list[Factor]]] = {name: defaultdict(list) for name in _SET_RIGHT}
     for test in tests:
         found.tests[test.channel_id].append(test)
         row = rows.get((test.since, test.until, test.channel_id))
         if row is None:
             found.unread.append(test)
             continue
-        reach = test.reach_bp / BP
-        try:
-            factor = factor_of(
-                lifts_of(test, test.arms.all()).value,
-                credited=row.revenue_minor * reach,
-                credited_error=_error(row) * reach,
-            )
-        except AttributionError:
-            continue
-        factors[test.channel_id].append(factor)
-    for row in ChannelReportRow.objects.filter(run=run, model=model, channel__in=factors):
+        for name, (lift, raw) in _SET_RIGHT.items():
+            credit, error = raw(row)
+            reach = test.reach_bp / BP
+            try:
+                told = getattr(lifts_of(test, test.arms.all()), lift)
+                factor = factor_of(told, credited=credit * reach, credited_error=error * reach)
+            except AttributionError:
+                continue
+            factors[name][test.channel_id].append(factor)
+    tested = {channel for by_channel in factors.values() for channel in by_channel}
+    for row in ChannelReportRow.objects.filter(run=run, model=model, channel__in=tested):
         assert row.channel_id is not None
-        factor = combined(factors[row.channel_id])
-        found.revenue[row.channel_id] = calibrated(float(row.revenue_minor), factor, raw_error=_error(row))
+        for name, (_lift, raw) in _SET_RIGHT.items():
+            if row.channel_id in factors[name]:
+                credit, error = raw(row)
+                figure = calibrated(credit, combined(factors[name][row.channel_id]), raw_error=error)
+                getattr(found, name)[row.channel_id] = figure
     return found
 
 
@@ -122,8 +126,23 @@ def _rows_of_tests(
     return {(*spans[row.run_id], row.channel_id): row for row in rows if row.channel_id is not None}
 
 
-def _error(row: ChannelReportRow) -> float:
-    """The standard error of a row's revenue, from its interval; 0 where a run knows none."""
-    if row.revenue_low_minor is None or row.revenue_high_minor is None:
-        return 0.0
-    return (row.revenue_high_minor - row.revenue_low_minor) / (2 * NORMAL_95)
+def _revenue(row: ChannelReportRow) -> tuple[float, float]:
+    """A row's revenue in minor units, and its standard error."""
+    return float(row.revenue_minor), _error(row.revenue_low_minor, row.revenue_high_minor)
+
+
+def _orders(row: ChannelReportRow) -> tuple[float, float]:
+    """A row's orders, and their standard error."""
+    return row.orders_ppm / PPM, _error(row.orders_low_ppm, row.orders_high_ppm) / PPM
+
+
+def _error(low: int | None, high: int | None) -> float:
+    """The standard error behind an interval; 0 where a run knows none."""
+    return 0.0 if low is None or high is None else (high - low) / (2 * NORMAL_95)
+
+
+_SET_RIGHT: Mapping[str, tuple[str, Callable[[ChannelReportRow], tuple[float, float]]]] = {
+    "revenue": ("value", _revenue),
+    "orders": ("orders", _orders),
+}
+"""Figures that a test sets right: which lift tells of it, and what a row says."""

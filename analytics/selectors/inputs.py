@@ -47,7 +47,8 @@ class ReportInputs:
     """All that a channel report is computed from. Mappings are by channel; money is in the report's currency.
 
     `channel_visitors` counts each person once, at the channel of the first touch in the range. `null_journeys` counts,
-    by block of people (`block_of`) and path, those who came in the range and bought nothing in it.
+    by block of people (`block_of`) and path, those who came in the range and bought nothing in it. `redeemed` counts
+    the coupons that were a touch of their own by their channel and owner (0: none); `touches` has them too.
     """
 
     orders: list[ReportPath]
@@ -59,6 +60,7 @@ class ReportInputs:
     visitors: int
     watermark: datetime
     rates: list[dict[str, str]]
+    redeemed: dict[tuple[int, int], int]
 
     @property
     def null_paths(self) -> dict[tuple[int, ...], int]:
@@ -78,11 +80,15 @@ class ReportInputs:
         return [order for order in self.orders if order.fresh]
 
 
-def report_inputs(*, since: date, until: date, window_days: int, currency: str) -> ReportInputs:
+def report_inputs(
+    *, since: date, until: date, window_days: int, currency: str, passed_over: Collection[int] = ()
+) -> ReportInputs:
     """Gather a report's inputs for [since, until], days of the portal's time zone, both inclusive.
 
     What an order gave back counts on the order's own day and at its rate, however much later it was given back. Where
-    the house accepted that a partner alone brought an order, the order's path is that partner's channel.
+    the house accepted that a partner alone brought an order, the order's path is that partner's channel. A coupon of a
+    channel that the path does not hold is a touch of that channel, the last. Touches of channels that are
+    `passed_over` count on no path that has another one.
     Raises MissingRateError where an amount in another currency has no exchange rate on or before its day.
     """
     opens, closes = day_start(since), day_start(until + timedelta(days=1))
@@ -97,12 +103,13 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         .order_by("occurred_at", "pk")
         .annotate(returned=Coalesce("order__returned_minor", 0))
         .values_list("kind", "order_id", "user_id", "visitor_id", "occurred_at", "value_minor", "currency", "returned",
-                     "order__code")
+                     "order__code", "order__coupon__channel_id", "order__coupon__owner_id")
     )  # fmt: skip
     paths: dict[str, list[ReportPath]] = {ConversionKind.ORDER: [], ConversionKind.SIGN_UP: []}
     bought: set[int] = set()
     known = _bought_before(opens)
-    for kind, order_id, user_id, visitor_id, at, value, unit, returned, code in conversions:
+    redeemed: Counter[tuple[int, int]] = Counter()
+    for kind, order_id, user_id, visitor_id, at, value, unit, returned, code, coupon, owner in conversions:
         person = user_id if user_id is not None else -(visitor_id or 0)
         came = visits.journeys.get(person, [])
         if order_id in lent:
@@ -111,6 +118,11 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         inside = tuple(touch for touch in came if at - window <= touch[1] <= at)
         if code in alone:
             inside = ((alone[code], at),)
+        elif coupon and coupon not in {channel for channel, _at in inside}:
+            inside = (*inside, (coupon, at))
+            redeemed[coupon, owner or 0] += 1
+            visits.touches[coupon] = visits.touches.get(coupon, 0) + 1
+        inside = tuple(touch for touch in inside if touch[0] not in passed_over) or inside
         if kind != ConversionKind.ORDER:
             paths[kind].append(ReportPath(order_id, person, at, 0, inside))
             continue
@@ -119,7 +131,7 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         paths[kind].append(ReportPath(order_id, person, at, minor, inside, back, fresh))
         bought.add(person)
     nulls: Counter[tuple[int, tuple[int, ...]]] = Counter(
-        (block_of(person), tuple(channel for channel, _ in visits.journeys[person]))
+        (block_of(person), _but(passed_over, tuple(channel for channel, _ in visits.journeys[person])))
         for person in visits.came_by
         if person not in bought
     )
@@ -133,7 +145,12 @@ def report_inputs(*, since: date, until: date, window_days: int, currency: str) 
         visitors=len(visits.came_by),
         watermark=timezone.now(),
         rates=exchange.used(),
+        redeemed=dict(redeemed),
     )
+
+
+def _but(passed_over: Collection[int], path: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(channel for channel in path if channel not in passed_over) or path
 
 
 def conversions_held() -> QuerySet[Conversion]:

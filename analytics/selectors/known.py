@@ -17,6 +17,11 @@ def direct_channels() -> frozenset[int]:
     return frozenset(Channel.objects.filter(kind=ChannelKind.DIRECT).values_list("pk", flat=True))
 
 
+def passed_over(run: ReportRun) -> frozenset[int]:
+    """The channels whose touches count in a run only where a journey has no other."""
+    return frozenset() if run.with_direct else direct_channels()
+
+
 def known_of(run_id: int | None, facts: Mapping[str, Any], *, direct: frozenset[int]) -> Known:
     """What the facts of one run tell."""
     model = facts.get("conversion_model") or {}

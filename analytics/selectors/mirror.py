@@ -45,7 +45,8 @@ class Mark:
 class MirrorState:
     """What the mirror holds: the last finished run, the instant up to which it read, and the ids that are settled.
 
-    No row with an id up to the settled one can come any more. `marks` are those of runs that may yet settle.
+    No row with an id up to the settled one can come any more. `marks` are those of runs that may yet settle. What the
+    first `erasures` of the database took away is not here either.
     """
 
     database: str
@@ -53,6 +54,7 @@ class MirrorState:
     read_at: str
     settled: dict[str, int]
     marks: list[Mark]
+    erasures: int = 0
 
     def text(self) -> str:
         """As it is kept."""

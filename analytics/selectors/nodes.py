@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from accounts.models import Party
 from analytics.attribution.disagreement import disagreement
 from analytics.attribution.report import ChannelRow
+from analytics.choices import Goal
 from analytics.models import Campaign, ReportNode, ReportRun
 from analytics.selectors.segments import steps_of
 from courses.models import Course
@@ -25,8 +26,21 @@ SUMMED = (
 
 _COLUMNS = (
     "parent", "key", "depth", "has_rows", "model", *SUMMED,
-    "revenue_low_minor", "revenue_high_minor", "buyers_low_ppm", "buyers_high_ppm",
+    "revenue_low_minor", "revenue_high_minor", "buyers_low_ppm", "buyers_high_ppm", "orders_low_ppm", "orders_high_ppm",
 )  # fmt: skip
+
+
+class _Goal(NamedTuple):
+    figure: str
+    ends: str
+
+
+GOALS: Mapping[str, _Goal] = {
+    Goal.REVENUE: _Goal("revenue_minor", "revenue_ends"),
+    Goal.ORDERS: _Goal("orders_ppm", "orders_ends"),
+    Goal.BUYERS: _Goal("buyers_ppm", "buyers_ends"),
+}
+"""What each goal shows of a row."""
 
 
 @dataclass
@@ -37,6 +51,7 @@ class NodeRow(ChannelRow):
     margin_minor: int = 0
     revenue_ends: tuple[int, int] | None = None
     buyers_ends: tuple[int, int] | None = None
+    orders_ends: tuple[int, int] | None = None
 
     @property
     def net_margin_minor(self) -> int:
@@ -69,12 +84,20 @@ class NodeLine:
 
     def revenue(self, model: str) -> int:
         """Revenue under a model, in minor units."""
-        return self.models[model].revenue_minor if model in self.models else 0
+        return self.told(Goal.REVENUE, model)
 
-    @property
-    def spread(self) -> float | None:
-        """The largest revenue over the smallest among models that give any; None where none does."""
-        told = {model: {None: row.revenue_minor} for model, row in self.models.items()}
+    def told(self, goal: str, model: str) -> int:
+        """The figure of a goal under a model, in minor units or ppm."""
+        return int(getattr(self.models[model], GOALS[goal].figure)) if model in self.models else 0
+
+    def ends(self, goal: str, model: str) -> tuple[int, int] | None:
+        """The 95 % interval of that figure."""
+        found: tuple[int, int] | None = getattr(self.models.get(model), GOALS[goal].ends, None)
+        return found
+
+    def spread(self, goal: str) -> float | None:
+        """The largest figure over the smallest among models that give any; None where none does."""
+        told = {model: {None: self.told(goal, model)} for model in self.models}
         return disagreement(told).channels[None].factor if told else None
 
 
@@ -88,8 +111,10 @@ class Detail:
     total: NodeLine
 
 
-def report_detail(run: ReportRun, *, segment: str, model: str, opened: Collection[str] = ()) -> Detail:
-    """The highest level of a segment by revenue under `model`, and the rows below each of the keys in `opened`.
+def report_detail(
+    run: ReportRun, *, segment: str, model: str, goal: str = Goal.REVENUE, opened: Collection[str] = ()
+) -> Detail:
+    """The highest level of a segment by the goal's figure under `model`, and the rows below each key in `opened`.
 
     Every figure of a row is the sum of the rows below it. "Unattributed" and what has no further detail come last.
     """
@@ -101,7 +126,7 @@ def report_detail(run: ReportRun, *, segment: str, model: str, opened: Collectio
             line = below[parent][key] = NodeLine(key, depth, has_rows=has_rows)
         line.models[of] = _figures(figures)
     total = _sum("", below[""].values())
-    lines = list(_in_order("", below, model))
+    lines = list(_in_order("", below, model, goal))
     _name(lines)
     return Detail(run, segment, lines, total)
 
@@ -112,15 +137,16 @@ def node_rows(run: ReportRun, *, segment: str, model: str) -> list[NodeLine]:
     rows = ReportNode.objects.filter(run=run, segment=segment, model=model)
     for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
         below[parent][key] = NodeLine(key, depth, has_rows=has_rows, models={of: _figures(figures)})
-    lines = list(_in_order("", below, model, most=None))
+    lines = list(_in_order("", below, model, Goal.REVENUE, most=None))
     _name(lines)
     return lines
 
 
 def _figures(figures: Sequence[int]) -> NodeRow:
     """The figures of a row in the order of `_COLUMNS`."""
-    touches, spend, orders, buyers, revenue, refunds, margin, low, high, fewest, most = figures
-    return NodeRow(spend, revenue, refunds, orders, buyers, touches, margin, (low, high), (fewest, most))
+    touches, spend, orders, buyers, revenue, refunds, margin, *ends = figures
+    told = [(ends[place], ends[place + 1]) for place in (0, 2, 4)]
+    return NodeRow(spend, revenue, refunds, orders, buyers, touches, margin, *told)
 
 
 def _sum(key: str, lines: Iterable[NodeLine], depth: int = 1) -> NodeLine:
@@ -134,13 +160,13 @@ def _sum(key: str, lines: Iterable[NodeLine], depth: int = 1) -> NodeLine:
 
 
 def _in_order(
-    parent: str, below: Mapping[str, Mapping[str, NodeLine]], model: str, most: int | None = MOST_ROWS
+    parent: str, below: Mapping[str, Mapping[str, NodeLine]], model: str, goal: str, most: int | None = MOST_ROWS
 ) -> Iterable[NodeLine]:
-    """Rows depth first, the largest revenue first; a long tail in one row of its own."""
+    """Rows depth first, the largest figure first; a long tail in one row of its own."""
 
     def place(line: NodeLine) -> tuple[Any, ...]:
         last = line.is_unattributed or line.key.endswith("rest:")
-        return last, -line.revenue(model), -line.models[model].spend_minor if model in line.models else 0, line.key
+        return last, -line.told(goal, model), -line.models[model].spend_minor if model in line.models else 0, line.key
 
     rows = sorted(below.get(parent, {}).values(), key=place)
     tail: list[NodeLine] = []
@@ -155,7 +181,7 @@ def _in_order(
         yield line
         line.is_open = line.key in below
         if line.is_open:
-            yield from _in_order(line.key, below, model, most)
+            yield from _in_order(line.key, below, model, goal, most)
     if tail:
         yield _more(tail)
 

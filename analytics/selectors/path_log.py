@@ -40,7 +40,7 @@ LOG_COLUMNS = {
 class StoreState:
     """What the store holds: the mirror's run, by which look-back, and the mirror's files as they were read.
 
-    `largest` is the largest key of a browser.
+    `largest` is the largest key of a browser; `erasures` is the mirror's.
     """
 
     database: str
@@ -52,6 +52,7 @@ class StoreState:
     currencies: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     largest: int = 0
+    erasures: int = 0
 
     def text(self) -> str:
         """As it is kept."""
@@ -114,17 +115,21 @@ def news(table: str, names: Sequence[str], *, after: int, run: int) -> pl.DataFr
 
 def columns_of(rows: pl.DataFrame, table: str, currencies: list[str]) -> dict[str, NDArray[np.int64]]:
     """Rows as whole numbers, `NOBODY` where there is none; `currencies` grows by those that are new."""
+    import numpy as np
+
+    if rows.is_empty():
+        return {name: np.zeros(0, kind) for name, kind in LOG_COLUMNS[table].items()}
     found = {}
     for name, kind in LOG_COLUMNS[table].items():
         column = rows[name]
-        if name == "occurred_at" and len(rows):
+        if name == "occurred_at":
             column = column.to_physical()
         if name == "currency":
             for code in column.unique(maintain_order=True):
                 if code not in currencies:
                     currencies.append(code)
             place = {code: number for number, code in enumerate(currencies)}
-            column = column.replace_strict(place, default=NOBODY) if len(rows) else column
+            column = column.replace_strict(place, default=NOBODY)
         found[name] = column.fill_null(NOBODY).to_numpy().astype(kind)
     return found
 
@@ -139,14 +144,96 @@ class Segment:
     def __getitem__(self, name: str) -> NDArray[np.int64]:
         import numpy as np
 
-        column: NDArray[np.int64] = np.load(store_folder() / f"{self.table}-{self.run}-{name}.npy", mmap_mode="r")
+        column: NDArray[np.int64] = np.load(self.file(name), mmap_mode="r")
         return column
+
+    def file(self, name: str) -> Path:
+        """Where a column lies."""
+        return store_folder() / f"{self.table}-{self.run}-{name}.npy"
+
+    def put(self, name: str, column: NDArray[np.int64]) -> None:
+        """Put another column in its place; whoever has mapped the one before keeps it."""
+        import numpy as np
+
+        draft = self.file(name).with_suffix(".draft.npy")
+        np.save(draft, column)
+        draft.replace(self.file(name))
 
 
 def segments(state: StoreState, table: str) -> Iterator[Segment]:
     """All segments of a table, the oldest first."""
     for run in state.segments:
         yield Segment(run, table)
+
+
+def owners_file(run: int) -> Path:
+    """Whose each browser was after a run of the store."""
+    return store_folder() / f"owners-{run}.npy"
+
+
+def owners_kept(run: int) -> NDArray[np.int64]:
+    """The person of each browser, by its key, as after a run of the store."""
+    import numpy as np
+
+    owners: NDArray[np.int64] = np.load(owners_file(run))
+    return owners
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What the store still has and the mirror lost by erasures: by segment, rows of touches and of orders' browsers."""
+
+    touches: dict[int, NDArray[np.bool_]]
+    browsers_of_orders: dict[int, NDArray[np.bool_]]
+
+    def browsers(self, state: StoreState) -> set[int]:
+        """Browsers that lost touches."""
+        found: set[int] = set()
+        for segment in segments(state, TOUCHES):
+            found.update(segment["visitor_id"][self.touches[segment.run]].tolist())
+        return found
+
+    def orders(self, state: StoreState) -> Iterator[tuple[Segment, NDArray[np.bool_]]]:
+        """By segment, the rows of orders whose browser is no more."""
+        for segment in segments(state, CONVERSIONS):
+            yield segment, self.browsers_of_orders[segment.run]
+
+    def take_out(self, state: StoreState) -> None:
+        """Write the segments without them."""
+        import numpy as np
+
+        for segment in segments(state, TOUCHES):
+            lost = self.touches[segment.run]
+            for name in LOG_COLUMNS[TOUCHES] if lost.any() else ():
+                segment.put(name, segment[name][~lost])
+        for segment, lost in self.orders(state):
+            if lost.any():
+                segment.put("visitor_id", np.where(lost, NOBODY, segment["visitor_id"]))
+
+
+def gone_since(state: StoreState) -> Gone:
+    """Compare the store's segments with the mirror as it is."""
+    import numpy as np
+    import polars as pl
+
+    def mirrored(table: str, *columns: str) -> pl.DataFrame:
+        files = sorted((mirror_folder() / table).glob("*.parquet"))
+        nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.Int64))
+        return pl.concat([nothing, *(pl.read_parquet(file, columns=list(columns)) for file in files)])
+
+    def among(ids: NDArray[np.int64], held: NDArray[np.int64]) -> NDArray[np.bool_]:
+        place = np.searchsorted(held, ids)
+        found: NDArray[np.bool_] = np.append(held, NOBODY)[place] == ids
+        return found
+
+    left = np.sort(mirrored(TOUCHES, "id")["id"].to_numpy())
+    orders = mirrored(CONVERSIONS, "id", "visitor_id").filter(pl.col("visitor_id").is_null())["id"].to_numpy()
+    touches = {segment.run: ~among(segment["id"], left) for segment in segments(state, TOUCHES)}
+    browsers = {
+        segment.run: (segment["visitor_id"] != NOBODY) & among(segment["id"], np.sort(orders))
+        for segment in segments(state, CONVERSIONS)
+    }
+    return Gone(touches, browsers)
 
 
 def change_rows(table: str, *, run: int) -> pl.DataFrame:

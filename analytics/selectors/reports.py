@@ -19,12 +19,13 @@ from partners.models import Channel
 
 @dataclass(frozen=True)
 class Span:
-    """What a report is asked for: days (both inclusive), currency, look-back in days."""
+    """What a report is asked for: days (both inclusive), currency, look-back in days, whether direct visits count."""
 
     since: date
     until: date
     currency: str
     window_days: int
+    with_direct: bool = True
 
     @property
     def days(self) -> int:
@@ -128,13 +129,17 @@ def report_latest(span: Span, *, visible_to: Reader | None) -> ReportRun | None:
     return _runs(span, visible_to).order_by("-pk").first()
 
 
-def span_ready(*, currency: str, window_days: int, days: int, visible_to: Reader | None) -> Span | None:
+def span_ready(
+    *, currency: str, window_days: int, days: int, visible_to: Reader | None, with_direct: bool = True
+) -> Span | None:
     """The newest span of so many days that has a finished run."""
     if not _may_see(visible_to):
         return None
-    done = ReportRun.objects.filter(state=RunState.DONE, currency=currency, window_days=window_days)
+    done = ReportRun.objects.filter(
+        state=RunState.DONE, currency=currency, window_days=window_days, with_direct=with_direct
+    )
     for run in done.order_by("-until", "-pk").only("since", "until")[:50]:
-        span = Span(run.since, run.until, currency, window_days)
+        span = Span(run.since, run.until, currency, window_days, with_direct)
         if span.days == days:
             return span
     return None
@@ -163,7 +168,11 @@ def _runs(span: Span, visible_to: Reader | None) -> QuerySet[ReportRun]:
     if not _may_see(visible_to):
         return ReportRun.objects.none()
     return ReportRun.objects.filter(
-        since=span.since, until=span.until, currency=span.currency, window_days=span.window_days
+        since=span.since,
+        until=span.until,
+        currency=span.currency,
+        window_days=span.window_days,
+        with_direct=span.with_direct,
     )
 
 

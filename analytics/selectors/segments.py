@@ -103,6 +103,7 @@ class _Row(NamedTuple):
     value: int
     currency: str
     fee: int
+    coupon: Way | None
 
 
 _WAYS = Statement(
@@ -136,8 +137,13 @@ _TOUCHED = Statement(
 )
 
 
-def orders_sold(*, since: date, until: date, window_days: int, exchange: Exchange) -> list[SoldOrder]:
+def orders_sold(
+    *, since: date, until: date, window_days: int, exchange: Exchange, passed_over: Collection[int] = ()
+) -> list[SoldOrder]:
     """Orders placed in [since, until], oldest first, each with its path in the look-back and its lines.
+
+    A coupon of a channel that the path does not hold is a touch of that channel, the last; touches of channels that are
+    `passed_over` count on no path that has another one.
 
     Call it where all rows are visible. Raises MissingRateError where an amount in another currency has no exchange
     rate on or before its day.
@@ -174,6 +180,9 @@ def orders_sold(*, since: date, until: date, window_days: int, exchange: Exchang
         path = tuple(step for step in came if window <= step[1] <= row.at)
         if row.code in alone:
             path = ((Way(alone[row.code]), row.at),)
+        elif row.coupon and row.coupon.channel not in {way.channel for way, _at in path}:
+            path = (*path, (row.coupon, row.at))
+        path = tuple(step for step in path if step[0].channel not in passed_over) or path
         fresh = first[row.person] is row
         more = tuple(later[row.person]) if fresh else ()
         found.append(SoldOrder(row.order_id, row.person, row.at, fresh, path, lines[row.order_id], more))
@@ -216,12 +225,17 @@ def _orders(users: Collection[int], browsers: Collection[int]) -> list[_Row]:
         .filter(whose, kind=ConversionKind.ORDER)
         .order_by("occurred_at", "pk")
         .values_list("order_id", "order__code", "user_id", "visitor_id", "occurred_at", "value_minor", "currency",
-                     "order__processor_fee_minor")
+                     "order__processor_fee_minor", "order__coupon__channel_id", "order__coupon__owner_id")
     )  # fmt: skip
     return [
-        _Row(pk, code, user if user is not None else -(visitor or 0), at, value, unit, fee)
-        for pk, code, user, visitor, at, value, unit, fee in rows
+        _Row(pk, code, user if user is not None else -(visitor or 0), at, value, unit, fee, coupon_way(channel, owner))
+        for pk, code, user, visitor, at, value, unit, fee, channel, owner in rows
     ]
+
+
+def coupon_way(channel: int | None, owner: int | None) -> Way | None:
+    """How somebody came who redeemed a coupon of this channel; None: it has no channel."""
+    return Way(channel, partner=owner or 0) if channel else None
 
 
 def _paths(users: Collection[int], browsers: Collection[int], since: datetime, until: datetime) -> tuple[Paths, Paths]:

@@ -7,19 +7,15 @@ from django.db import transaction
 
 from analytics.models import Credit, Touchpoint
 from analytics.selectors import JourneyTouch
-from analytics.services.journeys import counting, journeys_of
+from analytics.services.journeys import USUAL, counting, journeys_of
 from analytics.services.replays import Evidence
 from analytics.services.settlement import orders_settle
 from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
-from partners.choices import PayingModel
 from partners.models import Claim
-from partners.selectors import paying_terms
+from partners.selectors import Weighing, paying_terms
 from partners.services import ClaimCredit, ClaimedOrder, ClaimEvidence, ClaimTouch, claim_gathered
-
-DEFAULT = (PayingModel.LAST_TOUCH.value, 30)
-"""What a journey is asked by where no agreement was in force."""
 
 
 @transaction.atomic
@@ -37,17 +33,17 @@ def claim_gather(*, claim_id: int, round_number: int) -> None:
         orders_settle(order_ids=[order.pk])
     facts = order_facts(ids=[order.pk])[0]
     terms = paying_terms(items=[(line.course_id, facts.placed_at) for line in facts.lines])
-    pairs = sorted({(term.model, term.window_days) for term in terms.values()})
+    asked = sorted({term.asked for term in terms.values()})
     known = Evidence()
-    journeys = {pair: known.journeys([facts.code], *pair)[facts.code] for pair in pairs}
-    longest = max((days for _model, days in pairs), default=DEFAULT[1])
+    journeys = {one: known.journeys([facts.code], one)[facts.code] for one in asked}
+    longest = max((one.window_days for one in asked), default=USUAL.window_days)
     claim_gathered(
         claim_id=claim_id,
         round_number=round_number,
         evidence=ClaimEvidence(
             order=_claimed(order, facts),
             touches=_touches(counting(facts, journeys_of([facts])[order.pk])),
-            credits=_credits(order, (model for model, _days in pairs)),
+            credits=_credits(order, asked),
             journeys=journeys,
             own_clicks=_clicks(claim, facts.placed_at, longest),
         ),
@@ -87,9 +83,10 @@ def _touches(journey: Iterable[JourneyTouch]) -> list[ClaimTouch]:
     ]
 
 
-def _credits(order: Order, models: Iterable[str]) -> list[ClaimCredit]:
+def _credits(order: Order, asked: Iterable[Weighing]) -> list[ClaimCredit]:
     """What channels were credited at the settlement, under the models that pay."""
-    rows = Credit.objects.filter(conversion__order=order, model__in=list(models)).order_by("model", "-ppm", "pk")
+    models = {one.model for one in asked}
+    rows = Credit.objects.filter(conversion__order=order, model__in=models).order_by("model", "terms", "-ppm", "pk")
     return [ClaimCredit(*row) for row in rows.values_list("model", "channel_id", "owner_id", "ppm")]
 
 

@@ -24,10 +24,14 @@ class OrderConversion(NamedTuple):
 
 
 class OrderCredit(NamedTuple):
-    """A channel's part of an order under one model; no channel: unattributed. `run_id`: the report that it knew."""
+    """A channel's part of an order under one model with its `Weighing.terms`; no channel: unattributed.
+
+    `run_id`: the report that it knew.
+    """
 
     order_id: int
     model: str
+    terms: str
     channel_id: int | None
     owner_id: int | None
     ppm: int
@@ -44,10 +48,11 @@ _KEEP = Statement(
             %s::bigint[], %s::text[], %s::bigint[]) AS c
         RETURNING id, order_id
     )
-    INSERT INTO analytics_credit (conversion_id, model, channel_id, owner_id, ppm, run_id)
-    SELECT kept.id, c.model, c.channel_id, c.owner_id, c.ppm, c.run_id
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::bigint[]) WITH ORDINALITY
-        AS c (order_id, model, channel_id, owner_id, ppm, run_id, position)
+    INSERT INTO analytics_credit (conversion_id, model, terms, channel_id, owner_id, ppm, run_id)
+    SELECT kept.id, c.model, c.terms, c.channel_id, c.owner_id, c.ppm, c.run_id
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::int[],
+        %s::bigint[]) WITH ORDINALITY
+        AS c (order_id, model, terms, channel_id, owner_id, ppm, run_id, position)
     JOIN kept ON kept.order_id = c.order_id
     ORDER BY c.position
     """,
@@ -57,7 +62,7 @@ _KEEP = Statement(
 def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequence[OrderCredit]) -> None:
     """Store the conversions of some orders, each of which has none yet, and all their credits, in one statement."""
     order, user, visitor, occurred, value, currency, batch = zip(*conversions, strict=True)
-    credit_order, model, channel, owner, ppm, run = zip(*credited, strict=True)
+    credit_order, model, terms, channel, owner, ppm, run = zip(*credited, strict=True)
     columns = [
         ConversionKind.ORDER.value,
         timezone.now(),
@@ -68,6 +73,7 @@ def conversions_keep(*, conversions: Sequence[OrderConversion], credited: Sequen
         numbers(batch),
         numbers(credit_order),
         texts(model),
+        texts(terms),
         *(numbers(column) for column in (channel, owner, ppm, run)),
     ]
     send((_KEEP, columns))

@@ -96,10 +96,8 @@ def counterfactual_ends(inputs: ReportInputs) -> dict[Channel, ChannelEnds]:
         lambda order: PPM if order.fresh else 0,
         lambda order: order.net_minor,
     )
-    columns = [
-        resampled_counterfactual(_tables(inputs.orders, inputs, channels, of), drawn, added=True)[..., 2]
-        for of in measures
-    ]
+    told = [_tables(inputs.orders, inputs, channels, of) for of in measures]
+    columns = [samples[..., 2] for samples in resampled_counterfactual(told, drawn, added=True)]
     samples = np.maximum(np.stack(columns, axis=2), 0.0)
     samples[:, -1] += resampled(untouched.by_channel.get(None, np.zeros((BLOCKS, 3))), drawn)
     return {channel: _ends(samples[:, place]) for place, channel in enumerate([*channels, None])}

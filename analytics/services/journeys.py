@@ -8,20 +8,24 @@ from uuid import UUID
 
 from django.conf import settings
 
-from analytics.attribution.credits import Known, Touch, credits_ppm
+from analytics.attribution.credits import USUAL_WEIGHTS, Known, Touch, credits_ppm
 from analytics.choices import TouchFlag
 from analytics.selectors import JourneyTouch, touches_before
 from courses.selectors import OrderFacts
-from partners.choices import DecisionReason
+from partners.choices import DecisionReason, PayingModel
+from partners.selectors import Weighing
 from partners.services import ChannelCredit
 
 CreditKey = tuple[int | None, int | None]
 """(channel, owner); (None, None) is unattributed."""
 
-LONGEST_WINDOW_DAYS = 365
-REASONS = {TouchFlag.SELF: DecisionReason.SELF_CLICK, TouchFlag.INJECTED: DecisionReason.CLICK_INJECTED}
+USUAL = Weighing(PayingModel.LAST_TOUCH.value, 30)
+"""By what a journey is weighed where no agreement was in force."""
 
+LONGEST_WINDOW_DAYS = 365
 """Touches older than this are not even considered as "came outside the window"."""
+
+REASONS = {TouchFlag.SELF: DecisionReason.SELF_CLICK, TouchFlag.INJECTED: DecisionReason.CLICK_INJECTED}
 
 
 def journeys_of(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
@@ -52,18 +56,28 @@ def journeys_of(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
     return journeys
 
 
-def credits_under(
-    journey: Sequence[JourneyTouch], at: datetime, model: str, window_days: int, known: Known
-) -> dict[CreditKey, int]:
+def credits_under(journey: Sequence[JourneyTouch], at: datetime, asked: Weighing, known: Known) -> dict[CreditKey, int]:
     """Credit one order over the touches that its look-back holds, in ppm; unattributed stands under (None, None)."""
-    opens = at - timedelta(days=window_days)
+    opens = at - timedelta(days=asked.window_days)
     path = [
         Touch(key=(touch.channel_id, touch.owner_id), occurred_at=touch.occurred_at, channel=touch.channel_id)
         for touch in journey
         if touch.occurred_at >= opens
     ]
-    parts = credits_ppm(path, model=model, converted_at=at, known=known)
+    parts = path_credits(path, at, asked, known)
     return {key or (None, None): ppm for key, ppm in parts.items()}
+
+
+def path_credits(path: Sequence[Touch], at: datetime, asked: Weighing, known: Known) -> dict[Any, int]:
+    """Credit a path as its weighing asks, in ppm by the touches' keys."""
+    return credits_ppm(
+        path,
+        model=asked.model,
+        converted_at=at,
+        known=known,
+        half_life_days=asked.half_life_days,
+        weights=asked.weights or USUAL_WEIGHTS,
+    )
 
 
 def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +41,8 @@ LATENESS = timedelta(minutes=10)
 _NOW = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
-    concat_ws('/', (SELECT count(*) FROM accounts_erasure), (SELECT system_identifier FROM pg_control_system()),
+    (SELECT count(*) FROM accounts_erasure) AS erasures,
+    concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
         (SELECT timeline_id FROM pg_control_checkpoint()),
         (SELECT oid FROM pg_database WHERE datname = current_database())
     ) AS database
@@ -87,7 +89,7 @@ def mirror_update() -> Mirrored:
 
     One read-only snapshot of the database, in the scope of all rows, is copied through ADBC. Files are replaced whole,
     the state last, so readers see the run before until this one is finished. A mirror of another database (also of one
-    that was restored from a backup, or in which something was erased) is thrown away and built anew.
+    that was restored from a backup) is thrown away and built anew; what was erased is taken out of it.
     """
     mirror_folder().mkdir(parents=True, exist_ok=True)
     with (mirror_folder() / "lock").open("wb") as lock:
@@ -106,16 +108,21 @@ def _update(read: Read) -> Mirrored:
     if unfinished.exists():
         _drop_after(state.run)
     unfinished.touch()
-    run, seen = state.run + 1, dict(state.settled)
+    run, seen, drafts = state.run + 1, dict(state.settled), _Drafts()
     brought, days = dict.fromkeys(FACTS, 0), 0
     for table, rows in _facts(read, state.settled):
         seen[table] = int(rows["id"].to_numpy().max(initial=seen[table]))
         for day, part in _by_day(rows):
-            new = _keep_day(table, day, part, run)
+            new = _keep_day(drafts, table, day, part, run)
             brought[table] += new
             days += new > 0
-    changed = sum(_keep_changes(table, read(query), run) for table, query in _CHANGES.items())
-    if not (days or changed):
+    changed = sum(_keep_changes(drafts, table, read(query), run) for table, query in _CHANGES.items())
+    drafts.put()
+    forgot = state.run and now["erasures"] != state.erasures
+    if forgot:
+        _forget(drafts, read)
+        drafts.put()
+    if not (days or changed or forgot):
         run = state.run
     at = timezone.now()
     due = (at - LATENESS).isoformat()
@@ -124,8 +131,8 @@ def _update(read: Read) -> Mirrored:
     ids = settled[-1].ids if settled else state.settled
     if seen != ids:
         marks.append(Mark(seen, now["xmax"], at.isoformat()))
-    kept = MirrorState(state.database, run, at.isoformat(), ids, marks)
-    _replace(mirror_folder() / "state.json", lambda path: path.write_text(kept.text(), encoding="utf-8"))
+    kept = MirrorState(state.database, run, at.isoformat(), ids, marks, now["erasures"])
+    _keep_state(kept)
     unfinished.unlink()
     return Mirrored(run, brought[TOUCHES], brought[CONVERSIONS], changed, days)
 
@@ -153,15 +160,29 @@ def _snapshot() -> Iterator[Read]:
 
 
 def _facts(read: Read, settled: dict[str, int]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows that may be new, touches a month at a time, so that memory holds no more than that."""
-    for month in read(_MONTHS)["month"]:
-        first = datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
-        until = (first + timedelta(days=31)).replace(day=1)
-        asked = (settled[TOUCHES], first.isoformat(), until.isoformat())
-        # Unpacking what is not there costs as much as what is: of most touches, most of these columns are empty.
-        rows = read(_TOUCHES % asked).join(read(_MARKED % asked), on="id", how="left", maintain_order="left")
-        yield TOUCHES, rows.select(COLUMNS[TOUCHES].split())
-    yield CONVERSIONS, read(_CONVERSIONS % (", ".join(COLUMNS[CONVERSIONS].split()), settled[CONVERSIONS]))
+    """Rows that may be new, touches a month at a time; the next are read while those before are worked on.
+
+    So memory holds no more than two months, and the database works beside this process.
+    """
+    asked = [(TOUCHES, month) for month in read(_MONTHS)["month"]] + [(CONVERSIONS, "")]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = [pool.submit(_read_facts, read, settled, *asked[0])]
+        for place, (table, _month) in enumerate(asked):
+            rows = ahead.pop().result()
+            if place + 1 < len(asked):
+                ahead.append(pool.submit(_read_facts, read, settled, *asked[place + 1]))
+            yield table, rows
+
+
+def _read_facts(read: Read, settled: dict[str, int], table: str, month: str) -> pl.DataFrame:
+    if table == CONVERSIONS:
+        return read(_CONVERSIONS % (", ".join(COLUMNS[CONVERSIONS].split()), settled[CONVERSIONS]))
+    first = datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
+    until = (first + timedelta(days=31)).replace(day=1)
+    asked = (settled[TOUCHES], first.isoformat(), until.isoformat())
+    # Unpacking what is not there costs as much as what is: of most touches, most of these columns are empty.
+    rows = read(_TOUCHES % asked).join(read(_MARKED % asked), on="id", how="left", maintain_order="left")
+    return rows.select(COLUMNS[TOUCHES].split())
 
 
 def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -177,7 +198,7 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         first += count
 
 
-def _keep_day(table: str, day: date, rows: pl.DataFrame, run: int) -> int:
+def _keep_day(drafts: _Drafts, table: str, day: date, rows: pl.DataFrame, run: int) -> int:
     """Add what a day's file does not hold yet; how many rows."""
     import polars as pl
 
@@ -190,17 +211,17 @@ def _keep_day(table: str, day: date, rows: pl.DataFrame, run: int) -> int:
         new = len(rows)
         rows = pl.concat([before, rows]).sort("occurred_at", "id")
     if new:
-        _write(path, rows)
+        drafts.write(path, rows)
     return new
 
 
-def _keep_changes(table: str, held: pl.DataFrame, run: int) -> int:
+def _keep_changes(drafts: _Drafts, table: str, held: pl.DataFrame, run: int) -> int:
     """Add a row for each key of which the database now holds something else than before; how many."""
     import polars as pl
 
     key, path = KEYS[table], change_file(table)
     if not path.exists():
-        _write(path, held.with_columns(run=pl.lit(run, pl.Int32)).sort(key))
+        drafts.write(path, held.with_columns(run=pl.lit(run, pl.Int32)).sort(key))
         return len(held)
     known = changes(table, run=run).drop("run")
     added = held.join(known, on=held.columns, how="anti", nulls_equal=True)
@@ -208,19 +229,48 @@ def _keep_changes(table: str, held: pl.DataFrame, run: int) -> int:
     nothing = (pl.lit(None, kind).alias(name) for name, kind in known.schema.items() if name != key)
     new = pl.concat([added, gone.select(key, *nothing)])
     if len(new):
-        _write(path, pl.concat([pl.read_parquet(path), new.with_columns(run=pl.lit(run, pl.Int32))]))
+        drafts.write(path, pl.concat([pl.read_parquet(path), new.with_columns(run=pl.lit(run, pl.Int32))]))
     return len(new)
+
+
+def _forget(drafts: _Drafts, read: Read) -> None:
+    """Take out what was erased: browsers that are no more with their touches, and months whose touches are gone."""
+    import polars as pl
+
+    months = set(read(_MONTHS)["month"])
+    here = read("SELECT id AS visitor_id FROM analytics_visitor")
+    for path in sorted((mirror_folder() / TOUCHES).glob("*.parquet")):
+        if path.stem[:7].replace("-", "_") not in months:
+            path.unlink()
+            continue
+        rows = pl.read_parquet(path)
+        held = rows.join(here, on="visitor_id", how="semi", maintain_order="left")
+        if len(held) < len(rows):
+            drafts.write(path, held)
+    for path in sorted((mirror_folder() / CONVERSIONS).glob("*.parquet")):
+        rows = pl.read_parquet(path)
+        gone = ~pl.col("visitor_id").is_in(here["visitor_id"].implode())
+        held = rows.with_columns(pl.when(gone).then(None).otherwise(pl.col("visitor_id")).alias("visitor_id"))
+        if not held.equals(rows):
+            drafts.write(path, held)
+    owners = pl.read_parquet(change_file("people"))
+    drafts.write(change_file("people"), owners.join(here, on="visitor_id", how="semi", maintain_order="left"))
 
 
 def _drop_after(run: int) -> None:
     """Take out what a run that was killed had written: no run has said that it is there."""
     import polars as pl
 
+    for path in mirror_folder().rglob("*.draft"):
+        path.unlink()
+
+    drafts = _Drafts()
     for path in mirror_folder().rglob("*.parquet"):
         rows = pl.read_parquet(path)
         held = rows.filter(pl.col("run") <= run)
         if len(held) < len(rows):
-            _write(path, held)
+            drafts.write(path, held)
+    drafts.put()
 
 
 def _clear() -> None:
@@ -233,14 +283,34 @@ def _clear() -> None:
         change_file(table).unlink(missing_ok=True)
 
 
-def _write(path: Path, rows: pl.DataFrame) -> None:
-    _replace(path, lambda draft: rows.write_parquet(draft, compression="zstd", compression_level=1))
+class _Drafts:
+    """Files that are to take the place of others: all at once, when all of them are on the disk."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Path, Path]] = []
+
+    def write(self, path: Path, rows: pl.DataFrame) -> None:
+        """Write rows beside the file."""
+        draft = path.with_suffix(".draft")
+        rows.write_parquet(draft, compression="zstd", compression_level=1, statistics=False)
+        self._waiting.append((draft, path))
+
+    def put(self) -> None:
+        """Let them take the files' places; each file is then whole, also after the power fails."""
+        with ThreadPoolExecutor(8) as pool:  # the disk takes many at once; one after another they wait for each other
+            list(pool.map(_on_disk, (draft for draft, _path in self._waiting)))
+        for draft, path in self._waiting:
+            draft.replace(path)
+        self._waiting.clear()
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that appears whole or not at all, also after the power fails."""
-    draft = path.with_suffix(".draft")
-    write(draft)
-    with draft.open("rb") as written:
+def _on_disk(path: Path) -> None:
+    with path.open("rb") as written:
         os.fsync(written.fileno())
-    draft.replace(path)
+
+
+def _keep_state(state: MirrorState) -> None:
+    draft = mirror_folder() / "state.draft"
+    draft.write_text(state.text(), encoding="utf-8")
+    _on_disk(draft)
+    draft.replace(mirror_folder() / "state.json")

@@ -23,9 +23,12 @@ REST = "rest:"
 _AT_ONCE = 4_000
 """Columns that are drawn anew at once."""
 
-ENDS = ("buyers_low_ppm", "buyers_high_ppm", "revenue_low_minor", "revenue_high_minor")
-
 ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN = range(len(FIGURES))
+
+SURE = (("orders_{}_ppm", ORDERS), ("buyers_{}_ppm", BUYERS), ("revenue_{}_minor", REVENUE))
+"""Figures with an interval, and the names of its ends."""
+
+ENDS = tuple(name.format(end) for name, _figure in SURE for end in ("low", "high"))
 
 
 @dataclass(slots=True)
@@ -200,19 +203,19 @@ def _ends(
     weights: Mapping[str, Sequence[int]],
     figures: Mapping[str, Sequence[int]],
 ) -> dict[str, dict[str, int]]:
-    """The intervals of new buyers and revenue of every node; each holds the figure itself."""
+    """The intervals of orders, new buyers and revenue of every node; each holds the figure itself."""
     import numpy as np
 
     drawn = draws()
     found: dict[str, dict[str, int]] = {}
-    for first in range(0, len(tree.nodes), _AT_ONCE // 2):
-        some = tree.nodes[first : first + _AT_ONCE // 2]
-        own = np.stack([blocks[tree.below[key]].sum(axis=0)[:, (BUYERS, REVENUE)] for key in some], axis=1)
+    for first in range(0, len(tree.nodes), _AT_ONCE // len(SURE)):
+        some = tree.nodes[first : first + _AT_ONCE // len(SURE)]
+        own = np.stack([blocks[tree.below[key]].sum(axis=0)[:, (ORDERS, BUYERS, REVENUE)] for key in some], axis=1)
         low, high = interval(resampled(own.reshape(BLOCKS, -1).astype(np.float64), drawn))
-        ends = np.stack([low, high]).reshape(2, len(some), 2)
+        ends = np.stack([low, high]).reshape(2, len(some), len(SURE))
         for place, key in enumerate(some):
             told: dict[str, int] = {}
-            for column, (name, figure) in enumerate((("buyers_{}_ppm", BUYERS), ("revenue_{}_minor", REVENUE))):
+            for column, (name, figure) in enumerate(SURE):
                 value, weight = figures[key][figure], weights[key][figure]
                 factor = value / weight if weight else 0.0
                 below, above = (round(float(ends[side, place, column]) * factor) for side in (0, 1))

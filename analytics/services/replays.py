@@ -7,6 +7,7 @@ from analytics.services.journeys import channel_credits, counting, credits_under
 from courses.models import Order
 from courses.selectors import order_facts
 from partners.models import Replay
+from partners.selectors import Weighing
 from partners.services import SaleFacts, replay_run
 
 
@@ -21,8 +22,8 @@ class Evidence:
     def __init__(self) -> None:
         self._runs: dict[str, KnownRuns] = {}
 
-    def journeys(self, order_codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
-        """Tell of orders, by code, what this paying model credits within this look-back.
+    def journeys(self, order_codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
+        """Tell of orders, by code, what they are credited, weighed so.
 
         What the model knows of reports is of the last one finished before each order, as at its settlement.
         """
@@ -31,24 +32,24 @@ class Evidence:
         if not facts:
             return {}
         journeys = journeys_of(facts)
-        if model not in self._runs:
-            self._runs[model] = KnownRuns([model])
-        known = self._runs[model]
+        if asked.model not in self._runs:
+            self._runs[asked.model] = KnownRuns([asked.model])
+        known = self._runs[asked.model]
         found = {}
         for order in facts:
             journey = journeys[order.order_id]
             touches = counting(order, journey)
-            parts = credits_under(touches, order.placed_at, model, window_days, known.before(order.placed_at))
+            parts = credits_under(touches, order.placed_at, asked, known.before(order.placed_at))
             found[order.code] = SaleFacts(
                 order_code=order.code,
                 placed_at=order.placed_at,
                 currency=order.currency,
                 lines=(),
                 buyer_id=order.buyer_id,
-                credits={model: channel_credits(parts)},
+                credits={asked.key: channel_credits(parts)},
                 coupon_owner_id=order.coupon_owner_id,
                 coupon_channel_id=order.coupon_channel_id,
                 duplicate_lines=duplicates_in(order),
-                **links_in(order, journey, window_days),
+                **links_in(order, journey, asked.window_days),
             )
         return found

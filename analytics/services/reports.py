@@ -18,14 +18,14 @@ from analytics.attribution.uncertainty import BLOCKS, REPLICATES, SEED
 from analytics.choices import ReportModel, RunState, Segment
 from analytics.errors import MissingRateError, ReportRefusedError
 from analytics.models import ChannelReportRow, ReportRun
-from analytics.selectors import ReportInputs, direct_channels, known_of, local_day, report_inputs
+from analytics.selectors import ReportInputs, direct_channels, known_of, local_day, passed_over, report_inputs
 from analytics.services.crediting import ModelTotals, conversion_model, credit_by_markov, credit_by_path
 from analytics.services.intervals import ChannelEnds
 from analytics.services.paths import path_facts
 from analytics.services.stretches import parts_ensure, stretches_compute, stretches_ensure, stretches_gather
 from ledger.money import MoneyError, exponent
 
-VERSION = 3
+VERSION = 4
 """Of how reports are computed; with the parameters it says what made a run's figures."""
 
 LONGEST_DAYS = 1100
@@ -45,11 +45,13 @@ def report_request(
     until: date,
     currency: str,
     window_days: int = 30,
+    with_direct: bool = True,
     requested_by: User | None = None,
     once: bool = False,
 ) -> ReportRun:
     """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it.
 
+    Without `with_direct` a direct visit counts only on a journey that has no other touch.
     Who asks for what is waiting or being computed already gets that run (also one whose worker was lost: computing it
     goes on from where it broke off); with `once` also one that is done and that no person asked for. Raises
     ReportRefusedError on a range that ends before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365
@@ -60,6 +62,7 @@ def report_request(
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
     asked = {"since": since, "until": until, "currency": currency, "window_days": window_days}
+    asked |= {"with_direct": with_direct}
     alive = Q(state__in=(RunState.QUEUED, RunState.RUNNING))
     if once:
         alive |= Q(state=RunState.DONE, requested_by=None)
@@ -140,7 +143,13 @@ def _channels(run: ReportRun) -> None:
     if part.state == RunState.DONE:
         return
     with all_rows(), transaction.atomic():
-        inputs = report_inputs(since=run.since, until=run.until, window_days=run.window_days, currency=run.currency)
+        inputs = report_inputs(
+            since=run.since,
+            until=run.until,
+            window_days=run.window_days,
+            currency=run.currency,
+            passed_over=passed_over(run),
+        )
     effects: dict[str, float] = {}
     rows: list[ChannelReportRow] = []
     learnt = {"removal_effects": effects, "conversion_model": conversion_model(inputs)}
@@ -174,6 +183,7 @@ def _facts(inputs: ReportInputs) -> dict[str, Any]:
         "days": _by_day(inputs),
         "paths": path_facts(inputs),
         "rates": inputs.rates,
+        "redeemed": [[*key, count] for key, count in sorted(inputs.redeemed.items())],
     }
 
 
@@ -244,6 +254,7 @@ def _hash(run: ReportRun, inputs: ReportInputs) -> str:
         "until": run.until,
         "window_days": run.window_days,
         "currency": run.currency,
+        "with_direct": run.with_direct,
         "orders": [(order.order_id, order.value_minor, order.refunded_minor, order.path) for order in inputs.orders],
         "sign_ups": [(sign_up.user_id, sign_up.path) for sign_up in inputs.sign_ups],
         "nulls": _sorted(inputs.null_paths),

@@ -17,6 +17,7 @@ from analytics.models import Conversion, Visitor
 from analytics.selectors import RUN_MODELS, JourneyTouch, KnownRuns
 from analytics.services.conversions import OrderConversion, OrderCredit, conversions_keep
 from analytics.services.journeys import (
+    USUAL,
     CreditKey,
     channel_credits,
     counting,
@@ -29,8 +30,7 @@ from analytics.services.visits import visitors_merge
 from courses.choices import OrderState
 from courses.models import Order
 from courses.selectors import OrderFacts, order_facts
-from partners.choices import PayingModel
-from partners.selectors import Terms, Versions, paying_terms, valid_versions
+from partners.selectors import Terms, Versions, Weighing, paying_terms, valid_versions
 from partners.services import SaleFacts, SaleLine, earnings_never_booked, earnings_settle
 
 
@@ -62,9 +62,17 @@ def orders_settle(*, order_ids: Sequence[int]) -> list[int]:
     conversions_keep(
         conversions=[_conversion(row.order, row.visitor_id) for row in told],
         credited=[
-            OrderCredit(row.order.order_id, model, channel, owner, ppm, row.run_id if model in RUN_MODELS else None)
+            OrderCredit(
+                row.order.order_id,
+                asked.model,
+                asked.terms,
+                channel,
+                owner,
+                ppm,
+                row.run_id if asked.model in RUN_MODELS else None,
+            )
             for row in told
-            for model, parts in row.by_model.items()
+            for asked, parts in row.weighed.items()
             for (channel, owner), ppm in parts.items()
         ],
     )
@@ -127,14 +135,14 @@ def sign_ups_settle(*, sign_ups: Sequence[SignUp]) -> None:
 
 
 class _Told(NamedTuple):
-    """An order with its journey's credits by model, and the sale as the floor below takes it.
+    """An order with its journey's credits by how they were weighed, and the sale as the floor below takes it.
 
     `stranger`: the browser that ordered is nobody's yet. `run_id`: the report that was known.
     """
 
     order: OrderFacts
     visitor_id: int | None
-    by_model: Mapping[str, Mapping[CreditKey, int]]
+    weighed: Mapping[Weighing, Mapping[CreditKey, int]]
     sale: SaleFacts
     stranger: bool
     run_id: int | None
@@ -153,14 +161,12 @@ def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
     for order in facts:
         journey = journeys[order.order_id]
         known = runs.before(order.placed_at)
-        by_model = {
-            model: credits_under(counting(order, journey), order.placed_at, model, window, known)
-            for model, window in _models(order, terms).items()
-        }
+        touches = counting(order, journey)
+        weighed = {asked: credits_under(touches, order.placed_at, asked, known) for asked in _weighings(order, terms)}
         visitor_id = journey[-1].visitor_id if journey else None
         stranger = order.buyer_id is not None and any(touch.user_id is None for touch in journey)
-        sale = _sale(order, journey, by_model, terms)
-        found.append(_Told(order, visitor_id, by_model, sale, stranger, known.run_id))
+        sale = _sale(order, journey, weighed)
+        found.append(_Told(order, visitor_id, weighed, sale, stranger, known.run_id))
     return found, versions
 
 
@@ -175,17 +181,16 @@ def _tell_voided(order_ids: Iterable[int]) -> None:
         earnings_never_booked(sales=[row.sale for row in told])
 
 
-def _models(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> dict[str, int]:
-    """The paying models of an order's lines with their windows in days; last touch, 30 days, where no agreement is."""
+def _weighings(order: OrderFacts, terms: Mapping[tuple[int, datetime], Terms]) -> list[Weighing]:
+    """By what the agreements of an order's lines weigh it; last touch, 30 days, where no agreement is."""
     found = (terms.get((line.course_id, order.placed_at)) for line in order.lines)
-    models = {term.model: term.window_days for term in found if term}
-    return models or {PayingModel.LAST_TOUCH.value: 30}
+    return list(dict.fromkeys(term.asked for term in found if term)) or [USUAL]
 
 
 def _known_runs(facts: Sequence[OrderFacts], terms: Mapping[tuple[int, datetime], Terms]) -> KnownRuns:
     """What the models that pay these orders know of reports: each order of the last one finished before it."""
     placed = [order.placed_at for order in facts]
-    return KnownRuns({term.model for term in terms.values()}, since=min(placed), until=max(placed))
+    return KnownRuns({term.asked.model for term in terms.values()}, since=min(placed), until=max(placed))
 
 
 def _conversion(order: OrderFacts, visitor_id: int | None) -> OrderConversion:
@@ -203,11 +208,9 @@ def _conversion(order: OrderFacts, visitor_id: int | None) -> OrderConversion:
 def _sale(
     order: OrderFacts,
     journey: Sequence[JourneyTouch],
-    by_model: Mapping[str, Mapping[CreditKey, int]],
-    terms: Mapping[tuple[int, datetime], Terms],
+    weighed: Mapping[Weighing, Mapping[CreditKey, int]],
 ) -> SaleFacts:
     """The order as plain data for the floor below."""
-    windows = [term.window_days for term in _known(terms, order)] or [30]
     return SaleFacts(
         order_code=order.code,
         placed_at=order.placed_at,
@@ -230,15 +233,9 @@ def _sale(
         processor_fee_minor=order.processor_fee_minor,
         discount_bearer=order.discount_bearer,
         buyer_id=order.buyer_id,
-        credits={model: channel_credits(parts) for model, parts in by_model.items()},
+        credits={asked.key: channel_credits(parts) for asked, parts in weighed.items()},
         coupon_owner_id=order.coupon_owner_id,
         coupon_channel_id=order.coupon_channel_id,
         duplicate_lines=duplicates_in(order),
-        **links_in(order, journey, max(windows)),
-    )
-
-
-def _known(terms: Mapping[tuple[int, datetime], Terms], order: OrderFacts) -> Iterable[Terms]:
-    return (
-        terms[line.course_id, order.placed_at] for line in order.lines if (line.course_id, order.placed_at) in terms
+        **links_in(order, journey, max(asked.window_days for asked in weighed)),
     )

@@ -16,7 +16,7 @@ from analytics.choices import RunState, Segment
 from analytics.models import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.report import ABANDONED
 from analytics.selectors.exchange import Exchange
-from analytics.selectors.known import direct_channels, known_of
+from analytics.selectors.known import direct_channels, known_of, passed_over
 from analytics.selectors.segments import SoldOrder, Way, orders_sold, ways_spent, ways_touched
 from analytics.services.nodes import nodes_of, whole_of
 from analytics.services.segments import TREES, cohorts_added, cohorts_of, tallied, unpacked
@@ -73,7 +73,9 @@ def _stretch(run: ReportRun, since: date, until: date, known: Known, exchange: E
     if not parts:  # another worker was given the same run and came first
         return
     read_at = timezone.now()
-    orders = orders_sold(since=since, until=until, window_days=run.window_days, exchange=exchange)
+    orders = orders_sold(
+        since=since, until=until, window_days=run.window_days, exchange=exchange, passed_over=passed_over(run)
+    )
     told, tallies = _hash(orders), tallied(orders, known)
     for part in parts:
         if part.segment == Segment.COHORTS:
@@ -88,6 +90,9 @@ def stretches_gather(run: ReportRun, parts: Sequence[ReportPart]) -> dict[str, A
     """Write the nodes of a run from its parts, which then need no content; returns what goes to its facts."""
     exchange = Exchange(run.currency, until=run.until)
     touched = ways_touched(since=run.since, until=run.until)
+    for channel, owner, count in run.facts.get("redeemed", ()):
+        way = Way(channel, partner=owner)
+        touched[way] = touched.get(way, 0) + count
     spent = ways_spent(since=run.since, until=run.until, exchange=exchange)
     rows = list(ChannelReportRow.objects.filter(run=run))
     nodes: list[ReportNode] = []

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from analytics.attribution.credits import Touch, credits_ppm
+from analytics.attribution.credits import Touch
 from analytics.models import Conversion, Touchpoint
 from analytics.selectors import JourneyTouch, KnownRuns
-from analytics.services.journeys import counting, journeys_of
+from analytics.services.journeys import counting, journeys_of, path_credits
 from courses.selectors import OrderFacts, order_facts
 from partners.choices import PayingModel
+from partners.selectors import Weighing
 from partners.selectors.touches import TouchTold, touches_told_by
 
 _GAMES = (PayingModel.SHAPLEY, PayingModel.MARKOV, PayingModel.COUNTERFACTUAL)
@@ -22,7 +23,7 @@ class _Seen(NamedTuple):
 
 
 @touches_told_by
-def touches_of_order(code: str, model: str, window_days: int) -> Sequence[TouchTold]:
+def touches_of_order(code: str, asked: Weighing) -> Sequence[TouchTold]:
     """Return the touches inside the look-back that were known when the order was settled, oldest first.
 
     Call it where all rows are visible.
@@ -31,7 +32,7 @@ def touches_of_order(code: str, model: str, window_days: int) -> Sequence[TouchT
     if conversion is None:
         return ()
     order = order_facts(ids=[conversion[0]])[0]
-    opens = order.placed_at - timedelta(days=window_days)
+    opens = order.placed_at - timedelta(days=asked.window_days)
     inside = [touch for touch in counting(order, journeys_of([order])[order.order_id]) if touch.occurred_at >= opens]
     known = Touchpoint.objects.filter(
         pk__in=[touch.touch_id for touch in inside],
@@ -49,15 +50,15 @@ def touches_of_order(code: str, model: str, window_days: int) -> Sequence[TouchT
             link=seen[touch.touch_id].link,
             words=seen[touch.touch_id].words,
         )
-        for touch, weight in zip(path, _weights(path, order, model), strict=True)
+        for touch, weight in zip(path, _weights(path, order, asked), strict=True)
     ]
 
 
-def _weights(path: Sequence[JourneyTouch], order: OrderFacts, model: str) -> list[int]:
+def _weights(path: Sequence[JourneyTouch], order: OrderFacts, asked: Weighing) -> list[int]:
     """How a model weighs each touch, in ppm of the path; equally where it weighs channels."""
-    if model in _GAMES or model not in PayingModel.values:
+    if asked.model in _GAMES:
         return [1] * len(path)
     touches = [Touch(key=i, occurred_at=t.occurred_at, channel=t.channel_id) for i, t in enumerate(path)]
-    known = KnownRuns([model]).before(order.placed_at)
-    parts = credits_ppm(touches, model=model, converted_at=order.placed_at, known=known)
+    known = KnownRuns([asked.model]).before(order.placed_at)
+    parts = path_credits(touches, order.placed_at, asked, known)
     return [parts.get(i, 0) for i in range(len(path))]

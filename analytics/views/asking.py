@@ -1,6 +1,6 @@
 """From the address of the overview to what it asks for, and back to addresses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.rules import Reader
-from analytics.choices import ReportModel, Segment
-from analytics.forms import COMPARISONS, WINDOWS, ReportForm
+from analytics.choices import Goal, ReportModel, Segment
+from analytics.forms import COMPARISONS, DIRECT, WINDOWS, ReportForm
 from analytics.selectors import Span, currencies, span_ready
 
 DEFAULT_DAYS = 30
 
-KEPT = {"currency", "window", "model", "by", "open"}
+KEPT = {"currency", "window", "direct", "model", "goal", "by", "open"}
 """Keys that stay when another range is chosen."""
 
 PAGES = ("overview", "explorer", "journeys", "cohorts")
@@ -40,6 +40,7 @@ class Asked:
     known_currencies: list[str]
     page: str
     by: str = Segment.WAYS
+    goal: str = Goal.REVENUE
     opened: tuple[str, ...] = ()
 
     def url(self, **changes: Any) -> str:
@@ -59,7 +60,9 @@ class Asked:
             "window": self.span.window_days,
             "model": self.model,
             "compare": self.compare,
+            **({"direct": "out"} if not self.span.with_direct else {}),
             **({"by": self.by} if self.by != Segment.WAYS else {}),
+            **({"goal": self.goal} if self.goal != Goal.REVENUE else {}),
             **({"open": ",".join(self.opened)} if self.opened else {}),
         }
 
@@ -107,7 +110,12 @@ class Asked:
         return "" if ahead else self.url(since=since.isoformat(), until=until.isoformat())
 
     def choices(self, key: str) -> list[dict[str, Any]]:
-        """Options of a segmented switch: look-backs or currencies."""
+        """Options of a segmented switch: look-backs, currencies, or whether direct visits count."""
+        if key == "direct":
+            return [
+                {"label": label, "url": self.url(direct=value), "current": (value == "in") == self.span.with_direct}
+                for value, label in DIRECT
+            ]
         values: list[Any] = list(WINDOWS) if key == "window" else self.known_currencies
         current = self.span.window_days if key == "window" else self.span.currency
         label = _("%(n)s days") if key == "window" else "%(n)s"
@@ -128,16 +136,20 @@ def read(request: HttpRequest, *, visible_to: Reader | None, page: str = "analyt
     values = form.cleaned_data if not wrong else {}
     currency = values.get("currency") or settings.CURRENCY
     window = values.get("window") or 30
-    span = Span(values["since"], values["until"], currency, window) if values.get("since") else None
+    direct = values.get("direct") != "out"
+    span = Span(values["since"], values["until"], currency, window, direct) if values.get("since") else None
     if span is None:
-        ready = span_ready(currency=currency, window_days=window, days=DEFAULT_DAYS, visible_to=visible_to)
+        ready = span_ready(
+            currency=currency, window_days=window, days=DEFAULT_DAYS, visible_to=visible_to, with_direct=direct
+        )
         last = today - timedelta(days=1)
-        span = ready or Span(last - timedelta(days=DEFAULT_DAYS - 1), last, currency, window)
+        span = ready or Span(last - timedelta(days=DEFAULT_DAYS - 1), last, currency, window, direct)
     compare = values.get("compare") or "none"
     model = values.get("model") or ReportModel.LINEAR.value
     by = values.get("by") or Segment.WAYS.value
+    goal = values.get("goal") or Goal.REVENUE.value
     opened = tuple(dict.fromkeys(key for key in (values.get("open") or "").split(",") if key))[:MOST_OPEN]
-    return Asked(span, model, compare, _before(span, compare), wrong, known, page, by, opened)
+    return Asked(span, model, compare, _before(span, compare), wrong, known, page, by, goal, opened)
 
 
 def page_of(request: HttpRequest) -> str:
@@ -149,9 +161,9 @@ def page_of(request: HttpRequest) -> str:
 def _before(span: Span, compare: str) -> Span | None:
     if compare == "before":
         last = span.since - timedelta(days=1)
-        return Span(last - timedelta(days=span.days - 1), last, span.currency, span.window_days)
+        return replace(span, since=last - timedelta(days=span.days - 1), until=last)
     if compare == "year":
-        return Span(_year_before(span.since), _year_before(span.until), span.currency, span.window_days)
+        return replace(span, since=_year_before(span.since), until=_year_before(span.until))
     return None
 
 

@@ -1,5 +1,6 @@
 """Figures that hold-out tests set right, beside the raw ones."""
 
+from fractions import Fraction
 from typing import Any
 
 from accounts.models import User
@@ -17,12 +18,12 @@ def calibrate(run: ReportRun, asked: Asked, user: User) -> Calibration:
     found = calibration_of(run, model=asked.model)
     if found.unread and may(user, "add", "analytics.reportrun"):
         for since, until in sorted({(test.since, test.until) for test in found.unread}):
-            wanted(Span(since, until, run.currency, run.window_days), user)
+            wanted(Span(since, until, run.currency, run.window_days, run.with_direct), user)
     return found
 
 
 def told_by_tests(calibration: Calibration, channel_id: int | None, currency: str) -> dict[str, Any] | None:
-    """The calibrated revenue of a channel (minor units), its interval in whole units, and by which tests.
+    """The calibrated revenue of a channel (minor units) and orders, with their intervals, and by which tests.
 
     None where the channel has no test. Without a figure its test cannot be read yet.
     """
@@ -34,4 +35,7 @@ def told_by_tests(calibration: Calibration, channel_id: int | None, currency: st
         unit = 10 ** exponent(currency)
         told["value"] = max(0, round(figure.figure))
         told["ends"] = [half_up(max(0, round(end)), unit) for end in figure.ends]
+    if orders := calibration.orders.get(channel_id):
+        told["orders"] = Fraction(max(0, round(orders.figure * 10)), 10)
+        told["orders_ends"] = [Fraction(max(0, round(end * 10)), 10) for end in orders.ends]
     return told

@@ -5,7 +5,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -13,16 +13,16 @@ from django.views.decorators.http import require_GET
 
 from accounts.rules import entrance
 from analytics.attribution.disagreement import disagreement
-from analytics.choices import ReportModel, Segment
+from analytics.choices import Goal, ReportModel, Segment
 from analytics.forms import CUTS
-from analytics.selectors import report_finished, whole_units
+from analytics.selectors import whole_units
 from analytics.selectors.holdouts import Calibration
 from analytics.selectors.nodes import Detail, NodeLine, NodeRow, node_rows, report_detail
 from analytics.selectors.segments import LEVELS, steps_of
-from analytics.views import asking, tables
+from analytics.views import tables
 from analytics.views.asking import Asked
 from analytics.views.calibrating import calibrate, told_by_tests
-from analytics.views.runs import compared, page_context, reader
+from analytics.views.runs import compared, finished, opened, reader
 from analytics.views.sheets import csv_answer, millionths, ten_thousandths
 from ledger.money import apportion, decimal_from_minor, exponent, half_up
 
@@ -33,10 +33,9 @@ from ledger.money import apportion, decimal_from_minor, exponent, half_up
 def explorer(request: HttpRequest) -> HttpResponse:
     """Revenue by channel under every model, each row opening into the ways in it; and what each brought and cost."""
     user = reader(request)
-    asked = asking.read(request, visible_to=user, page="analytics:explorer")
-    context = page_context(request, asked)
+    asked, context = opened(request, "analytics:explorer")
     if run := context["run"]:
-        detail = report_detail(run, segment=asked.by, model=asked.model, opened=asked.opened)
+        detail = report_detail(run, segment=asked.by, model=asked.model, goal=asked.goal, opened=asked.opened)
         calibration = calibrate(run, asked, user)
         before = compared(asked, user, lambda other: report_detail(other, segment=asked.by, model=asked.model))
         context |= {
@@ -45,7 +44,10 @@ def explorer(request: HttpRequest) -> HttpResponse:
                 {"label": cut.label, "url": asked.url(by=cut.value, open=""), "current": cut == asked.by}
                 for cut in CUTS
             ],
-            "figures": _figures(detail, before, asked.model),
+            "goals": [
+                {"label": goal.label, "url": asked.url(goal=goal.value), "current": goal == asked.goal} for goal in Goal
+            ],
+            "figures": _figures(detail, before, asked.model, asked.goal),
             "shown": _shown(detail, asked, calibration),
             "calibration": calibration,
             **tables.heads(asked),
@@ -53,7 +55,7 @@ def explorer(request: HttpRequest) -> HttpResponse:
     return render(request, "analytics/explorer.html", context)
 
 
-def _figures(detail: Detail, before: Detail | None, model: str) -> list[dict[str, Any]]:
+def _figures(detail: Detail, before: Detail | None, model: str, goal: str) -> list[dict[str, Any]]:
     now = detail.total.models.get(model, NodeRow())
     then = (before.total.models.get(model) or NodeRow()) if before else None
     figure = tables.figure
@@ -66,28 +68,29 @@ def _figures(detail: Detail, before: Detail | None, model: str) -> list[dict[str
         figure(_("Spend"), "money", now.spend_minor, then and then.spend_minor, ""),
         figure(_("Net margin"), "money", now.net_margin_minor, then and then.net_margin_minor, "up"),
         {
-            **figure(_("Models differ by"), "percent", _apart(detail), None, ""),
-            "hint": _("of revenue would change channel from one model to another, on average"),
+            **figure(_("Models differ by"), "percent", _apart(detail, goal), None, ""),
+            "hint": _("would change channel from one model to another, on average"),
         },
     ]
 
 
-def _apart(detail: Detail) -> Fraction:
+def _apart(detail: Detail, goal: str) -> Fraction:
     told: dict[str, dict[str, float]] = {}
     for line in detail.lines:
         if line.depth == 1 and not line.is_unattributed:
-            for model, row in line.models.items():
-                told.setdefault(model, {})[line.key or "more"] = row.revenue_minor
+            for model in line.models:
+                told.setdefault(model, {})[line.key or "more"] = line.told(goal, model)
     return Fraction(disagreement(told).index) if told else Fraction(0)
 
 
 def _shown(detail: Detail, asked: Asked, calibration: Calibration) -> dict[str, Any]:
     """Rows for the two tables, rounded so that what stands below a row sums to it as shown."""
-    currency, model, group = detail.run.currency, asked.model, tables.group_of(asked.model)
-    whole = {one: _whole(detail, one, currency) for one in tables.MODELS}
-    spend = _whole(detail, "", currency)
+    currency, model, group, goal = detail.run.currency, asked.model, tables.group_of(asked.model), asked.goal
+    unit, digits = (10 ** exponent(currency), 0) if goal == Goal.REVENUE else (100_000, 1)
+    whole = {one: _whole(detail, [line.told(goal, one) for line in detail.lines], unit) for one in tables.MODELS}
+    spend = _whole(detail, [_spend(line) for line in detail.lines], 10 ** exponent(currency))
     tops = [line for line in detail.lines if line.depth == 1]
-    top = max((line.revenue(one) for line in tops if not line.is_unattributed for one in tables.MODELS), default=0)
+    top = max((line.told(goal, one) for line in tops if not line.is_unattributed for one in tables.MODELS), default=0)
     rows = []
     for place, line in enumerate(detail.lines):
         row = line.models.get(model, NodeRow())
@@ -98,26 +101,28 @@ def _shown(detail: Detail, asked: Asked, calibration: Calibration) -> dict[str, 
             "spend": spend[place],
             "cells": [
                 {
-                    "value": whole[one][place],
+                    "value": Fraction(whole[one][place], 10**digits),
                     "wide": tables.group_of(one) != group,
                     "chosen": one == model,
-                    "ends": _ends(line, one, currency),
+                    "ends": _ends(line.ends(goal, one), unit, digits),
                 }
                 for one in tables.MODELS
             ],
-            "median": float(median(whole[one][place] for one in tables.MODELS)),
-            "spread": None if line.is_unattributed else line.spread,
-            "dots": [line.revenue(one) for one in tables.MODELS],
+            "median": float(median(whole[one][place] for one in tables.MODELS)) / 10**digits,
+            "spread": None if line.is_unattributed else line.spread(goal),
+            "dots": [line.told(goal, one) for one in tables.MODELS],
             "orders": Fraction(half_up(row.orders_ppm, 100_000), 10),
             "buyers": Fraction(half_up(row.buyers_ppm, 100_000), 10),
             "buyers_ends": [Fraction(end, 10**6) for end in row.buyers_ends] if row.buyers_ends else None,
-            "revenue_ends": _ends(line, model, currency),
+            "orders_ends": _ends(row.orders_ends, 100_000, 1),
+            "revenue_ends": _ends(row.revenue_ends, 10 ** exponent(currency), 0),
             "calibrated": told_by_tests(calibration, line.channel_id, currency),
             **_ratios(row, currency),
         })  # fmt: skip
     total = detail.total.models.get(model, NodeRow())
     return {
         "rows": rows,
+        "digits": digits,
         "top": top,
         "chosen_place": tables.MODELS.index(ReportModel(model)),
         "causal_place": tables.MODELS.index(ReportModel.COUNTERFACTUAL),
@@ -127,7 +132,7 @@ def _shown(detail: Detail, asked: Asked, calibration: Calibration) -> dict[str, 
         "total_buyers": Fraction(half_up(total.buyers_ppm, 100_000), 10),
         "totals": [
             {
-                "value": whole_units([detail.total.revenue(one)], currency)[1],
+                "value": Fraction(half_up(detail.total.told(goal, one), unit), 10**digits),
                 "wide": tables.group_of(one) != group,
             }
             for one in tables.MODELS
@@ -136,13 +141,12 @@ def _shown(detail: Detail, asked: Asked, calibration: Calibration) -> dict[str, 
     }
 
 
-def _whole(detail: Detail, model: str, currency: str) -> list[int]:
-    """Revenue under a model (spend without one) of every line in whole units; children sum to their row as shown."""
+def _spend(line: NodeLine) -> int:
+    return next(iter(line.models.values()), NodeRow()).spend_minor
 
-    def minor(line: NodeLine) -> int:
-        row = line.models.get(model) or next(iter(line.models.values()), NodeRow())
-        return row.revenue_minor if model else row.spend_minor
 
+def _whole(detail: Detail, figures: Sequence[int], unit: int) -> list[int]:
+    """A figure of every line in whole units; children sum to their row as shown."""
     shown: dict[int, int] = {}
     totals: dict[str, int | None] = {"": None}
     groups: dict[str, list[int]] = {}
@@ -152,23 +156,20 @@ def _whole(detail: Detail, model: str, currency: str) -> list[int]:
         groups.setdefault(parents[-1] if parents else "", []).append(place)
         parents.append(line.key or f"more {place}")
     for parent, places in groups.items():
-        amounts = [minor(detail.lines[place]) for place in places]
-        parts, _total = whole_units(amounts, currency) if parent == "" else _within(amounts, totals[parent])
+        amounts = [figures[place] for place in places]
+        parts = _within(amounts, totals[parent] if parent else half_up(sum(amounts), unit))
         for place, part in zip(places, parts, strict=True):
             shown[place] = part
             totals[detail.lines[place].key] = part
     return [shown[place] for place in range(len(detail.lines))]
 
 
-def _within(amounts: Sequence[int], total: int | None) -> tuple[list[int], int]:
-    whole = total or 0
-    return (apportion(whole, amounts) if whole and any(amounts) else [0] * len(amounts)), whole
+def _within(amounts: Sequence[int], total: int | None) -> list[int]:
+    return apportion(total, amounts) if total and any(amounts) else [0] * len(amounts)
 
 
-def _ends(line: NodeLine, model: str, currency: str) -> tuple[int, int] | None:
-    row, unit = line.models.get(model), 10 ** exponent(currency)
-    ends = row.revenue_ends if row else None
-    return (half_up(max(0, ends[0]), unit), half_up(max(0, ends[1]), unit)) if ends else None
+def _ends(ends: tuple[int, int] | None, unit: int, digits: int) -> list[Fraction] | None:
+    return [Fraction(half_up(max(0, end), unit), 10**digits) for end in ends] if ends else None
 
 
 def _ratios(row: NodeRow, currency: str) -> dict[str, Any]:
@@ -185,11 +186,7 @@ def _ratios(row: NodeRow, currency: str) -> dict[str, Any]:
 @entrance("marketing")
 def explorer_csv(request: HttpRequest) -> HttpResponse:
     """Every row of the explorer under the chosen model, exactly; rows of a deeper level sum to the one above."""
-    user = reader(request)
-    asked = asking.read(request, visible_to=user, page="analytics:explorer")
-    run = report_finished(asked.span, visible_to=user)
-    if run is None:
-        raise Http404(_("This report is not computed yet."))
+    asked, run = finished(request, "analytics:explorer")
     lines = node_rows(run, segment=asked.by, model=asked.model)
     return csv_answer(f"{asked.by}-{run.since}-{run.until}-{run.currency}.csv", _sheet(lines, asked, run.currency))
 
@@ -204,6 +201,7 @@ def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[S
         *(_("Step"), _("Currency"), _("Touches"), _("Spend"), _("Orders"), _("New buyers")),
         *(_("Revenue"), _("Refunds"), _("Margin before spend"), _("Net margin"), _("CAC"), _("ROAS")),
         *(_("Revenue, 95% from"), _("Revenue, 95% to"), _("New buyers, 95% from"), _("New buyers, 95% to")),
+        *(_("Orders, 95% from"), _("Orders, 95% to")),
     ]  # fmt: skip
     above: list[tuple[str, str]] = []
     for line in lines:
@@ -223,5 +221,5 @@ def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[S
             "" if cac is None else decimal_from_minor(cac, currency),
             "" if roas is None else ten_thousandths(roas),
             *(decimal_from_minor(end, currency) for end in row.revenue_ends or (0, 0)),
-            *(millionths(end) for end in row.buyers_ends or (0, 0)),
+            *(millionths(end) for end in (*(row.buyers_ends or (0, 0)), *(row.orders_ends or (0, 0)))),
         ]  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET
 
 from accounts.rules import entrance
 from analytics.models import ReportRun
-from analytics.selectors import Report, report_finished, report_table
+from analytics.selectors import Report, report_table
 from analytics.selectors.cohorts import Cohort, Cohorts, report_cohorts
-from analytics.views import asking, paths
-from analytics.views.runs import page_context, reader
+from analytics.views import paths
+from analytics.views.runs import finished, opened
 from analytics.views.sheets import csv_answer
 from ledger.money import decimal_from_minor
 
@@ -34,9 +34,7 @@ AFTER = (0, 1, 2, 3, 6, 12)
 @entrance("marketing")
 def journeys(request: HttpRequest) -> HttpResponse:
     """Paths from first to last touch, their length, the time they took, and which channel follows which."""
-    user = reader(request)
-    asked = asking.read(request, visible_to=user, page="analytics:journeys")
-    context = page_context(request, asked)
+    asked, context = opened(request, "analytics:journeys")
     if run := context["run"]:
         report = report_table(run, model=asked.model)
         facts: Mapping[str, Any] = run.facts.get("paths", {})
@@ -94,7 +92,7 @@ def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str]) -> dict[str,
 @entrance("marketing")
 def journeys_csv(request: HttpRequest) -> HttpResponse:
     """How often each channel was followed by which, path lengths and days to the order, exactly."""
-    run = _done(request, "analytics:journeys")
+    _asked, run = finished(request, "analytics:journeys")
     report = report_table(run, model="linear")
     return csv_answer(f"journeys-{run.since}-{run.until}.csv", _journey_sheet(run, _names(report)))
 
@@ -120,9 +118,7 @@ def _journey_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequenc
 @entrance("marketing")
 def cohorts(request: HttpRequest) -> HttpResponse:
     """What new buyers brought by the channel that brought them first, and by the month in which they came."""
-    user = reader(request)
-    asked = asking.read(request, visible_to=user, page="analytics:cohorts")
-    context = page_context(request, asked)
+    asked, context = opened(request, "analytics:cohorts")
     if run := context["run"]:
         report = report_table(run, model=asked.model)
         found = _cohorts(run, report)
@@ -186,7 +182,7 @@ def _curve(found: Cohorts, month: str) -> list[Fraction | None]:
 @entrance("marketing")
 def cohorts_csv(request: HttpRequest) -> HttpResponse:
     """The cohorts by month and first channel with net revenue and margin of every month after, exactly."""
-    run = _done(request, "analytics:cohorts")
+    _asked, run = finished(request, "analytics:cohorts")
     report = report_table(run, model="linear")
     names = _names(report)
     return csv_answer(f"cohorts-{run.since}-{run.until}-{run.currency}.csv", _cohort_sheet(run, names))
@@ -200,11 +196,3 @@ def _cohort_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequence
         for after, amounts in told["months"].items():
             money = [decimal_from_minor(amount, run.currency) for amount in amounts]
             yield [month, name, str(told["buyers"]), after, run.currency, *money]
-
-
-def _done(request: HttpRequest, page: str) -> ReportRun:
-    user = reader(request)
-    run = report_finished(asking.read(request, visible_to=user, page=page).span, visible_to=user)
-    if run is None:
-        raise Http404(_("This report is not computed yet."))
-    return run

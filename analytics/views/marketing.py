@@ -1,10 +1,11 @@
 """The marketer's pages: overview by channel, progress of a report, campaigns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -12,12 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.rules import entrance, may
 from analytics.choices import ReportModel, RunState
 from analytics.models import ReportRun
-from analytics.selectors import Report, campaign_lines, report_finished, report_table
+from analytics.selectors import CampaignLine, Report, campaign_lines, report_table
 from analytics.views import asking, paths, tables
 from analytics.views.asking import Asked
 from analytics.views.calibrating import calibrate, told_by_tests
 from analytics.views.frame import frame
-from analytics.views.runs import compared, page_context, reader, request_run, wake
+from analytics.views.runs import compared, finished, opened, reader, request_run, wake
 from analytics.views.sheets import csv_answer, millionths, ten_thousandths
 from ledger.money import decimal_from_minor
 
@@ -28,8 +29,7 @@ from ledger.money import decimal_from_minor
 def overview(request: HttpRequest) -> HttpResponse:
     """What each channel brought and cost in a range, under every model. All of it is in the address."""
     user = reader(request)
-    asked = asking.read(request, visible_to=user)
-    context = page_context(request, asked)
+    asked, context = opened(request, "analytics:overview")
     if run := context["run"]:
         before = compared(asked, user, lambda other: report_table(other, model=asked.model))
         context |= _shown(asked, report_table(run, model=asked.model), before)
@@ -88,11 +88,7 @@ def again(request: HttpRequest) -> HttpResponse:
 @entrance("marketing")
 def report_csv(request: HttpRequest) -> HttpResponse:
     """The report as CSV with exact amounts: a row for each channel, the last the total."""
-    user = reader(request)
-    asked = asking.read(request, visible_to=user)
-    run = report_finished(asked.span, visible_to=user)
-    if run is None:
-        raise Http404(_("This report is not computed yet."))
+    asked, run = finished(request, "analytics:overview")
     report = report_table(run, model=asked.model)
     return csv_answer(f"channels-{run.since}-{run.until}-{run.currency}.csv", _csv_rows(report))
 
@@ -157,8 +153,34 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     context = {
         **frame(request),
         "asked": asked,
+        "sheet": f"{reverse('analytics:campaigns_csv')}?{asked.query()}",
         "range": {**asked.range(), "compare": [], "compare_text": ""},
         "lines": lines,
         "totals": sorted(totals.items()),
     }
     return render(request, "analytics/campaigns.html", context)
+
+
+@require_GET
+@never_cache
+@entrance("marketing")
+def campaigns_csv(request: HttpRequest) -> HttpResponse:
+    """The campaigns of a range with what each cost, exactly, in the currency it was billed in."""
+    user = reader(request)
+    span = asking.read(request, visible_to=user, page="analytics:campaigns").span
+    lines = campaign_lines(since=span.since, until=span.until, visible_to=user)
+    return csv_answer(f"campaigns-{span.since}-{span.until}.csv", _campaign_rows(lines))
+
+
+def _campaign_rows(lines: Iterable[CampaignLine]) -> Iterator[Sequence[str]]:
+    yield [_("Campaign"), _("Channel"), _("Currency"), _("Impressions"), _("Clicks"), _("Cost of a click"), _("Spend")]
+    for line in lines:
+        yield [
+            line.campaign.local_name,
+            line.campaign.channel.local_name,
+            line.currency,
+            str(line.impressions),
+            str(line.clicks),
+            "" if line.click_minor is None else decimal_from_minor(line.click_minor, line.currency),
+            decimal_from_minor(line.spend_minor, line.currency),
+        ]

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.rules import may
@@ -14,6 +15,7 @@ from analytics.choices import RunState
 from analytics.models import ReportRun
 from analytics.selectors import Span, report_finished, report_latest
 from analytics.services import report_request
+from analytics.views import asking
 from analytics.views.asking import Asked
 from analytics.views.frame import frame, is_on_desk
 
@@ -45,6 +47,7 @@ def request_run(span: Span, user: User) -> ReportRun:
         until=span.until,
         currency=span.currency,
         window_days=span.window_days,
+        with_direct=span.with_direct,
         requested_by=user,
     )
     wake(run)
@@ -65,6 +68,22 @@ def compared(asked: Asked, user: User, read: Callable[[ReportRun], Any]) -> Any:
     return read(run) if run else None
 
 
+def opened(request: HttpRequest, page: str) -> tuple[Asked, dict[str, Any]]:
+    """What the address of a page over a channel report asks for, and the context that all of these share."""
+    asked = asking.read(request, visible_to=reader(request), page=page)
+    return asked, page_context(request, asked)
+
+
+def finished(request: HttpRequest, page: str) -> tuple[Asked, ReportRun]:
+    """What an address asks for and the run that answers it, for a file; not found while none is finished."""
+    user = reader(request)
+    asked = asking.read(request, visible_to=user, page=page)
+    run = report_finished(asked.span, visible_to=user)
+    if run is None:
+        raise Http404(_("This report is not computed yet."))
+    return asked, run
+
+
 def page_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     """Context of `analytics/report_page.html`."""
     user = reader(request)
@@ -75,6 +94,7 @@ def page_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "range": asked.range(),
         "windows": asked.choices("window"),
         "currencies": asked.choices("currency"),
+        "direct": asked.choices("direct"),
         "run": run,
         "latest": latest,
         "waiting": latest if latest and latest.is_alive else None,

@@ -18,9 +18,11 @@ from partners import services
 from partners.choices import CapPeriod, MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import PartnersError, ReplayRefusedError
 from partners.forms.reach import rehearse
+from partners.forms.weights import WeightsField
 from partners.forms.written import NotJsonError, json_written
 from partners.models import AgreementVersion, Replay
 from partners.services import Change, change_of, changes_read
+from partners.services.whatif.changes import WEIGHING
 
 AS_IT_WAS = ("", gettext_lazy("As it was"))
 
@@ -60,6 +62,10 @@ class ReplayForm(forms.Form):
     paying_model = forms.ChoiceField(
         label=gettext_lazy("Paying model"), required=False, choices=[AS_IT_WAS, *PayingModel.choices]
     )
+    half_life_days = forms.IntegerField(
+        label=gettext_lazy("Half-life in days"), required=False, min_value=1, max_value=365
+    )
+    position_weights = WeightsField()
     precedence = forms.ChoiceField(
         label=gettext_lazy("Link against coupon"), required=False, choices=[AS_IT_WAS, *Precedence.choices]
     )
@@ -125,8 +131,8 @@ class ReplayForm(forms.Form):
                 told["rule"] = json_written(data["rule"])
             except NotJsonError as fault:
                 raise ReplayRefusedError(str(fault)) from None
-        clauses = ("hold_days", "window_days", "paying_model", "precedence", "self_purchase")
-        told["clauses"] = {name: data[name] for name in clauses if data[name] not in (None, "")}
+        clauses = ("hold_days", *WEIGHING, "precedence", "self_purchase")
+        told["clauses"] = {name: data[name] for name in clauses if data[name] not in (None, "", ())}
         return told
 
 
@@ -148,6 +154,10 @@ def _rows(change: Change) -> list[tuple[str, Any]]:
         rows.append((_("Holding period in days"), change.hold_days))
     if change.window_days is not None:
         rows.append((_("Look-back in days"), change.window_days))
+    if change.half_life_days is not None:
+        rows.append((_("Half-life in days"), change.half_life_days))
+    if change.position_weights is not None:
+        rows.append((_("Weights by position"), " ".join(map(str, change.position_weights))))
     for value, label, choices in (
         (change.paying_model, _("Paying model"), PayingModel),
         (change.precedence, _("Link against coupon"), Precedence),

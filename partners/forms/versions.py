@@ -13,9 +13,11 @@ from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 from partners import services
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.forms.reach import rehearse
+from partners.forms.weights import WeightsField
 from partners.forms.written import NotJsonError, json_written
 from partners.models import Agreement, AgreementVersion
 from partners.selectors.terms import bound_orders
+from partners.selectors.weighing import HALF_LIFE_DAYS
 from partners.services.agreements import OURS
 from partners.services.terms import MAX_DAYS
 
@@ -103,6 +105,15 @@ class VersionForm(forms.Form):
     window_days = forms.IntegerField(
         label=_("Look-back in days"), min_value=1, max_value=MAX_DAYS["window_days"], initial=30
     )
+    half_life_days = forms.IntegerField(
+        label=_("Half-life in days"),
+        required=False,
+        min_value=1,
+        max_value=MAX_DAYS["half_life_days"],
+        initial=HALF_LIFE_DAYS,
+        help_text=_("Of time decay: a touch so much older weighs half."),
+    )
+    position_weights = WeightsField()
     hold_days = forms.IntegerField(
         label=_("Holding period in days"), min_value=0, max_value=MAX_DAYS["hold_days"], initial=7
     )
@@ -152,6 +163,8 @@ class VersionForm(forms.Form):
             effective_from=data.get("effective_from") or timezone.now(),
             paying_model=data["paying_model"],
             window_days=data["window_days"],
+            half_life_days=data["half_life_days"] or HALF_LIFE_DAYS,
+            position_weights=data["position_weights"],
             hold_days=data["hold_days"],
             precedence=data["precedence"],
             self_purchase=data["self_purchase"],
@@ -246,6 +259,8 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
         "effective_from": start,
         "paying_model": version.paying_model,
         "window_days": version.window_days,
+        "half_life_days": version.half_life_days,
+        "position_weights": " ".join(map(str, version.position_weights)),
         "hold_days": version.hold_days,
         "precedence": version.precedence,
         "self_purchase": version.self_purchase,

@@ -83,6 +83,16 @@ class AgreementVersion(models.Model):
         _("paying model"), max_length=16, choices=PayingModel.choices, default=PayingModel.LAST_TOUCH
     )
     window_days = models.PositiveSmallIntegerField(_("look-back in days"), default=30)
+    half_life_days = models.PositiveSmallIntegerField(
+        _("half-life in days"), default=7, db_default=7, help_text=_("Of time decay; other models ask for none.")
+    )
+    position_weights = models.JSONField(
+        _("weights by position"),
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        blank=True,
+        help_text=_("Of the model of that name; other models ask for none."),
+    )
     hold_days = models.PositiveSmallIntegerField(_("holding period in days"), default=7)
     reserve_days = models.PositiveSmallIntegerField(
         _("reserve in days"), default=90, db_default=90, help_text=_("Days after the order when a reserve is released.")

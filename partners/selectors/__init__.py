@@ -64,6 +64,7 @@ from partners.selectors.versions import (
     version_consents,
 )
 from partners.selectors.waterfall import Part, Waterfall, earned_minor, earning_waterfall
+from partners.selectors.weighing import Weighing
 
 __all__ = [
     "CLAIM_SOON",
@@ -92,6 +93,7 @@ __all__ = [
     "Terms",
     "Versions",
     "Waterfall",
+    "Weighing",
     "adjustment_effect",
     "agreements_of",
     "agreements_of_order",

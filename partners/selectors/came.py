@@ -11,6 +11,7 @@ from ledger.splits.accounts import CHANNEL
 from partners.models import Channel
 from partners.selectors.steps import Sight
 from partners.selectors.touches import TouchTold, touches_of
+from partners.selectors.weighing import Weighing
 
 COUPON = "coupon"
 
@@ -49,23 +50,22 @@ class Arrived:
     did, or the reader may not know.
     """
 
-    model: str
-    window_days: int
+    asked: Weighing | None
     decided_by: str
     rows: tuple[Came, ...]
     pool: int | None
 
 
 def came_of(
-    *, journey: Mapping[str, Any], order: str, window_days: int, trace: Mapping[str, Any], sight: Sight, coupon: str,
-    placed_at: datetime,
+    *, journey: Mapping[str, Any], order: str, asked: Weighing | None, trace: Mapping[str, Any], sight: Sight,
+    coupon: str, placed_at: datetime,
 ) -> Arrived:  # fmt: skip
     """Say how the learner of an order line came. Call it where all rows are visible."""
     given = [(channel, code, ppm) for channel, code, ppm in journey["credits"]]
     steps = [step for step in trace["steps"] if step.get("account") == CHANNEL and step.get("channels")]
     parts = [[_part(step, i) for step in steps] for i in range(len(given))]
     amounts = [(sum(part for part, _ in each), sum(stays for _, stays in each)) for each in parts]
-    told = list(touches_of(order=order, model=journey["model"], window_days=window_days)) if journey["model"] else []
+    told = list(touches_of(order=order, asked=asked)) if asked else []
     channels = Channel.objects.in_bulk({row[0] for row in given if row[0]} | {touch.channel_id for touch in told})
     owners = Party.objects.in_bulk({touch.owner_id for touch in told if touch.owner_id})
     named = {party.code: party for party in Party.objects.filter(code__in=[row[1] for row in given if row[1]])}
@@ -84,7 +84,7 @@ def came_of(
     known = sight.sides or any(row.yours for row in rows)
     if pool is None or not known:
         rows = [replace(row, amount=None, stays=0) for row in rows]
-    return Arrived(journey["model"], window_days, journey["decided_by"], tuple(rows), pool if known else None)
+    return Arrived(asked, journey["decided_by"], tuple(rows), pool if known else None)
 
 
 def _part(step: Mapping[str, Any], place: int) -> tuple[int, int]:

@@ -19,6 +19,8 @@ _ITS_OWN = ("version", "effective_from", "id")
 _TERMS = (
     "paying_model",
     "window_days",
+    "half_life_days",
+    "position_weights",
     "precedence",
     "self_purchase",
     "caps",

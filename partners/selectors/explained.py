@@ -28,6 +28,7 @@ from partners.selectors.earnings import EarningLine, line_of, on_the_way, standi
 from partners.selectors.steps import Row, Sharing, Sight, Told, rows_of, sharings_of
 from partners.selectors.terms import party_names, rule_party_codes, wording_terms
 from partners.selectors.versions import version_before
+from partners.selectors.weighing import weighing_of
 from partners.selectors.wording import WordedClause, Wording, worded
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _booked(plain: Explained, found: "Underway", entry: EntryRow, wording: Wordi
         came=came_of(
             journey=entry.inputs["lines"][at]["journey"],
             order=found.order_code,
-            window_days=plain.version.window_days if plain.version else 0,
+            asked=weighing_of(plain.version) if plain.version else None,
             trace=told.trace["lines"][at],
             sight=sight,
             coupon=plain.coupon,

@@ -13,8 +13,6 @@ from partners.selectors.came import Arrived, Came
 from partners.selectors.explained import Explained
 from partners.selectors.panel_words import is_chinese
 
-HALF_LIFE_DAYS = 7
-
 NEAR = 0.11
 """Of the curve's width: two marks closer than this cannot both carry their words."""
 
@@ -34,8 +32,8 @@ def came_panel(found: Explained) -> dict[str, Any] | None:
         "note": _touches_words(touches, days) if touches else "",
         "curve": _curve(came, dated, found),
         "undated": any(row.at is None and row.channel for row in came.rows),
-        "half_life": HALF_LIFE_DAYS if came.model == PayingModel.TIME_DECAY else None,
-        "model": PayingModel(came.model).label if came.model else "",
+        "half_life": came.asked.half_life_days if came.asked and came.asked.model == PayingModel.TIME_DECAY else None,
+        "model": PayingModel(came.asked.model).label if came.asked else "",
         "summary": ", ".join(f"{row.ppm / 10_000:.1f}%" for row in dated),
     }
 

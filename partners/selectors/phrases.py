@@ -36,11 +36,11 @@ MODELS: Mapping[str, Names] = {
     PayingModel.LAST_NON_DIRECT: Names("last touch that was not direct", "末次非直接触达"),
     PayingModel.LINEAR: Names("linear", "线性平均"),
     PayingModel.U_SHAPE: Names("U-shape (40% first, 40% last, the rest between)", "U 形（首末各 40%，其余均分）"),
-    PayingModel.TIME_DECAY: Names("time decay, half-life 7 days", "时间衰减（半衰期 7 天）"),
     PayingModel.SHAPLEY: Names("Shapley value", "Shapley 值"),
     PayingModel.MARKOV: Names("Markov chain", "马尔可夫链"),
     PayingModel.COUNTERFACTUAL: Names("what a channel adds (conversion model)", "渠道增量（转化模型）"),
 }
+"""Of paying models without numbers of their own; `weighing.model_words` knows all."""
 
 HOUSE: Mapping[str, Names] = {
     REVENUE: Names("the platform", "平台"),

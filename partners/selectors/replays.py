@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Party, User
 from ledger.money import decimal_from_minor
 from ledger.selectors import parties_seen
-from partners.choices import ReplayState
+from partners.choices import PayingModel, ReplayState
 from partners.models import Agreement, AgreementVersion, EarningDecision, Replay, ReplayCell, ReplayFlow, ReplayParty
 
 _OURS = ("id", "version", "effective_from", "owner", "hold_days")
@@ -150,12 +150,22 @@ def version_question(version: AgreementVersion) -> dict[str, Any]:
             "hold_days": version.hold_days,
             "paying_model": version.paying_model,
             "window_days": version.window_days,
+            **_numbers(version),
             "precedence": version.precedence,
             "self_purchase": version.self_purchase,
             "meter": version.meter,
             "caps": version.caps,
         },
     }
+
+
+def _numbers(version: AgreementVersion) -> dict[str, Any]:
+    """The numbers that its paying model asks for."""
+    if version.paying_model == PayingModel.TIME_DECAY:
+        return {"half_life_days": version.half_life_days}
+    if version.paying_model == PayingModel.POSITION_WEIGHTS:
+        return {"position_weights": version.position_weights}
+    return {}
 
 
 def own_effects(*, version: AgreementVersion, party: int, visible_to: User | None) -> list[OwnEffect]:

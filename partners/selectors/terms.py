@@ -16,6 +16,7 @@ from ledger.splits.rule import Rule, final_parties, rule_accounts
 from partners.choices import VersionKind, VersionState
 from partners.models import AgreementVersion, EarningDecision
 from partners.selectors.phrases import Names
+from partners.selectors.weighing import Weighing, weighing_of
 from partners.selectors.wording import Terms as WordingTerms
 
 VALID = (VersionState.IN_FORCE, VersionState.SUPERSEDED)
@@ -37,8 +38,7 @@ class Terms:
     """What attribution must know of the version that pays a line."""
 
     version_id: int
-    model: str
-    window_days: int
+    asked: Weighing
     precedence: str
 
 
@@ -57,6 +57,8 @@ class ValidVersion:
     ends: datetime | None
     paying_model: str
     window_days: int
+    half_life_days: int
+    position_weights: Sequence[int]
     hold_days: int
     precedence: str
     self_purchase: str
@@ -88,7 +90,7 @@ def paying_terms(
     for item, at in pairs:
         version = valid_at(versions[scope_kind, str(item)], at)
         if version is not None:
-            found[item, at] = Terms(version.pk, version.paying_model, version.window_days, version.precedence)
+            found[item, at] = Terms(version.pk, weighing_of(version), version.precedence)
     return found
 
 
@@ -103,7 +105,8 @@ _VALID = Statement(
     "valid_versions",
     """
     SELECT a.scope_kind, a.scope_id, v.id, a.id, a.owner_id, lower(v.effective), upper(v.effective), v.paying_model,
-        v.window_days, v.hold_days, v.precedence, v.self_purchase, v.meter, v.rule, v.caps
+        v.window_days, v.half_life_days, v.position_weights, v.hold_days, v.precedence, v.self_purchase,
+        v.meter, v.rule, v.caps
     FROM partners_agreement a JOIN partners_agreementversion v ON v.agreement_id = a.id
     WHERE (a.scope_kind, a.scope_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
         AND v.kind = %s AND v.state = ANY (%s)
@@ -122,9 +125,27 @@ def valid_versions(*, items: Collection[Item], hold: bool = False) -> Versions:
     valid = (_VALID, [*covered, VersionKind.STANDARD.value, [state.value for state in VALID]])
     found: dict[Item, list[ValidVersion]] = {item: [] for item in items}
     # Two statements: the second must see what the first had to wait for.
-    for kind, scope_id, *row, rule, caps in fetch(*([(_HOLD, covered)] if hold else []), valid):
+    for (
+        kind,
+        scope_id,
+        pk,
+        agreement,
+        owner,
+        starts,
+        ends,
+        model,
+        window,
+        half_life,
+        weights,
+        *row,
+        rule,
+        caps,
+    ) in fetch(*([(_HOLD, covered)] if hold else []), valid):
         # The row holds all fields but the last two, which mypy cannot count.
-        version = ValidVersion(*row, book_rule(body=rule), json.loads(caps))  # type: ignore[call-arg]
+        version = ValidVersion(
+            pk, agreement, owner, starts, ends, model, window, half_life, json.loads(weights),
+            *row, book_rule(body=rule), json.loads(caps),
+        )  # type: ignore[call-arg]  # fmt: skip
         found[kind, scope_id].append(version)
     return found
 
@@ -211,8 +232,7 @@ def wording_terms(version: AgreementVersion) -> WordingTerms:
     agreement = version.agreement
     return WordingTerms(
         title=Names(agreement.title, agreement.title_zh or agreement.title),
-        paying_model=version.paying_model,
-        window_days=version.window_days,
+        asked=weighing_of(version),
         hold_days=version.hold_days,
         precedence=version.precedence,
         self_purchase=version.self_purchase,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from partners.selectors.weighing import Weighing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TouchTold:
@@ -24,8 +26,8 @@ class TouchTold:
     words: str = ""
 
 
-Teller = Callable[[str, str, int], Sequence[TouchTold]]
-"""(order code, paying model, look-back in days) to the touches inside, oldest first, as known when it was settled."""
+Teller = Callable[[str, Weighing], Sequence[TouchTold]]
+"""(order code, by what it was weighed) to the touches inside, oldest first, as known when it was settled."""
 
 _tellers: list[Teller] = []
 
@@ -36,6 +38,6 @@ def touches_told_by(teller: Teller) -> Teller:
     return teller
 
 
-def touches_of(*, order: str, model: str, window_days: int) -> Sequence[TouchTold]:
+def touches_of(*, order: str, asked: Weighing) -> Sequence[TouchTold]:
     """Return the touches before an order; none where nobody keeps any. Call it where all rows are visible."""
-    return _tellers[0](order, model, window_days) if _tellers else ()
+    return _tellers[0](order, asked) if _tellers else ()

@@ -24,7 +24,6 @@ from partners.selectors.phrases import (
     DUPLICATE,
     HOUSE,
     METERS,
-    MODELS,
     PRECEDENCE,
     REFUNDS,
     SELF_PURCHASE,
@@ -35,6 +34,7 @@ from partners.selectors.phrases import (
     upto,
     when_words,
 )
+from partners.selectors.weighing import Weighing, model_words
 
 
 class WordedClause(NamedTuple):
@@ -90,8 +90,7 @@ class Terms:
     """The fields of a version beside its rule; `orders` are those that a correction is about."""
 
     title: Names
-    paying_model: str
-    window_days: int
+    asked: Weighing
     hold_days: int
     precedence: str
     self_purchase: str
@@ -258,7 +257,7 @@ class _Speaker:
         steps = [step for clause in told for step in clause.get("clauses", [clause])]
         channels = any(step["params"].get("account") == CHANNEL for step in steps)
         if channels:
-            model, days = MODELS[self.terms.paying_model], self.terms.window_days
+            model, days = model_words(self.terms.asked), self.terms.asked.window_days
             yield WordedClause(
                 "4.1",
                 "paying_model",

@@ -17,6 +17,7 @@ from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase,
 from partners.errors import AgreementError, RuleRefusedError
 from partners.models import Agreement, AgreementParty, AgreementVersion, BoundOrder, EarningDecision
 from partners.selectors.terms import VALID
+from partners.selectors.weighing import weighing_of
 from partners.services.terms import DraftTerms, caps_of, refuse_draft
 
 OURS = ("id", "version", "effective_from", "owner", "hold_days")
@@ -189,10 +190,13 @@ def full_rule(*, rule: Mapping[str, Any], code: str, number: int, owner: str, te
 
 def version_fields(full: Mapping[str, Any], terms: DraftTerms) -> dict[str, Any]:
     """The model's fields that a complete rule and its terms fill."""
+    asked = weighing_of(terms)
     return {
         "rule": dict(full),
         "paying_model": PayingModel(terms.paying_model),
         "window_days": terms.window_days,
+        "half_life_days": asked.half_life_days,
+        "position_weights": list(asked.weights),
         "hold_days": terms.hold_days,
         "reserve_days": terms.reserve_days,
         "caps": caps_of(list(terms.caps)),

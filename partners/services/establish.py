@@ -17,6 +17,7 @@ from partners.errors import AgreementError
 from partners.models import Acceptance, Agreement, AgreementParty, AgreementVersion
 from partners.selectors.phrases import Names
 from partners.selectors.terms import rule_party_codes, wording_terms
+from partners.selectors.weighing import HALF_LIFE_DAYS
 from partners.selectors.wording import worded
 from partners.services.agreements import full_rule, version_fields
 from partners.services.terms import DraftTerms, refuse_draft
@@ -44,6 +45,8 @@ class NewAgreement:
     scope_kind: str = "course"
     paying_model: str = PayingModel.LAST_TOUCH
     window_days: int = 30
+    half_life_days: int = HALF_LIFE_DAYS
+    position_weights: Sequence[int] = ()
     hold_days: int = 7
     reserve_days: int = 90
     caps: Sequence[Mapping[str, Any]] = ()
@@ -60,6 +63,8 @@ class NewAgreement:
             effective_from=self.effective_from,
             paying_model=self.paying_model,
             window_days=self.window_days,
+            half_life_days=self.half_life_days,
+            position_weights=self.position_weights,
             hold_days=self.hold_days,
             reserve_days=self.reserve_days,
             caps=self.caps,

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from partners.selectors.weighing import Weighing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCredit:
@@ -38,9 +40,10 @@ class SaleLine:
 class SaleFacts:
     """One paid order, as it was placed.
 
-    `credits`: per paying model the journey's credits, summing to 1,000,000 each. `link_*`: the last tracking link in
-    the longest window, `coupon_*`: the coupon that was redeemed. `touched`: when each owner that the learner came by,
-    in any window or before, was last touched.
+    `credits`: per `Weighing.key` the journey's credits, summing to 1,000,000 each; a paying model's bare name stands
+    for it under any look-back and numbers. `link_*`: the last tracking link in the longest window, `coupon_*`: the
+    coupon that was redeemed. `touched`: when each owner that the learner came by, in any window or before, was last
+    touched.
     `flagged`: owners all of whose touches are kept and do not count, with the `DecisionReason` of the last.
     `duplicate_lines`: ids of lines whose item the learner had bought before and kept.
     `discount_bearer`: an account of the books, or `pool`.
@@ -63,6 +66,10 @@ class SaleFacts:
     touched: Mapping[int, datetime] = field(default_factory=dict)
     flagged: Mapping[int, str] = field(default_factory=dict)
     duplicate_lines: Collection[str] = ()
+
+    def credited(self, asked: Weighing) -> Sequence[ChannelCredit]:
+        """What channels are credited, weighed so; nothing where the caller told none."""
+        return self.credits.get(asked.key) or self.credits.get(asked.model, ())
 
 
 @dataclass(frozen=True, slots=True)

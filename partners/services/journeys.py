@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.money import PPM
 from partners.choices import DecisionReason, Precedence, SelfPurchase
+from partners.selectors.weighing import Weighing
 from partners.services.facts import ChannelCredit, SaleFacts
 
 COUPON, LINK = "coupon", "link"
@@ -82,24 +83,25 @@ LINE_FIELDS = ("channels", "refused", "channel_kind", "brought_by")
 def journey_of(
     sale: SaleFacts,
     *,
-    model: str,
+    asked: Weighing,
     precedence: str,
     self_purchase: str,
-    window_days: int,
     own: Collection[int],
     members: Collection[int],
     duplicate: bool = False,
 ) -> Journey:
-    """Resolve a sale's journey under one version's clauses. `own` are the buyer's parties, `members` approved parties.
+    """Resolve a sale's journey under one version's clauses, weighed as `asked`.
+
+    `own` are the buyer's parties, `members` approved parties.
 
     A partner's coupon that takes precedence gives its owner all credit; otherwise the paying model's credits stand and
     the coupon earns nothing. A coupon whose owner may not earn does not compete. Of a `duplicate` (the learner had the
     item already) nobody is the bringer. Everybody else whom the learner came by is lost, with the reason.
     """
-    opens = sale.placed_at - timedelta(days=window_days)
+    opens = sale.placed_at - timedelta(days=asked.window_days)
     link = sale.link_owner_id if sale.link_at is None or sale.link_at >= opens else None
     refused = frozenset(own) if self_purchase == SelfPurchase.REFUSE else frozenset()
-    parts = sale.credits.get(model, ())
+    parts = sale.credited(asked)
     coupon = sale.coupon_owner_id
     rival = coupon is not None and coupon not in refused and coupon in members
     first = rival and _coupon_first(sale, link, precedence)

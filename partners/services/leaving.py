@@ -58,6 +58,8 @@ def terms_of(version: AgreementVersion, *, effective_from: datetime, note: str) 
         effective_from=effective_from,
         paying_model=version.paying_model,
         window_days=version.window_days,
+        half_life_days=version.half_life_days,
+        position_weights=version.position_weights,
         hold_days=version.hold_days,
         reserve_days=version.reserve_days,
         precedence=version.precedence,

@@ -21,6 +21,7 @@ from ledger.splits.sale import Detail
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.selectors.terms import Versions
+from partners.selectors.weighing import weighing_of
 from partners.services.context import Context, LineTerms, context_of
 from partners.services.decisions import LineDecided, PartyDecided, decisions_keep
 from partners.services.facts import SaleFacts, SaleLine, Settled
@@ -183,10 +184,9 @@ def _journey(sale: SaleFacts, line_id: str, terms: LineTerms, own: frozenset[int
         return Journey([], "", frozenset())
     return journey_of(
         sale,
-        model=version.paying_model,
+        asked=weighing_of(version),
         precedence=version.precedence,
         self_purchase=version.self_purchase,
-        window_days=version.window_days,
         own=own,
         members=context.members,
         duplicate=line_id in sale.duplicate_lines,

@@ -17,11 +17,12 @@ from ledger.splits.rule import ProcessorFee, Rule, final_parties
 from partners.choices import CapPeriod, ChannelKind, MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import RuleRefusedError
 from partners.selectors.terms import pays_channels
+from partners.selectors.weighing import HALF_LIFE_DAYS
 
-MAX_DAYS = {"window_days": 365, "hold_days": 365, "reserve_days": 3650}
-"""The longest look-back, hold and reserve that a version may ask for."""
+MAX_DAYS = {"window_days": 365, "half_life_days": 365, "hold_days": 365, "reserve_days": 3650}
+"""The longest look-back, half-life, hold and reserve that a version may ask for."""
 
-_LEAST_DAYS = {"window_days": 1, "hold_days": 0, "reserve_days": 0}
+_LEAST_DAYS = {"window_days": 1, "half_life_days": 1, "hold_days": 0, "reserve_days": 0}
 _WORDS: Mapping[str, Sequence[str]] = {
     "paying_model": PayingModel.values,
     "precedence": Precedence.values,
@@ -29,6 +30,7 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "meter": MeterPeriod.values,
 }
 MAX_MINOR = 2**63 - 1
+MOST_WEIGHTS, MAX_WEIGHT = 20, 1_000
 
 CONDITIONS: Mapping[str, Collection[Any]] = {
     "brought_by": ("owner", "partner", "platform"),
@@ -44,11 +46,14 @@ class DraftTerms:
 
     `caps`: the most that a partner earns by bringing learners, `{"per": "order" | "month", "minor", "currency"}` in
     sales settled in that currency. `reserve_days`: when a reserve is released. `meter`: which volume tiers ask for.
+    `half_life_days` and `position_weights`: of the paying models that ask for them, see `weighing.Weighing`.
     """
 
     effective_from: datetime
     paying_model: str = PayingModel.LAST_TOUCH
     window_days: int = 30
+    half_life_days: int = HALF_LIFE_DAYS
+    position_weights: Sequence[int] = ()
     hold_days: int = 7
     reserve_days: int = 90
     precedence: str = Precedence.COUPON
@@ -124,11 +129,30 @@ def _terms_problems(terms: DraftTerms) -> list[Problem]:
             found.append(Problem("not_one_of", name, {"allowed": ", ".join(allowed), "found": shown(value)}))
     if terms.effective_from.tzinfo is None:
         found.append(Problem("not_instant", "effective_from", {"found": str(terms.effective_from)}))
+    if terms.paying_model == PayingModel.POSITION_WEIGHTS:
+        found.extend(weights_problems(terms.position_weights))
     try:
         caps_of(list(terms.caps))
     except SplitsError as error:
         found.extend(error.problems)
     return found
+
+
+def weights_problems(weights: Sequence[Any], place: str = "position_weights") -> list[Problem]:
+    """What keeps numbers from being weights by position: whole, from 0 to 1,000, one of them above 0, at most 20."""
+    if not weights:
+        return [Problem("empty", place)]
+    if len(weights) > MOST_WEIGHTS:
+        return [Problem("too_many", place, {"most": MOST_WEIGHTS, "found": len(weights)})]
+    found = []
+    for i, weight in enumerate(weights):
+        if type(weight) is not int:
+            found.append(Problem("not_integer", f"{place}[{i}]", {"found": shown(weight)}))
+        elif weight < 0:
+            found.append(Problem("too_small", f"{place}[{i}]", {"least": 0, "found": weight}))
+        elif weight > MAX_WEIGHT:
+            found.append(Problem("too_large", f"{place}[{i}]", {"most": MAX_WEIGHT, "found": weight}))
+    return found or ([] if any(weights) else [Problem("too_small", f"{place}[0]", {"least": 1, "found": 0})])
 
 
 def _conditions(rule: Rule) -> list[Problem]:

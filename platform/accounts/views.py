@@ -1,5 +1,6 @@
 """The page on which a person keeps their own account."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.choices import Role
+from accounts.choices import ConsentPurpose, Role
 from accounts.forms import ConsentsForm, YouForm
 from accounts.models import User
 from accounts.rules import roles_of
@@ -28,13 +29,16 @@ def you(request: HttpRequest) -> HttpResponse:
     user = request.user
     assert isinstance(user, User)
     said = consents_now(user=user)
+    # Of visits it counts what this browser lets happen; whoever measures them says so on the request.
+    said[str(ConsentPurpose.ANALYTICS)] = getattr(request, "visitor_consent", said[str(ConsentPurpose.ANALYTICS)])
     data = request.POST if request.method == "POST" else None
     own_seats = list(seats(visible_to=user).filter(user=user).order_by("party__name"))
     said_of_me = {field: getattr(user, field) for field in ("name", "name_zh", "letters_by_mail")}
     details = YouForm(data, initial={**said_of_me, "language": user.language or get_language()}, acts=bool(own_seats))
     consents = ConsentsForm(data, initial=said)
     if data is not None and details.is_valid() and consents.is_valid():
-        return _save(request, user, details, consents)
+        changed = {purpose: granted for purpose, granted in consents.said().items() if granted != said[purpose]}
+        return _save(request, user, details, changed)
     context: dict[str, Any] = {
         "details": details,
         "consents": consents,
@@ -44,11 +48,12 @@ def you(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/you.html", context)
 
 
-def _save(request: HttpRequest, user: User, details: YouForm, consents: ConsentsForm) -> HttpResponse:
+def _save(request: HttpRequest, user: User, details: YouForm, answers: Mapping[str, bool]) -> HttpResponse:
     person_update(user=user, **details.cleaned_data)
-    for purpose, granted in consents.said().items():
-        if granted or consents_now(user=user)[purpose]:
-            consent_record(user=user, purpose=purpose, granted=granted)
+    for purpose, granted in answers.items():
+        consent_record(user=user, purpose=purpose, granted=granted)
+    if ConsentPurpose.ANALYTICS in answers:
+        request.visitor_says = answers[ConsentPurpose.ANALYTICS]  # type: ignore[attr-defined]  # whoever measures keeps it
     with translation.override(user.language):
         messages.success(request, _("Saved."))
     response = HttpResponseRedirect(reverse("accounts:you"))

@@ -104,7 +104,7 @@ def person_erase(*, email: str, reason: str, by: User | None = None) -> Erased:
         raise ErasureRefusedError(
             _("%(email)s acts for a party or has a role; take these away first.") % {"email": email}
         )
-    with _erasing() as cursor:
+    with erasing() as cursor:
         asked = {"user": user.pk}
         cursor.execute(_SUBJECT, asked)
         cursor.execute("SELECT key::text FROM subject_browsers")
@@ -120,7 +120,7 @@ def person_erase(*, email: str, reason: str, by: User | None = None) -> Erased:
 
 def touches_erase(*, before: date, reason: str, by: User | None = None) -> Erased:
     """Drop the touches of all months (UTC) before that of `before`, and browsers that led to nothing since."""
-    with _erasing() as cursor:
+    with erasing() as cursor:
         cursor.execute(_MONTHS, [f"{before:%Y_%m}"])
         counts = {}
         for (name,) in cursor.fetchall():
@@ -129,6 +129,22 @@ def touches_erase(*, before: date, reason: str, by: User | None = None) -> Erase
             cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
         counts["analytics_visitor"] = _done(cursor, _IDLE, {"before": before.replace(day=1)})
         return _told(counts, kind=ErasureKind.TOUCHES, before=before.replace(day=1), reason=reason, by=by)
+
+
+def touches_expire(*, months: int, today: date) -> Erased | None:
+    """Drop the touches of months that ended more than `months` whole months before this one; None: none is so old.
+
+    0 keeps them for ever.
+    """
+    whole = today.year * 12 + today.month - 1 - months
+    if not months or whole < 12:
+        return None
+    before = date(whole // 12, whole % 12 + 1, 1)
+    with connections[OWNER].cursor() as cursor:
+        cursor.execute(_MONTHS, [f"{before:%Y_%m}"])
+        if not cursor.fetchone():
+            return None
+    return touches_erase(before=before, reason=f"kept for {months} months (PORTAL_TOUCH_MONTHS)")
 
 
 _IDLE = """
@@ -140,7 +156,7 @@ DELETE FROM analytics_visitor v WHERE v.user_id IS NULL AND v.first_seen_at < %(
 
 
 @contextmanager
-def _erasing() -> Iterator[Any]:
+def erasing() -> Iterator[Any]:
     """One transaction as owner, in which tables that only grow let rows go."""
     with transaction.atomic(using=OWNER), connections[OWNER].cursor() as cursor:
         cursor.execute("SELECT set_config('app.erasing', 'on', true), set_config('app.scope', 'all', true)")

@@ -37,6 +37,7 @@ CONSENT_FIRST = env.text("PORTAL_CONSENT") == "ask"
 TOUCH_KEYS = env.listing("PORTAL_TOUCH_KEYS")
 METRICS = env.flag("PORTAL_METRICS")
 OUTBOX_DAYS = env.integer("PORTAL_OUTBOX_DAYS")
+TOUCH_MONTHS = env.integer("PORTAL_TOUCH_MONTHS")
 ORDER_HOURS = env.integer("PORTAL_ORDER_HOURS")
 SECRET_KEY = connections.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.listing("PORTAL_SECRET_KEY_FALLBACKS")
@@ -163,6 +164,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events.sweep": {"task": "events.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 30}},
     "accounts.sessions_clear": {"task": "accounts.sessions_clear", "schedule": crontab(hour=4, minute=40)},
     "events.purge": {"task": "events.purge", "schedule": crontab(hour=4, minute=20)},
+    "portal.touches_expire": {"task": "portal.touches_expire", "schedule": crontab(hour=4, minute=50)},
     "courses.expire": {"task": "courses.expire", "schedule": timedelta(minutes=10), "options": {"expires": 600}},
     "ledger.payout_runs": {"task": "ledger.payout_runs", "schedule": timedelta(minutes=1), "options": {"expires": 60}},
     "partners.release_reserves": {"task": "partners.release_reserves", "schedule": crontab(hour=2, minute=30)},

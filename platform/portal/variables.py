@@ -194,6 +194,16 @@ TABLE: tuple[Variable, ...] = (
         meaning="Days that an event stays in the outbox after everybody was told of it; what is due or parked stays.",
     ),
     Variable(
+        name="PORTAL_TOUCH_MONTHS",
+        kind="integer",
+        default="0",
+        minimum=0,
+        maximum=1_200,
+        meaning="Whole months (UTC) before this one for which touches are kept; older ones are erased at night, as by "
+        "`manage.py erase --touches-before`. 0 keeps them. More than the longest look-back of your agreements. The "
+        "worker then needs DATABASE_OWNER_URL.",
+    ),
+    Variable(
         name="PORTAL_CONSENT",
         kind="choice",
         default="tell",

@@ -7,7 +7,6 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEntry, Consent, User
 from accounts.selectors import consents_now
-from accounts.services import consent_record
 from tests.cast import Cast
 
 URL = "/accounts/you/"
@@ -46,14 +45,15 @@ def test_who_acts_for_a_party_switches_its_letters_off_and_on(cast: Cast) -> Non
 def test_only_what_was_said_is_recorded(cast: Cast) -> None:
     client = cast.client_of(cast.lee)
     form = {"name": "Lee", "name_zh": "", "language": "en"}
-    client.post(URL, form)
-    assert not Consent.objects.exists(), "silence is not a no"
-    consent_record(user=cast.lee, purpose="analytics", granted=True)
-    client.post(URL, form)
-    client.post(URL, form)
+    measured = form | {"analytics": "on"}  # as the browser is, unless somebody says otherwise
+    client.post(URL, measured)
+    assert not Consent.objects.exists(), "what was left as it stood was not said"
+    for answer, kept in ((form, "no"), (form, "no"), (measured, "yes")):
+        client.post(URL, answer)
+        assert client.cookies["tc"].value == kept, "visits are measured by the cookie, so the switch turns it"
     assert list(Consent.objects.order_by("pk").values_list("purpose", "granted")) == [
-        ("analytics", True),
         ("analytics", False),
+        ("analytics", True),
     ]
 
 

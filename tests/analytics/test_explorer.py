@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.test import Client
 
+from analytics.models import ReportRun
 from analytics.services import NewTouch, orders_settle, touchpoints_record
 from tests.analytics.test_pages import MARCH, computed, page, table
 from tests.cast import Cast
@@ -47,10 +48,20 @@ def whole(text: str) -> int:
     return int(text.split(maxsplit=1)[0].replace(",", "").replace("–", "0"))
 
 
-def test_a_channel_opens_into_its_sources_and_they_into_contents_and_what_is_shown_sums(cast: Cast) -> None:
+def test_rows_open_sum_and_stand_in_the_sheets_as_they_are_shown(cast: Cast) -> None:
+    """All over one trade: each page reads the same report."""
     ads = trade()
     computed()
     client = cast.client_of(cast.marco)
+    channels_open_into_sources_and_they_into_contents(client, ads)
+    rows_open_and_close_by_their_own_address(client, ads)
+    for cut in ("courses", "creators"):
+        cuts_sum_to_the_same_total_and_spend_belongs_to_none(client, cut)
+    sheets_have_every_row_exactly_and_no_cell_is_a_formula(client)
+    cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client)
+
+
+def channels_open_into_sources_and_they_into_contents(client: Client, ads: int) -> None:
     closed = table(page(client, EXPLORER), "channels")
     assert [row[0] for row in closed] == ["Ads", "Unattributed", "Total"]
     one, two = f"channel:{ads}", f"channel:{ads}/source:news"
@@ -65,10 +76,32 @@ def test_a_channel_opens_into_its_sources_and_they_into_contents_and_what_is_sho
         assert total == ads_row + unattributed, column
 
 
-def test_rows_open_and_close_by_their_own_address(cast: Cast) -> None:
+def test_the_goal_and_direct_visits_are_chosen_in_the_address(cast: Cast) -> None:
+    """Orders and new buyers sum like revenue; a direct visit counts only alone where the reader says so."""
     ads = trade()
+    direct = evidence.channel("typed", kind="direct")
+    key = evidence.visitor(NOON, learner())
+    evidence.touches(key, (ads, NOON - timedelta(days=2)), (direct, NOON - timedelta(days=1)))
+    orders_settle(order_ids=[evidence.order(course(), at=NOON, key=key, minor=1_000).pk])
     computed()
+    computed(with_direct=False)
     client = cast.client_of(cast.marco)
+    for goal, ends in (("orders", "5.0"), ("buyers", "5.0")):
+        text = page(client, EXPLORER, goal=goal)
+        rows = table(text, "channels")
+        assert [row[0] for row in rows] == ["Ads", "Typed", "Unattributed", "Total"]
+        for column in range(2, 9):
+            *parts, total = (float(row[column]) for row in rows)
+            assert total == pytest.approx(sum(parts)) == float(ends), (goal, column)
+        assert "goal=revenue" in text
+    rows = table(page(client, EXPLORER, goal="orders", direct="out"), "channels")
+    assert [(row[0], float(row[2])) for row in rows] == [
+        ("Ads", 4.0), ("Typed", 0.0), ("Unattributed", 1.0), ("Total", 5.0),
+    ]  # fmt: skip
+    assert ReportRun.objects.filter(with_direct=False).get().facts["orders"] == 5
+
+
+def rows_open_and_close_by_their_own_address(client: Client, ads: int) -> None:
     key = quote(f"channel:{ads}", safe="")
     text = page(client, EXPLORER)
     assert f"open={key}#channels" in text
@@ -79,21 +112,15 @@ def test_rows_open_and_close_by_their_own_address(cast: Cast) -> None:
     assert page(client, EXPLORER, open="channel:999999999/nothing,,x")
 
 
-@pytest.mark.parametrize("cut", ["courses", "creators"])
-def test_courses_and_creators_sum_to_the_same_total_and_spend_belongs_to_none(cast: Cast, cut: str) -> None:
-    trade()
-    computed()
-    rows = table(page(cast.client_of(cast.marco), EXPLORER, by=cut), "channels")
+def cuts_sum_to_the_same_total_and_spend_belongs_to_none(client: Client, cut: str) -> None:
+    rows = table(page(client, EXPLORER, by=cut), "channels")
     assert whole(rows[-1][2]) == 349
     assert sum(whole(row[2]) for row in rows[:-1]) == 349
     assert rows[-2][0] == "Unattributed"
     assert whole(rows[-2][1]) == whole(rows[-1][1]) == 33
 
 
-def test_the_sheet_has_every_row_exactly_and_no_cell_is_a_formula(cast: Cast) -> None:
-    trade()
-    computed()
-    client = cast.client_of(cast.marco)
+def sheets_have_every_row_exactly_and_no_cell_is_a_formula(client: Client) -> None:
     rows = sheet(client, "/marketing/attribution.csv")
     top = [row for row in rows if row["Step"] == "1"]
     assert sum(round(100 * float(row["Revenue"])) for row in top) == 3 * 9_950 + 5_000
@@ -109,10 +136,7 @@ def test_the_sheet_has_every_row_exactly_and_no_cell_is_a_formula(cast: Cast) ->
     ]  # fmt: skip
 
 
-def test_cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(cast: Cast) -> None:
-    trade()
-    computed()
-    client = cast.client_of(cast.marco)
+def cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client: Client) -> None:
     ads, unattributed, total = table(page(client, "/marketing/cohorts/"), "value")
     assert ads[:4] == ["Ads", "3 new buyers", "CN¥33.33", "CN¥11.11"]
     assert ads[-1] == "first month"

@@ -103,7 +103,7 @@ def test_a_touch_that_became_known_after_the_settlement_is_not_told() -> None:
 
 def test_without_the_touches_the_booked_credit_still_stands_and_says_so() -> None:
     journey("linear")
-    touches_told_by(lambda _order, _model, _days: ())
+    touches_told_by(lambda _order, _asked: ())
     try:
         panel = panel_of(explained("alice"), Ways())["came"]
     finally:

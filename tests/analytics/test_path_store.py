@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
+import polars as pl
 import pytest
 
 from accounts.scope import all_rows
@@ -20,6 +23,7 @@ from analytics.services.path_store import Restated
 from courses.services import NewRefund, order_refund, orders_void
 from ledger.services import NewRate, rates_record
 from partners.services import earnings_void
+from portal.erasure import PERSON, erasing, touches_erase
 from tests.factories import evidence
 from tests.factories.courses import course, learner
 
@@ -43,6 +47,18 @@ def updated(*, anew: bool = False) -> Restated:
     return done
 
 
+def erased(key: UUID) -> None:
+    """A browser goes as an erasure of its person lets it go."""
+    with erasing() as cursor:
+        made = "CREATE TEMPORARY TABLE subject_browsers ON COMMIT DROP AS SELECT id, key FROM analytics_visitor"
+        cursor.execute(f"{made} WHERE key = %s", [key])
+        for table in ("touchpoint", "conversion", "visitormerge", "visitor"):
+            cursor.execute(PERSON[f"analytics_{table}"])
+        cursor.execute(
+            "INSERT INTO accounts_erasure (kind, reason, erased_at, counts) VALUES ('person', 'x', now(), '{}')"
+        )
+
+
 class World:
     """People, browsers and orders, to which things happen in any order."""
 
@@ -56,7 +72,18 @@ class World:
         self.orders: list[Any] = []
 
     def happens(self, what: str) -> None:
-        """A late or new touch, an order, a merge, a refund, a withdrawal, an order that is voided, an erasure."""
+        """Something, in a transaction of its own."""
+        if what == "erase":
+            place = self.dice.randrange(len(self.keys))
+            erased(self.keys[place])
+            with all_rows():
+                self.keys[place] = evidence.visitor(NOON)
+            return
+        with all_rows():
+            self.changes(what)
+
+    def changes(self, what: str) -> None:
+        """A late or new touch, an order, a merge, a refund, a withdrawal, an order that is voided."""
         at = NOON + self.dice.randint(-40, 40) * DAY + self.dice.randint(0, 3) * timedelta(hours=1)
         key, person = self.dice.choice(self.keys), self.dice.choice(self.people)
         if what == "touch":
@@ -72,7 +99,7 @@ class World:
         elif what == "withdraw":
             batch_reverse_mark(batch=self.batch)
             self.batch = batch_open(source="more.csv")
-        elif what == "erase":
+        elif what == "unmerge":
             Visitor.objects.filter(key=key).update(user=None)
         elif self.orders:
             self.undo(what)
@@ -87,7 +114,7 @@ class World:
             orders_void(codes=[order.code], at=NOON, actor_id=None, reason="double")
 
 
-WHAT = ("touch", "touch", "touch", "order", "order", "merge", "refund", "void", "withdraw", "erase")
+WHAT = ("touch", "touch", "touch", "order", "order", "merge", "refund", "void", "withdraw", "unmerge", "erase")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -96,14 +123,13 @@ def test_day_after_day_the_statistics_equal_those_counted_anew_byte_for_byte(see
     with all_rows():
         rates_record(rates=[NewRate(base="USD", quote="CNY", day=date(2026, 1, 1), rate=Decimal("7.1"), source="t")])
         world = World(dice)
-        for _ in range(12):
-            world.happens(dice.choice(WHAT[:6]))
+    for _ in range(12):
+        world.happens(dice.choice(WHAT[:6]))
     mirror_update()
     assert updated().anew
     for _day in range(4):
-        with all_rows():
-            for _ in range(dice.randint(0, 5)):
-                world.happens(dice.choice(WHAT))
+        for _ in range(dice.randint(0, 5)):
+            world.happens(dice.choice(WHAT))
         mirror_update()
         told = updated()
         assert not told.anew
@@ -112,6 +138,33 @@ def test_day_after_day_the_statistics_equal_those_counted_anew_byte_for_byte(see
         assert bytes_of(told.paths) == bytes_of(updated(anew=True).paths)
         shutil.rmtree(store_folder())
         kept.rename(store_folder())  # and goes on from what was restated
+
+
+def test_what_was_erased_is_in_no_file_afterwards_and_months_that_went_are_taken_away() -> None:
+    with all_rows():
+        world = World(random.Random(2))
+        mail, ads, _fair = world.ways
+        for number, key in enumerate(world.keys):
+            evidence.touches(key, (mail, NOON - 40 * DAY), (ads, NOON))
+            order = evidence.order(world.of, at=NOON, buyer=world.people[number % 3], key=key, minor=900)
+            visitor_merge(user_id=world.people[number % 3].pk, visitor_key=key, at=NOON)
+            orders_settle(order_ids=[order.pk])
+    gone = Visitor.objects.get(key=world.keys[0]).pk
+    mirror_update()
+    assert updated().anew
+    erased(world.keys[0])
+    touches_erase(before=NOON.date(), reason="x")
+    assert mirror_update().touches == 0
+    told = updated()
+    assert not told.anew
+    assert bytes_of(told.paths) == bytes_of(updated(anew=True).paths)
+    folder = store_folder().parent
+    assert not (folder / "touches" / "2026-02-03.parquet").exists()
+    for path in folder.rglob("*.parquet"):
+        rows = pl.read_parquet(path)
+        assert "visitor_id" not in rows.columns or gone not in rows["visitor_id"]
+    for path in folder.rglob("*visitor_id.npy"):
+        assert gone not in np.load(path)
 
 
 def test_only_the_people_concerned_are_told_again() -> None:

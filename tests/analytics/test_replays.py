@@ -15,6 +15,7 @@ from analytics.models import Credit, ReportRun
 from analytics.services import Evidence, orders_settle
 from courses.models import Course, Order
 from partners.models import Agreement, Replay, ReplayParty
+from partners.selectors.weighing import Weighing
 from partners.services import Change, replay_request
 from partners.services.whatif import Tally, outcome_of
 from tests.factories import evidence
@@ -62,7 +63,7 @@ def question(tmp_path: Path, sold: Course) -> Callable[..., str]:
     return write
 
 
-@pytest.mark.parametrize("model", ["last_touch", "last_non_direct", "linear", "markov", "counterfactual"])
+@pytest.mark.parametrize("model", ["last_touch", "markov", "counterfactual"])
 def test_evidence_told_again_is_what_was_settled(sold: Course, model: str) -> None:
     run = ReportRun.objects.create(since=NOON.date(), until=NOON.date(), currency="CNY", state="done")
     channels = {row.channel_id for row in Credit.objects.all()}
@@ -70,17 +71,18 @@ def test_evidence_told_again_is_what_was_settled(sold: Course, model: str) -> No
     facts = {"removal_effects": effects, "conversion_model": {"intercept": -2.0, "effects": effects}}
     ReportRun.objects.filter(pk=run.pk).update(finished_at=NOON - timedelta(days=1), facts=facts)
     codes = list(Order.objects.values_list("code", flat=True))
-    found = Evidence().journeys([*codes, "nowhere"], model, 30)
+    asked = Weighing(model, 30)
+    found = Evidence().journeys([*codes, "nowhere"], asked)
     assert set(found) == set(codes)
     for code in codes:
-        assert sum(credit.ppm for credit in found[code].credits[model]) == 1_000_000
+        assert sum(credit.ppm for credit in found[code].credited(asked)) == 1_000_000
         if model == "last_touch":
             stored = Credit.objects.filter(conversion__order__code=code, model=model)
-            assert {(c.channel_id, c.owner_id, c.ppm) for c in found[code].credits[model]} == set(
+            assert {(c.channel_id, c.owner_id, c.ppm) for c in found[code].credited(asked)} == set(
                 stored.values_list("channel_id", "owner_id", "ppm")
             )
         if model == "markov":  # one of the two channels is known to the report
-            assert [credit.ppm for credit in found[code].credits[model]] == [1_000_000]
+            assert [credit.ppm for credit in found[code].credited(asked)] == [1_000_000]
 
 
 def test_the_task_answers_another_paying_model(sold: Course) -> None:

@@ -40,7 +40,7 @@ def column(run: ReportRun, model: str, name: str) -> dict[str, int]:
     return {code: figure for code, figure in found.items() if figure}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_column_of_every_model_sums_to_what_went_in(seed: int) -> None:
     dice = random.Random(seed)
     ways = [evidence.channel(f"way{number}") for number in range(dice.randint(1, 4))]

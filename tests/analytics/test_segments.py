@@ -14,7 +14,7 @@ from analytics.selectors import segments
 from analytics.selectors.segments import Way, steps_of
 from analytics.services import NewTouch, orders_settle, report_request, report_run, stretches, touchpoints_record
 from courses.services import NewRefund, order_refund
-from partners.models import EarningDecision
+from partners.models import Coupon, EarningDecision
 from tests.factories import evidence
 from tests.factories.courses import course, learner
 from tests.partners import desk
@@ -55,6 +55,33 @@ def test_a_channel_has_the_intervals_of_its_own_row_for_which_models_were_fitted
             ).values_list("key", *names)
         }
         assert {f"channel:{channel or ''}": ends for channel, *ends in rows} == nodes, model
+
+
+def test_a_coupon_is_a_touch_of_its_channel_where_the_journey_holds_none() -> None:
+    """An order by coupon alone is its partner's in reports and journeys; who came by the same channel came once."""
+    reef = desk.party("reef")
+    mine, mail = evidence.channel("reef", owner_id=reef.pk), evidence.channel("mail")
+    Coupon.objects.create(code="REEF10", owner=reef, channel_id=mine, percent_bp=0, starts_at=NOON - 9 * DAY)
+    Coupon.objects.create(code="HOUSE", percent_bp=0, starts_at=NOON - 9 * DAY)
+    of, ids = course(), []
+    for way, coupon in ((None, "REEF10"), (mail, "REEF10"), (mine, "REEF10"), (None, "HOUSE")):
+        person = learner()
+        key = evidence.visitor(NOON, person)
+        if way:
+            came(key, way, NOON - DAY, owner=reef.pk if way == mine else None)
+        ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=10_000, coupon=coupon).pk)
+    orders_settle(order_ids=ids)
+    run = report()
+    by_channel = ChannelReportRow.objects.filter(run=run, model="linear")
+    assert dict(by_channel.values_list("channel_id", "revenue_minor")) == {mine: 25_000, mail: 5_000, None: 10_000}
+    assert dict(by_channel.values_list("channel_id", "touches")) == {mine: 3, mail: 1, None: 0}
+    partner = Way(mine, partner=reef.pk).key
+    assert told(run, "revenue_minor")[partner] == 25_000
+    assert told(run, "touches")[partner] == told(run, "touches")[f"channel:{mine}"] == 3
+    assert told(run, "orders_ppm", model="last_touch") == {
+        f"channel:{mine}": 3_000_000, partner: 3_000_000, "channel:": 1_000_000
+    }  # fmt: skip
+    assert run.facts["paths"]["touches"] == {"1": 2, "2": 1}
 
 
 def market(seed: int) -> None:

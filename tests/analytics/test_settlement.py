@@ -1,6 +1,7 @@
 """Orders become conversions, credits and earnings: once each, by the touches that count."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,13 @@ from accounts.services import batch_open, batch_reverse_mark
 from analytics.choices import ConversionKind
 from analytics.models import Conversion, Credit, ReportRun, Touchpoint, Visitor
 from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
+from analytics.services.replays import Evidence
 from analytics.services.visits import NewTouch
 from courses.models import Course, Order
 from courses.services import NewRefund, order_refund, orders_void
 from ledger.models import JournalEntry
 from partners.models import EarningDecision
+from partners.selectors import Weighing
 from tests.factories import evidence
 from tests.factories.courses import course, learner
 from tests.partners import desk
@@ -32,6 +35,44 @@ def selling(model: str = "linear", window: int = 30) -> Course:
     steps = [desk.percent("channel", 1000, "base"), desk.split((f"party:{alice.code}", 10_000))]
     desk.agreement(scope_id=str(made.pk), steps=steps, parties=[alice], paying_model=model, window_days=window)
     return made
+
+
+def test_one_order_is_weighed_once_for_each_way_that_its_lines_agreements_ask() -> None:
+    """Also where they name one model: look-back, half-life and weights are the agreement's own."""
+    alice = desk.party("alice")
+    steps = [desk.percent("channel", 1000, "base"), desk.split(("party:alice", 10_000))]
+    asked: list[dict[str, Any]] = [
+        {"paying_model": "time_decay", "half_life_days": 7},
+        {"paying_model": "time_decay", "half_life_days": 14},
+        {"paying_model": "linear", "window_days": 10},
+        {"paying_model": "linear"},
+        {"paying_model": "position_weights", "position_weights": [3, 0, 1]},
+    ]
+    courses = [course(creators=[alice]) for _way in asked]
+    for made, terms in zip(courses, asked, strict=True):
+        desk.agreement(scope_id=str(made.pk), steps=steps, parties=[alice], **terms)
+    reef, pier = desk.party("reef"), desk.party("pier")
+    key = evidence.visitor(NOON)
+    for days, owner in ((15, reef), (1, pier)):
+        mine = evidence.channel(owner.code, owner_id=owner.pk)
+        evidence.touches(key, (mine, NOON - timedelta(days=days)), owner_id=owner.pk)
+    order = evidence.order(courses[0], at=NOON, key=key, beside=courses[1:])
+    orders_settle(order_ids=[order.pk])
+    found: dict[str, dict[str, int]] = {}
+    for row in Credit.objects.filter(conversion__order=order):
+        found.setdefault(f"{row.model}/{row.terms}", {})[row.channel.code if row.channel else ""] = row.ppm
+    assert found == {
+        "time_decay/30d/7d": {"reef": 200_000, "pier": 800_000},
+        "time_decay/30d/14d": {"reef": 333_333, "pier": 666_667},
+        "linear/10d": {"pier": 1_000_000},
+        "linear/30d": {"reef": 500_000, "pier": 500_000},
+        "position_weights/30d/3:0:1": {"reef": 750_000, "pier": 250_000},
+    }
+    paid = EarningDecision.objects.filter(order_code=order.code, party=reef).order_by("pk")
+    assert [row.credit_ppm for row in paid] == [200_000, 333_333, None, 500_000, 750_000]
+    again = Evidence().journeys([order.code], Weighing("position_weights", 30, 7, (3, 0, 1)))[order.code]
+    told_again = {credit.owner_id: credit.ppm for credit in again.credits["position_weights/30d/3:0:1"]}
+    assert told_again == {reef.pk: 750_000, pier.pk: 250_000}
 
 
 def credits_of(order: Order) -> dict[str, dict[str, int]]:

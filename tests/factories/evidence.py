@@ -62,8 +62,10 @@ def order(
     minor: int | None = None,
     currency: str = "CNY",
     batch_id: int | None = None,
+    beside: Sequence[Course] = (),
+    coupon: str = "",
 ) -> Order:
-    """A paid order of one course."""
+    """A paid order of one course, and of those `beside` it."""
     number = next(_numbers)
     pks = orders_record(
         orders=[
@@ -76,8 +78,12 @@ def order(
                 paid_at=at,
                 provider="test",
                 external_id=f"test-{number}",
-                lines=[PaidLine(course_id=of.pk, list_minor=of.price_minor if minor is None else minor)],
+                lines=[
+                    PaidLine(course_id=one.pk, list_minor=one.price_minor if minor is None else minor)
+                    for one in (of, *beside)
+                ],
                 import_batch_id=batch_id,
+                coupon_code=coupon,
             )
         ]
     )

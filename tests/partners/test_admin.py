@@ -137,7 +137,8 @@ FIGURES = {
     "platform_of": "remaining",
     "shares": "alice 80\nbob 20",
     "rule": "",
-    "paying_model": "last_touch",
+    "paying_model": "position_weights",
+    "position_weights": "40 20 40",
     "window_days": "30",
     "hold_days": "7",
     "precedence": "coupon",
@@ -160,7 +161,12 @@ def test_a_version_goes_from_figures_to_in_force_by_two_persons(house: Cast) -> 
     wrong = post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "carol 1"}))
     assert "pays party:carol, but there is no such party" in wrong
     assert "is not a code and a weight" in post(mei, add, agreement=shared.pk, **(FIGURES | {"shares": "alice"}))
+    assert "“4x” is not a whole number." in post(
+        mei, add, agreement=shared.pk, **(FIGURES | {"position_weights": "4x"})
+    )
+    assert "must be at least 1" in post(mei, add, agreement=shared.pk, **(FIGURES | {"position_weights": "0"}))
     page = post(mei, add, agreement=shared.pk, **FIGURES)
+    assert "weights by position (40 for the first touch, 20 for all between together, 40 for the last)" in page
     assert "What remains is shared: 80% to Alice Studio, 20% to Bob Codes." in page
     with all_rows():
         version = AgreementVersion.objects.get(agreement=shared)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger.errors import EventRejectedError
 from ledger.models import Posting
 from ledger.selectors import OrderKey, booked_state
+from partners.selectors.weighing import Weighing
 from partners.services import Change, SaleFacts, earnings_event, earnings_settle
 from partners.services.whatif import Plan, Tally, compute, history_of, live, plan_of
 from tests.partners import desk
@@ -178,7 +179,7 @@ class World:
     def replayed(self, plan: Plan) -> Tally:
         """The tally of a plan over all of it."""
 
-        def journeys(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+        def journeys(codes: Sequence[str], _asked: Weighing) -> Mapping[str, SaleFacts]:
             return {code: self.sales[code] for code in codes}
 
         return compute(plan=plan, history=history_of(SINCE, UNTIL, about=plan.about), journeys=journeys)

@@ -72,7 +72,8 @@ def test_changed_figures_are_asked_and_bad_ones_stand_in_the_form(cast: Cast, ho
         page = finn.post(address, {**ASKED, **wrong})
         assert page.status_code == 200
         assert words in page.content.decode()
-    asked = {"platform_percent": "25", "hold_days": "14", "paying_model": "linear", "agreements": "agreement-1"}
+    asked = {"platform_percent": "25", "hold_days": "14", "agreements": "agreement-1"}
+    asked |= {"paying_model": "position_weights", "position_weights": "3, 1"}
     sent = finn.post(address, {**ASKED, **asked})
     with all_rows():
         change = Replay.objects.get().change["changes"]
@@ -80,10 +81,12 @@ def test_changed_figures_are_asked_and_bad_ones_stand_in_the_form(cast: Cast, ho
             {
                 "agreements": ["agreement-1"],
                 "percents": {"platform:revenue": 2_500},
-                "clauses": {"hold_days": 14, "paying_model": "linear"},
+                "clauses": {"hold_days": 14, "paying_model": "position_weights", "position_weights": [3, 1]},
             }
         ]
-    assert "25%" in finn.get(sent["Location"]).content.decode()
+    told = finn.get(sent["Location"]).content.decode()
+    assert "25%" in told
+    assert "Weights by position" in told
 
 
 def test_it_is_cancelled_and_computed_again_by_those_who_may_ask(cast: Cast, house: House) -> None:

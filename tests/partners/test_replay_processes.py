@@ -7,6 +7,7 @@ import pytest
 
 from accounts.scope import all_rows
 from partners.errors import ReplayRefusedError
+from partners.selectors import Weighing
 from partners.services import Change, SaleFacts, earnings_settle, replay_request, replay_run
 from partners.services.whatif import compute, history_of, plan_of
 from tests.partners import desk
@@ -16,16 +17,16 @@ SINCE, UNTIL = date(2026, 3, 1), date(2026, 3, 31)
 HALF = {"steps": [desk.percent("platform:revenue", 5_000), desk.split(("party:alice", 1))]}
 
 
-def nothing(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+def nothing(codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
     """No evidence."""
     return {}
 
 
-def refusing(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+def refusing(codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
     raise ReplayRefusedError("so it is")
 
 
-def breaking(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+def breaking(codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
     raise OSError("out of order")
 
 

@@ -14,6 +14,7 @@ from ledger.selectors import OrderKey
 from partners.errors import ReplayRefusedError
 from partners.models import AgreementVersion, Replay, ReplayCell, ReplayFlow, ReplayParty, ReplayResult
 from partners.selectors import own_effects, replay_cells, replay_csv, replay_items, replay_parties, replay_releases
+from partners.selectors.weighing import Weighing
 from partners.services import (
     Change,
     DraftTerms,
@@ -41,7 +42,7 @@ SINCE, UNTIL = date(2026, 3, 1), date(2026, 3, 31)
 HALF = {"steps": [desk.percent("platform:revenue", 5_000), desk.split(("party:alice", 1))]}
 
 
-def nothing(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+def nothing(codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
     """No evidence."""
     return {}
 
@@ -129,13 +130,13 @@ def test_other_clauses_are_decided_by_what_the_floor_of_evidence_tells(stage: St
     earnings_settle(sales=[sale])
     asked = []
 
-    def journeys(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
-        asked.append((list(codes), model, window_days))
+    def journeys(codes: Sequence[str], weighing: Weighing) -> Mapping[str, SaleFacts]:
+        asked.append((list(codes), weighing))
         return {"O-1": sale}
 
     replay = ask(precedence="link")
     done = replay_run(replay_id=replay.pk, journeys=journeys)
-    assert asked == [(["O-1"], "linear", 30)]
+    assert asked == [(["O-1"], Weighing("linear", 30))]
     assert parties(done)["pier"] == (1_000, 0)
     assert parties(done)["reef"] == (0, 1_000)
 
@@ -152,6 +153,12 @@ def test_other_clauses_are_decided_by_what_the_floor_of_evidence_tells(stage: St
         ),
         ({"agreement": "agreement-1", "rule": {"steps": [{"take": "split", "parties": []}]}}, "steps[0].parties"),
         ({"agreement": "agreement-1", "rule": {"steps": [desk.split(("party:nobody", 1))]}}, "party “nobody”"),
+        ({"agreement": "agreement-1", "paying_model": "position_weights"}, "position_weights is missing."),
+        (
+            {"agreement": "agreement-1", "position_weights": [3, -1]},
+            "position_weights[1] must be at least 0",
+        ),
+        ({"agreement": "agreement-1", "half_life_days": 0}, "half_life_days must be at least 1 (found 0)"),
         ({"agreement": "agreement-1", "paying_model": "guess"}, "paying_model must be one of"),
         ({"changes": [{"agreement": "agreement-1"}, {"agreement": "agreement-1"}]}, "Two changes name"),
         ({"changes": [{"agreements": "all"}, {"agreement": "agreement-1"}]}, "stands alone"),
@@ -208,7 +215,7 @@ def test_who_cancels_it_stops_it_between_two_parts(sold: Stage, monkeypatch: pyt
     replay = ask(hold_days=9)
     monkeypatch.setattr("partners.services.whatif.run.PART", 1)
 
-    def cancelling(codes: Sequence[str], model: str, window_days: int) -> Mapping[str, SaleFacts]:
+    def cancelling(codes: Sequence[str], asked: Weighing) -> Mapping[str, SaleFacts]:
         replay_cancel(replay=replay)
         return {}
 

@@ -156,7 +156,7 @@ def test_the_version_in_force_when_the_order_was_placed_decides() -> None:
     assert decisions("at") == {"alice": ("earned", 10_000)}
     assert books()["platform:revenue"] == 10_000
     terms = paying_terms(items=[(1, START), (1, START - timedelta(seconds=1)), ("2", START)])
-    assert {key: found.model for key, found in terms.items()} == {(1, START): "last_touch"}
+    assert {key: found.asked.model for key, found in terms.items()} == {(1, START): "last_touch"}
 
 
 PRECEDENCE = [

@@ -214,6 +214,12 @@ def test_periods_begin_by_the_clock_of_the_house() -> None:
         ({"reserve_days": -1}, "reserve_days must be at least 0"),
         ({"reserve_days": 1.5}, r"reserve_days must be a whole number"),
         ({"meter": "week"}, "meter must be one of ever, year, month"),
+        ({"half_life_days": 0}, "half_life_days must be at least 1"),
+        ({"paying_model": "position_weights"}, "position_weights must not be empty"),
+        ({"paying_model": "position_weights", "position_weights": [0, 0]}, r"position_weights\[0\] must be at least 1"),
+        ({"paying_model": "position_weights", "position_weights": [1.5]}, "must be a whole number"),
+        ({"paying_model": "position_weights", "position_weights": [1001]}, "must be at most 1000"),
+        ({"paying_model": "position_weights", "position_weights": [1] * 21}, "must have at most 20 entries"),
         ({"paying_model": "luck"}, "paying_model must be one of"),
         ({"effective_from": datetime(2027, 1, 1)}, "effective_from must be an instant"),  # noqa: DTZ001
         ({"effective_from": START}, "effective_from lies in the range of another version: version 1 holds from"),

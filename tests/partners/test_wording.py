@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from ledger.splits.accounts import FIXED, can_be_paid
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.selectors.phrases import Names
+from partners.selectors.weighing import Weighing, model_words, weighing
 from partners.selectors.wording import Terms, worded
 from partners.services.terms import CONDITIONS
 from tests.ledger.splits.desk import raw_rule, split
 
 NAMES = {"alice": Names("Alice", "爱丽丝"), "bob": Names("Bob", "鲍勃")}
 TERMS = Terms(
-    title=Names("Course", "课程"), paying_model=PayingModel.LINEAR, window_days=30, hold_days=7,
+    title=Names("Course", "课程"), asked=Weighing(PayingModel.LINEAR, 30), hold_days=7,
     precedence=Precedence.COUPON, self_purchase=SelfPurchase.REFUSE, meter=MeterPeriod.YEAR,
 )  # fmt: skip
 OURS = re.compile(r"[a-z]+[_:][a-z]+|\b(?:bp|ppm|minor|None)\b")
@@ -54,6 +56,30 @@ def test_every_condition_is_in_words(key: str) -> None:
         assert not OURS.search(text)
         assert "“" not in text.replace("“Course”", "")
     assert not [clause.zh for clause in heads if re.search("[a-z]", clause.zh)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "en", "zh"),
+    [
+        (weighing("time_decay", 30, 7, [1]), "time decay, half-life 7 days", "时间衰减（半衰期 7 天）"),
+        (weighing("time_decay", 30, 1, []), "time decay, half-life 1 day", "时间衰减（半衰期 1 天）"),
+        (
+            weighing("position_weights", 30, 9, [40, 20, 40]),
+            "40 for the first touch, 20 for all between",
+            "中间合计 20",
+        ),
+        (weighing("position_weights", 30, 9, [3, 1]), "(3, 1 from the first touch on", "依次为 3、1"),
+        (weighing("position_weights", 30, 9, [1]), "every touch the same", "每次触达相同"),
+        (weighing("linear", 30, 9, [1]), "linear", "线性平均"),
+    ],
+)
+def test_a_paying_model_is_told_with_its_numbers_and_no_others(asked: Weighing, en: str, zh: str) -> None:
+    words = model_words(asked)
+    assert en in words.en
+    assert zh in words.zh
+    pays = {"take": "percent", "account": "channel", "bp": 1, "of": "base"}
+    text = worded(raw_rule(pays, split(alice=1)), replace(TERMS, asked=asked), NAMES).text
+    assert f"§4.1 Credit is given by the model {words.en}, over touches within 30 days before the order." in text
 
 
 def test_clauses_are_told_as_they_were_accepted_whatever_they_would_say_today() -> None:

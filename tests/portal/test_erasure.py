@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections, transaction
 from django.test import Client
@@ -14,11 +15,13 @@ from accounts.scope import all_rows
 from accounts.services import person_create, seat_give
 from analytics.models import Conversion, Credit, Touchpoint, Visitor
 from analytics.selectors import report_inputs
+from analytics.selectors.mirror import TOUCHES, mirrored
 from analytics.services import mirror_update, orders_settle, partitions_ensure, visitor_merge
 from courses.services import behaviour_record, cart_add
 from events.services import SignUp, sign_ups_record
 from ledger.models import Posting
-from portal.erasure import ErasureRefusedError, person_erase, touches_erase
+from portal import tasks
+from portal.erasure import ErasureRefusedError, person_erase, touches_expire
 from portal.ground import programs
 from tests.analytics.test_settlement import selling
 from tests.factories import evidence
@@ -92,7 +95,8 @@ def test_a_dump_holds_nothing_of_who_was_erased_and_the_books_hold() -> None:
     assert str(foreign) in after
     assert money() == assets
     assert paths() == {theirs.pk: 0, others.pk: 1}
-    assert mirror_update().touches == 1, "the columnar mirror is built anew without them"
+    assert mirror_update().touches == 0
+    assert len(mirrored(TOUCHES, run=2)) == 1, "the columnar mirror goes on without them"
     call_command("verify_ledger", verbosity=0)
     row = Erasure.objects.get()
     assert (row.user_id, row.by, row.reason) == (person.pk, other, "asked for it")
@@ -133,7 +137,7 @@ def test_an_address_in_a_place_that_nobody_thought_of_stops_the_erasure() -> Non
     assert not Erasure.objects.exists()
 
 
-def test_old_touches_go_by_whole_months_and_what_they_led_to_stays() -> None:
+def test_old_touches_go_at_night_by_whole_months_and_what_they_led_to_stays(settings: Any) -> None:
     old = datetime(2024, 1, 15, tzinfo=UTC)
     with all_rows():
         partitions_ensure(instants=[NOON])
@@ -142,7 +146,14 @@ def test_old_touches_go_by_whole_months_and_what_they_led_to_stays() -> None:
         evidence.touches(gone, (mail, old))
         evidence.touches(kept, (mail, old), (mail, NOON))
         orders_settle(order_ids=[evidence.order(selling(), at=NOON, key=kept).pk])
-    done = touches_erase(before=datetime(2024, 3, 9, tzinfo=UTC).date(), reason="a year is enough")
+    for months in (0, 25):  # for ever, and just as long as they are old
+        assert touches_expire(months=months, today=datetime(2026, 2, 9, tzinfo=UTC).date()) is None
+    assert not Erasure.objects.exists()
+    settings.TOUCH_MONTHS = 24
+    with time_machine.travel(datetime(2026, 2, 9, tzinfo=UTC), tick=False):
+        tasks.touches_expire()
+    done = Erasure.objects.get()
+    assert "PORTAL_TOUCH_MONTHS" in done.reason
     assert done.counts == {"analytics_touchpoint_2024_01": 2, "analytics_visitor": 1}
     assert Touchpoint.objects.get().occurred_at == NOON
     assert Visitor.objects.filter(key=kept).exists()

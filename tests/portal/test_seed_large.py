@@ -17,6 +17,7 @@ from courses.selectors import order_facts
 from ledger.models import JournalEntry
 from ledger.services import books_verify
 from partners.models import AgreementVersion, EarningDecision
+from partners.selectors.weighing import weighing_of
 from portal.management.commands.seed_large import scale_of
 from tests import databases
 
@@ -49,7 +50,7 @@ def test_copies_are_what_the_services_would_have_written(blank: None) -> None:
             [decided] = EarningDecision.objects.filter(order_code=order.code).values("version").distinct()
             version = AgreementVersion.objects.get(pk=decided["version"])
             journey = journeys[order.order_id]
-            made = credits_under(journey, order.placed_at, version.paying_model, version.window_days, Known())
+            made = credits_under(journey, order.placed_at, weighing_of(version), Known())
             assert credits_of(Order.objects.get(pk=order.order_id)) == made
             last = journey[-1].visitor_id if journey else None
             assert Conversion.objects.get(order=order.order_id).visitor_id == last

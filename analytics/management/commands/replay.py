@@ -31,9 +31,9 @@ Nothing is booked or stored. FILE is JSON:
   {"agreements": ["python-basics"], "rule": {"steps": [...]}, "clauses": {"hold_days": 14, "paying_model": "linear"}}
 
 `agreements` is a list of codes or "all"; `rule` (another split), `percents` ({"platform:revenue": 2500}: of every
-percent step that pays this account) and `clauses` (hold_days, paying_model, window_days, precedence, self_purchase,
-meter, caps) may be left out and then stay as they were. {"changes": [...]} asks several at once. A rule as an agreement
-keeps it will do as well: its `id` is the agreement's code.
+percent step that pays this account) and `clauses` (hold_days, paying_model, window_days, half_life_days,
+position_weights, precedence, self_purchase, meter, caps) may be left out and then stay as they were. {"changes": [...]}
+asks several at once. A rule as an agreement keeps it will do as well: its `id` is the agreement's code.
 
 Prints JSON: per currency [as booked, as it would have been] in minor units for parties, platform, months and accounts.
 `difference` is 0 where no party's sum of one course in one month and no account differs by one unit: so it is with

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from partners.selectors.weighing import Weighing
 from partners.services.facts import SaleFacts
-
-Pair = tuple[str, int]
-"""A paying model, and a look-back in days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +50,13 @@ class ClaimCredit:
 class ClaimEvidence:
     """All that is known of a claimed order; `order` None: there is none of that code.
 
-    `journeys`: for each pair that the order's terms ask for, the sale as its journey is known today (no lines).
+    `journeys`: for each way of weighing that the order's terms ask for, the sale as its journey is known today (no
+    lines).
     `own_clicks`: arrivals through the claimant's links within its longest look-back, whoever it was.
     """
 
     order: ClaimedOrder | None = None
     touches: Sequence[ClaimTouch] = ()
     credits: Sequence[ClaimCredit] = ()
-    journeys: Mapping[Pair, SaleFacts] = field(default_factory=dict)
+    journeys: Mapping[Weighing, SaleFacts] = field(default_factory=dict)
     own_clicks: int = 0

@@ -121,7 +121,7 @@ def _findings(
         facts={"code": order.code, "paid": order.paid, "currency": order.currency, "total": order.total_minor,
                "left": order.left_minor},
     )  # fmt: skip
-    windows = sorted({days for _model, days in evidence.journeys})
+    windows = sorted({asked.window_days for asked in evidence.journeys})
     if windows:
         yield ClaimFinding(kind=FindingKind.TERMS, shown=True, facts={"window_days": windows[-1]})
     if own_purchase:
@@ -145,7 +145,7 @@ def _touches(claim: Claim, evidence: ClaimEvidence) -> Iterator[ClaimFinding]:
 
 def inside(touch: ClaimTouch, evidence: ClaimEvidence) -> bool:
     """Whether a touch lies within the longest look-back of the order's agreements."""
-    days = max((days for _model, days in evidence.journeys), default=0)
+    days = max((asked.window_days for asked in evidence.journeys), default=0)
     return evidence.order is not None and evidence.order.placed_at - touch.at <= timedelta(days=days)
 
 

@@ -12,7 +12,8 @@ from ledger.splits.sale import Detail, NoRuleError
 from ledger.splits.whatif import StoredSale, rerun
 from partners.choices import ClaimBasis
 from partners.models import EarningDecision
-from partners.services.claims.evidence import ClaimEvidence, Pair
+from partners.selectors.weighing import Weighing, weighing_of
+from partners.services.claims.evidence import ClaimEvidence
 from partners.services.claims.limits import limits_told
 from partners.services.claims.stored import StoredClaim
 from partners.services.facts import ChannelCredit, SaleFacts
@@ -98,24 +99,23 @@ def weigh(*, stored: StoredClaim, evidence: ClaimEvidence, party: Party, channel
 
     Memberships and seats count as they are today; `channel_id` is the claimant's, for the sole basis.
     """
-    alone = {pair: _alone(facts, party.pk, channel_id, pair) for pair, facts in evidence.journeys.items()}
+    alone = {asked: _alone(facts, party.pk, channel_id, asked) for asked, facts in evidence.journeys.items()}
     people = People([*evidence.journeys.values(), *alone.values()])
     found = Weighed()
-    sides: dict[str, Mapping[Pair, SaleFacts]] = {ClaimBasis.EVIDENCE: evidence.journeys, ClaimBasis.SOLE: alone}
+    sides: dict[str, Mapping[Weighing, SaleFacts]] = {ClaimBasis.EVIDENCE: evidence.journeys, ClaimBasis.SOLE: alone}
     for basis, facts in sides.items():
         lines: dict[str, dict[str, Any]] = {}
         for line in stored.lines:
             version = line.version
-            sale = facts.get((version.paying_model, version.window_days)) if version is not None else None
+            sale = facts.get(weighing_of(version)) if version is not None else None
             if version is None or sale is None:
                 continue
             own = people.own.get(sale.buyer_id or 0, frozenset())
             journey = journey_of(
                 sale,
-                model=version.paying_model,
+                asked=weighing_of(version),
                 precedence=version.precedence,
                 self_purchase=version.self_purchase,
-                window_days=version.window_days,
                 own=own,
                 members=people.members,
                 duplicate=line.line_id in sale.duplicate_lines,
@@ -168,7 +168,7 @@ def remedy_as_told(*, stored: StoredClaim, told: Told, party: Party, basis: Clai
     return Remedy(basis, stored.currency, lines)
 
 
-def _alone(facts: SaleFacts, party: int, channel_id: int | None, pair: Pair) -> SaleFacts:
+def _alone(facts: SaleFacts, party: int, channel_id: int | None, asked: Weighing) -> SaleFacts:
     """The same sale, had the claimant's link alone led to it."""
     return SaleFacts(
         order_code=facts.order_code,
@@ -176,7 +176,7 @@ def _alone(facts: SaleFacts, party: int, channel_id: int | None, pair: Pair) -> 
         currency=facts.currency,
         lines=(),
         buyer_id=facts.buyer_id,
-        credits={pair[0]: [ChannelCredit(channel_id=channel_id, owner_id=party, ppm=PPM)]},
+        credits={asked.key: [ChannelCredit(channel_id=channel_id, owner_id=party, ppm=PPM)]},
         link_owner_id=party,
         link_at=facts.placed_at,
         duplicate_lines=facts.duplicate_lines,

@@ -14,14 +14,15 @@ from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.errors import ReplayRefusedError
 from partners.models import AgreementVersion
 from partners.selectors.replays import version_question
-from partners.services.terms import caps_of
+from partners.services.terms import caps_of, weights_problems
 
 FORMAT = "replay/1"
 ALL = "all"
 OWNER = "owner"
 """In a rule for several agreements: the payable of each one's owner."""
 
-_CLAUSES = ("hold_days", "paying_model", "window_days", "precedence", "self_purchase", "meter", "caps")
+WEIGHING = ("paying_model", "window_days", "half_life_days", "position_weights")
+_CLAUSES = ("hold_days", *WEIGHING, "precedence", "self_purchase", "meter", "caps")
 _OURS = ("id", "version", "effective_from", "owner", "hold_days")
 """Fields of a rule that its agreement or a clause says."""
 _NAMES = ("agreement", "agreements", "rule", "percents", "clauses", *_CLAUSES)
@@ -42,6 +43,8 @@ class Change:
     hold_days: int | None = None
     paying_model: str | None = None
     window_days: int | None = None
+    half_life_days: int | None = None
+    position_weights: tuple[int, ...] | None = None
     precedence: str | None = None
     self_purchase: str | None = None
     meter: str | None = None
@@ -50,7 +53,7 @@ class Change:
     @property
     def asks_versions(self) -> bool:
         """Whether more than a holding period may be otherwise, so that it matters what each line's version said."""
-        clauses = (self.paying_model, self.window_days, self.precedence, self.self_purchase, self.meter, self.caps)
+        clauses = (getattr(self, name) for name in _CLAUSES if name != "hold_days")
         return self.rule is not None or bool(self.percents) or any(clause is not None for clause in clauses)
 
     def plain(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class Change:
         if self.percents:
             told["percents"] = dict(self.percents)
         clauses = {name: value for name in _CLAUSES if (value := getattr(self, name)) is not None}
+        if self.position_weights:
+            clauses["position_weights"] = list(self.position_weights)
         return {**told, "clauses": clauses} if clauses else told
 
 
@@ -123,6 +128,8 @@ def _change(reader: Reader) -> Change:
         hold_days=hold,
         paying_model=_choice(inner, "paying_model", PayingModel.values),
         window_days=_days(inner, "window_days", 1),
+        half_life_days=_days(inner, "half_life_days", 1),
+        position_weights=_weights(inner),
         precedence=_choice(inner, "precedence", Precedence.values),
         self_purchase=_choice(inner, "self_purchase", SelfPurchase.values),
         meter=_choice(inner, "meter", MeterPeriod.values),
@@ -143,6 +150,17 @@ def _caps(reader: Reader) -> Sequence[Mapping[str, Any]] | None:
         return None
     reader.values("caps")
     return caps_of(reader.raw["caps"])
+
+
+def _weights(reader: Reader) -> tuple[int, ...] | None:
+    if reader.raw.get("position_weights") is None:
+        if reader.raw.get("paying_model") == PayingModel.POSITION_WEIGHTS:
+            raise reader.fail("missing", "position_weights")
+        return None
+    weights = reader.values("position_weights")
+    if problems := weights_problems(weights, reader.at("position_weights")):
+        raise EventError(problems)
+    return tuple(weights)
 
 
 def _stored_rule(reader: Reader) -> Change:

@@ -7,13 +7,14 @@ from accounts.models import Party, Seat
 from ledger.selectors import StoredOrder
 from partners.choices import MembershipState
 from partners.models import Channel, Membership
+from partners.selectors.weighing import Weighing
 from partners.services.facts import SaleFacts
 from partners.services.journeys import LINE_FIELDS, journey_of
 from partners.services.whatif.plan import Clauses, LineTerms
 
-Journeys = Callable[[Sequence[str], str, int], Mapping[str, SaleFacts]]
-"""What the floor of evidence tells of orders (by code) under a paying model and a look-back in days: facts without
-lines, with that model's credits, link and coupon. Orders that it knows nothing of are left out."""
+Journeys = Callable[[Sequence[str], Weighing], Mapping[str, SaleFacts]]
+"""What the floor of evidence tells of orders (by code), weighed so: facts without lines, with their credits, link and
+coupon. Orders that it knows nothing of are left out."""
 
 Underway = tuple[StoredOrder, Sequence[LineTerms]]
 
@@ -21,35 +22,31 @@ Underway = tuple[StoredOrder, Sequence[LineTerms]]
 def events_retold(orders: Sequence[Underway], journeys: Journeys) -> list[Mapping[str, Any]]:
     """Each order's sale as it would have been told under the clauses of its lines; the same object where it would not.
 
-    Memberships and seats count as they are today. In a constant number of queries for each pair of model and look-back.
+    Memberships and seats count as they are today. In a constant number of queries for each way of weighing.
     """
     facts = {
-        asked: journeys([stored.order_id for stored, terms in orders if asked in _asked(terms)], *asked)
-        for asked in dict.fromkeys(pair for _stored, terms in orders for pair in _asked(terms))
+        asked: journeys([stored.order_id for stored, terms in orders if asked in _asked(terms)], asked)
+        for asked in dict.fromkeys(row for _stored, terms in orders for row in _asked(terms))
     }
     people = People([sale for found in facts.values() for sale in found.values()])
     return [_retold(stored, terms, facts, people) for stored, terms in orders]
 
 
-def _asked(terms: Sequence[LineTerms]) -> list[tuple[str, int]]:
-    return [_pair(row.clauses) for row in terms if row.clauses is not None]
-
-
-def _pair(clauses: Clauses) -> tuple[str, int]:
-    return clauses.paying_model, clauses.window_days
+def _asked(terms: Sequence[LineTerms]) -> list[Weighing]:
+    return [row.clauses.asked for row in terms if row.clauses is not None]
 
 
 def _retold(
     stored: StoredOrder,
     terms: Sequence[LineTerms],
-    facts: Mapping[tuple[str, int], Mapping[str, SaleFacts]],
+    facts: Mapping[Weighing, Mapping[str, SaleFacts]],
     people: "People",
 ) -> Mapping[str, Any]:
     event: Mapping[str, Any] = stored.inputs["sale"]
     lines = []
     for line, row in zip(event["lines"], terms, strict=True):
         clauses = row.clauses
-        sale = facts[_pair(clauses)].get(stored.order_id) if clauses is not None else None
+        sale = facts[clauses.asked].get(stored.order_id) if clauses is not None else None
         lines.append(line if sale is None or clauses is None else _line(line, sale, clauses, row.owner_id, people))
     return event if lines == event["lines"] else {**event, "lines": lines}
 
@@ -59,10 +56,9 @@ def _line(
 ) -> dict[str, Any]:
     journey = journey_of(
         sale,
-        model=clauses.paying_model,
+        asked=clauses.asked,
         precedence=clauses.precedence,
         self_purchase=clauses.self_purchase,
-        window_days=clauses.window_days,
         own=people.own.get(sale.buyer_id or 0, frozenset()),
         members=people.members,
         duplicate=line["id"] in sale.duplicate_lines,

@@ -17,6 +17,7 @@ from partners.choices import MeterPeriod, VersionKind
 from partners.errors import ReplayRefusedError
 from partners.models import Agreement, AgreementVersion
 from partners.selectors.terms import VALID
+from partners.selectors.weighing import Weighing, weighing, weighing_of
 from partners.services.whatif.changes import OWNER, Change
 
 Item = tuple[str, str]
@@ -32,8 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Clauses:
     """Who counts as having brought the learner, under one version."""
 
-    paying_model: str
-    window_days: int
+    asked: Weighing
     precedence: str
     self_purchase: str
 
@@ -122,9 +122,7 @@ class Plan:
             self._rules |= rules_by_digest(digests=missing)
         if self.asks_versions and (unknown := versions - self._said.keys()):
             self._said |= {
-                row.pk: _Said(
-                    Clauses(row.paying_model, row.window_days, row.precedence, row.self_purchase), row.meter, row.caps
-                )
+                row.pk: _Said(Clauses(weighing_of(row), row.precedence, row.self_purchase), row.meter, row.caps)
                 for row in AgreementVersion.objects.filter(pk__in=unknown)
             }
 
@@ -165,10 +163,14 @@ class Plan:
 
 def _clauses(change: Change, said: _Said | None) -> Clauses | None:
     """Who would have counted as having brought the learner; None where that is what held."""
-    base = said.clauses if said else Clauses("last_touch", 30, "coupon", "refuse")
+    base = said.clauses if said else Clauses(Weighing("last_touch", 30), "coupon", "refuse")
     new = Clauses(
-        change.paying_model or base.paying_model,
-        change.window_days or base.window_days,
+        weighing(
+            change.paying_model or base.asked.model,
+            change.window_days or base.asked.window_days,
+            change.half_life_days or base.asked.half_life_days,
+            change.position_weights or base.asked.weights,
+        ),
         change.precedence or base.precedence,
         change.self_purchase or base.self_purchase,
     )

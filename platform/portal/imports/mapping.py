@@ -86,6 +86,9 @@ class Mapping:
     topic: tuple[str, str, str]
 
 
+IMPORTED_MODELS = [model for model in PayingModel.values if model != PayingModel.POSITION_WEIGHTS]
+"""A mapping has no place for weights; an agreement that pays by them is drafted on the desk."""
+
 PEOPLE = ("file", "id", "joined", "device", "country", "landing", "referrer")
 COURSES = ("file", "id", "title", "price", "curator_percent")
 PAYMENTS = ("file", "id", "transaction", "time", "person", "course", "amount")
@@ -137,7 +140,7 @@ class _Reader:
             effective_from=self._start("agreements.effective_from"),
             hold_days=self._whole("agreements.hold_days", most=36_500),
             window_days=self._whole("agreements.window_days", least=1, most=365),
-            paying_model=self._choice("agreements.paying_model", PayingModel.values),
+            paying_model=self._choice("agreements.paying_model", IMPORTED_MODELS),
             course_language=self._text("courses.language", most=10),
             topic=(
                 self._code("courses.topic"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from analytics.attribution.counterfactual import added_by
 from analytics.attribution.credits import MOST_PLAYERS, Known, Touch, credits_ppm
 from analytics.attribution.errors import AttributionError
+from analytics.attribution.heuristics import weighted
 from analytics.attribution.logit import fit, sets_of
 from analytics.attribution.paths import path_table
 from analytics.attribution.registry import MODELS, PAYING_MODELS, attribute
@@ -90,12 +91,32 @@ def test_a_lone_touch_takes_all(model: str) -> None:
         ("u_shape", "ab", {"a": 500_000, "b": 500_000}),
         ("u_shape", "abc", {"a": 400_000, "b": 200_000, "c": 400_000}),
         ("u_shape", "abcda", {"a": 800_000, "b": 66_667, "c": 66_667, "d": 66_666}),
+        ("position_weights", "ab", {"a": 500_000, "b": 500_000}),
+        ("position_weights", "abcd", {"a": 400_000, "b": 100_000, "c": 100_000, "d": 400_000}),
         ("shapley", "aaab", {"a": 500_000, "b": 500_000}),
         ("shapley", "cabca", {"c": 333_334, "a": 333_333, "b": 333_333}),
     ],
 )
 def test_position_models_pay_by_their_formula(model: str, keys: str, expected: dict[str, int]) -> None:
     assert paid(path(*keys), model) == expected
+
+
+@given(
+    keys=st.lists(st.sampled_from("abcd"), min_size=1, max_size=9),
+    weights=st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any),
+)
+@settings(deadline=None)
+def test_weights_of_ones_own_pay_as_the_models_report_of_that_path(keys: list[str], weights: list[int]) -> None:
+    credit = weighted(path_table([keys], conversions=[1_000_000]), weights=weights)[0]
+    report = dict(zip(dict.fromkeys(keys), credit, strict=True))
+    parts = credits_ppm(path(*keys), model="position_weights", converted_at=NOON, weights=weights)
+    assert all(abs(parts.get(key, 0) - ppm) < 1.000001 for key, ppm in report.items())
+
+
+@pytest.mark.parametrize("weights", [(), (0, 0, 0), (1, -1)])
+def test_weights_that_weigh_nothing_are_refused(weights: tuple[int, ...]) -> None:
+    with pytest.raises(AttributionError, match="one of them above 0"):
+        credits_ppm(path("a"), model="position_weights", converted_at=NOON, weights=weights)
 
 
 def test_four_hundred_touches_are_paid_to_the_last_millionth() -> None:
