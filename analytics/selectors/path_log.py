@@ -186,12 +186,9 @@ class Gone:
     touches: dict[int, NDArray[np.bool_]]
     browsers_of_orders: dict[int, NDArray[np.bool_]]
 
-    def browsers(self, state: StoreState) -> set[int]:
+    def browsers(self, state: StoreState) -> list[NDArray[np.int64]]:
         """Browsers that lost touches."""
-        found: set[int] = set()
-        for segment in segments(state, TOUCHES):
-            found.update(segment["visitor_id"][self.touches[segment.run]].tolist())
-        return found
+        return [segment["visitor_id"][self.touches[segment.run]] for segment in segments(state, TOUCHES)]
 
     def orders(self, state: StoreState) -> Iterator[tuple[Segment, NDArray[np.bool_]]]:
         """By segment, the rows of orders whose browser is no more."""

@@ -127,30 +127,30 @@ def _some(state: StoreState, mirror: MirrorState) -> Restated:
     return Restated(mirror.run, anew=False, people=chosen.count, paths=paths)
 
 
-def _concerned(old: World, new: World, erased: Gone | None) -> set[int]:
-    """Whose journeys are other ones than after the run of `old`, as people of both worlds."""
-    touched = _touched(old.run, new)
-    people = new.buyers_of_news(old.run) | old.buyers_of_returns(new, old.run)
+def _concerned(old: World, new: World, erased: Gone | None) -> Numbers:
+    """Whose journeys are other ones than after the run of `old`, as people of both worlds; some may be told twice."""
+    import numpy as np
+
+    touched = [*_touched(old.run, new), *(erased.browsers(old.state) if erased else ())]
+    browsers = np.concatenate([np.zeros(0, np.int64), *touched])
+    people = [*new.buyers_of_news(old.run), *old.buyers_of_returns(new, old.run)]
     if erased is not None:
-        touched |= erased.browsers(old.state)
-        for segment, rows in erased.orders(old.state):
-            people.update(old.buyers(segment)[rows].tolist())
-        people.add(0)  # whose orders are that nobody's browser is known of
-    return people | old.owners_of(touched) | new.owners_of(touched)
+        people += [old.buyers(segment)[rows] for segment, rows in erased.orders(old.state)]
+        people.append(np.zeros(1, np.int64))  # whose orders are that nobody's browser is known of
+    return np.concatenate([*people, old.owners_of(browsers), new.owners_of(browsers)])
 
 
-def _touched(since: int, new: World) -> set[int]:
+def _touched(since: int, new: World) -> list[Numbers]:
     """Browsers with a new touch, another owner, or a touch or order of an import that was withdrawn (or is back)."""
     import numpy as np
 
-    found: set[int] = set(new.changed("people", since)["visitor_id"].to_list())
+    found: list[Numbers] = [new.changed("people", since)["visitor_id"].to_numpy()]
     batches = new.changed("withdrawn", since)["import_batch_id"].to_numpy()
     for segment in new.segments(TOUCHES):
         if segment.run > since:
-            found.update(np.unique(segment["visitor_id"]).tolist())
+            found.append(np.asarray(segment["visitor_id"]))
         elif len(batches):
-            rows = np.isin(segment["import_batch_id"], batches)
-            found.update(np.unique(segment["visitor_id"][rows]).tolist())
+            found.append(segment["visitor_id"][np.isin(segment["import_batch_id"], batches)])
     return found
 
 

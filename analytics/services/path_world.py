@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ from django.utils import timezone
 from analytics.selectors.exchange import Exchange
 from analytics.selectors.inputs import day_start
 from analytics.selectors.mirror import CONVERSIONS, TOUCHES
-from analytics.selectors.path_log import LOG_COLUMNS, NOBODY, Segment, StoreState, change_rows, latest, segments
+from analytics.selectors.path_log import NOBODY, Segment, StoreState, change_rows, latest, segments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,13 +89,10 @@ class World:
         owners[visitors] = np.where(users == NOBODY, 2 * visitors, 2 * users + 1)
         return owners
 
-    def owners_of(self, visitors: Iterable[int]) -> set[int]:
+    def owners_of(self, visitors: Numbers) -> Numbers:
         """The people of some browsers."""
-        import numpy as np
-
         owners = self.owners()
-        keys = np.fromiter(visitors, np.int64)
-        return set(owners[keys[keys < len(owners)]].tolist())
+        return owners[visitors[visitors < len(owners)]]
 
     def buyers(self, segment: Segment) -> Numbers:
         """The person of each order."""
@@ -109,29 +106,28 @@ class World:
         known: Numbers = self.tables[key]
         return known
 
-    def buyers_of_news(self, since: int) -> set[int]:
+    def buyers_of_news(self, since: int) -> list[Numbers]:
         """Who ordered since, or whose order's import was withdrawn since."""
         import numpy as np
 
         batches = self.changed("withdrawn", since)["import_batch_id"].to_numpy()
-        found: set[int] = set()
+        found = []
         for segment in self.segments(CONVERSIONS):
             if segment.run > since:
-                found.update(self.buyers(segment).tolist())
+                found.append(self.buyers(segment))
             elif len(batches):
-                found.update(self.buyers(segment)[np.isin(segment["import_batch_id"], batches)].tolist())
+                found.append(self.buyers(segment)[np.isin(segment["import_batch_id"], batches)])
         return found
 
-    def buyers_of_returns(self, new: World, since: int) -> set[int]:
+    def buyers_of_returns(self, new: World, since: int) -> list[Numbers]:
         """Whose orders gave something back since, or were voided."""
         import numpy as np
 
         orders = new.changed("returns", since)["conversion_id"].to_numpy()
-        found: set[int] = set()
+        found = []
         for segment in self.segments(CONVERSIONS):
-            rows = np.isin(segment["id"], orders)
-            for world in (self, new):
-                found.update(world.buyers(segment)[rows].tolist())
+            rows = np.flatnonzero(np.isin(segment["id"], orders))
+            found += [world.buyers(segment)[rows] for world in (self, new)]
         return found
 
     def counted(self, chosen: Chosen | None) -> DayPaths:
@@ -173,7 +169,9 @@ class World:
             person = self.owners()[own["visitor_id"]] if table == TOUCHES else self.buyers(segment)
             held = np.ones(len(person), bool) if chosen is None else chosen.among(person)
             if len(gone):
-                held &= ~np.isin(own["import_batch_id"], gone)
+                batches = segment["import_batch_id"]
+                whose = chosen.rows[segment.run] if chosen is not None and table == TOUCHES else slice(None)
+                held &= ~np.isin(batches[whose], gone)
             parts["person"].append(person[held])
             for name in names:
                 parts[name].append(own[name][held])
@@ -238,25 +236,25 @@ def _dense(values: Numbers) -> tuple[Numbers, Numbers]:
 class Chosen:
     """Some people of two worlds, and the touches of browsers that are theirs in either.
 
-    `codes[person]` numbers them; `touches` holds the columns of those rows, by segment. People are small whole numbers,
-    so tables tell who is among them.
+    `codes[person]` numbers them; `rows` and `touches` hold those rows and their columns, by segment. People are small
+    whole numbers, so tables tell who is among them.
     """
 
-    def __init__(self, people: Collection[int], worlds: tuple[World, World]) -> None:
+    def __init__(self, people: Numbers, worlds: tuple[World, World]) -> None:
         import numpy as np
 
         owners = [world.owners() for world in worlds]
         buyers = [world.buyers(segment) for world in worlds for segment in world.segments(CONVERSIONS)]
         most = max(int(column.max(initial=0)) for column in (*owners, *buyers))
-        chosen = np.fromiter(people, np.int64)
-        self.count = len(chosen)
-        self._among = np.zeros(max(most, int(chosen.max(initial=0))) + 1, bool)
-        self._among[chosen] = True
+        self._among = np.zeros(max(most, int(people.max(initial=0))) + 1, bool)
+        self._among[people] = True
         self.codes = np.cumsum(self._among, dtype=np.int32) - np.int32(1)
+        self.count = int(self.codes[-1]) + 1
         browsers = np.zeros(max(map(len, owners)), bool)
         for own in owners:
             browsers[: len(own)] |= self._among[own]
         self._browsers = browsers
+        self.rows: dict[int, Numbers] = {}
         self.touches: dict[int, dict[str, Numbers]] = {}
         self.pick(worlds[1])
 
@@ -273,8 +271,9 @@ class Chosen:
 
         browsers = packed(self._browsers)
         for segment in world.segments(TOUCHES):
-            rows = rows_of(np.asarray(segment["visitor_id"]), browsers)
-            self.touches[segment.run] = {name: np.asarray(segment[name])[rows] for name in LOG_COLUMNS[TOUCHES]}
+            rows = self.rows[segment.run] = rows_of(np.asarray(segment["visitor_id"]), browsers)
+            names = ("id", "visitor_id", "channel_id", "occurred_at")
+            self.touches[segment.run] = {name: np.asarray(segment[name])[rows] for name in names}
 
 
 def _log(people: Any, times: Numbers, what: Any) -> TouchLog:

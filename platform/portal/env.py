@@ -42,6 +42,11 @@ def raw(name: str) -> str:
     return value or row.default
 
 
+def is_set(name: str) -> bool:
+    """Whether somebody gave a value, be it the default's own."""
+    return bool(os.environ.get(BY_NAME[name].name))
+
+
 def text(name: str) -> str:
     """A text, choice, URL, time zone or currency; raises VariableError when it is none that is allowed or exists."""
     row, value = BY_NAME[name], raw(name)

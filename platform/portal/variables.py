@@ -218,7 +218,8 @@ TABLE: tuple[Variable, ...] = (
         minimum=0,
         maximum=600,
         meaning="A link followed fewer seconds before an order than this brings nobody anything: no person follows, "
-        "chooses and orders so fast. Not held where the test payment is on, whose buyers are programs too.",
+        "chooses and orders so fast. Where the test payment is on, whose buyers are programs too, it is held only if "
+        "it is set.",
     ),
     Variable(
         name="PORTAL_TOUCH_KEYS",

@@ -7,6 +7,13 @@ import pytest
 from portal import connections, env
 
 
+def test_a_value_is_set_where_somebody_gave_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORTAL_INJECTION_SECONDS", raising=False)
+    assert not env.is_set("PORTAL_INJECTION_SECONDS")
+    monkeypatch.setenv("PORTAL_INJECTION_SECONDS", "5")
+    assert env.is_set("PORTAL_INJECTION_SECONDS")
+
+
 @pytest.mark.parametrize("value", ["1", "true", "YES", "On"])
 def test_a_flag_is_on(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("PORTAL_DEMO", value)
