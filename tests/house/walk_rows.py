@@ -158,6 +158,7 @@ ROWS: dict[str, Row] = {
     "analytics:again": Row("/marketing/runs/again/", post="- login, labcuo 403, 302"),
     "analytics:progress": Row("/marketing/runs/{run}/", get=MARKETING, same=True),
     "analytics:campaigns": Row("/marketing/campaigns/", get=MARKETING),
+    "analytics:campaigns_csv": Row("/marketing/campaigns.csv", get=MARKETING),
     # suggestions
     "recommender:home": Row("/suggestions/home/", get=OPEN, public=True),
     "recommender:course": Row("/suggestions/course/{course}/", get=OPEN, public=True),
