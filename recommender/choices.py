@@ -48,3 +48,20 @@ class Refusal(models.TextChoices):
 
     COURSE = "course", _("Not for me")
     LESS = "less", _("Less like this")
+
+
+class PathGoal(models.TextChoices):
+    """What a learning path leads to."""
+
+    TOPIC = "topic", _("A topic")
+    COURSE = "course", _("A course")
+    WORDS = "words", _("What words find")
+
+
+class StepReason(models.TextChoices):
+    """Why a course stands on a path."""
+
+    REQUIRED = "required", _("Asked for by a later step")
+    NEXT = "next", _("Often taken after another")
+    GOAL = "goal", _("Matches the goal")
+    CHOSEN = "chosen", _("Chosen by hand")

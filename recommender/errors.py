@@ -7,3 +7,7 @@ class TrainingRefusedError(Exception):
 
 class TrainingStoppedError(Exception):
     """Somebody asked for a stop, or another worker holds the run: what was done so far is not kept."""
+
+
+class PathRefusedError(Exception):
+    """A learning path that cannot be planned or changed as asked; the message says why and what to do."""

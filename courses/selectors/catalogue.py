@@ -224,7 +224,8 @@ def price_steps(*, currency: str) -> tuple[int, int] | None:
 
 def course_page(*, slug: str, visible_to: Reader = None, visitor_key: Any = None) -> CoursePage | None:
     """Return a course's page for one reader, None when there is no such course for that reader. Constant queries."""
-    course = visible_courses(visible_to).filter(slug=slug).first()
+    learners = _per_course(Enrolment, Count("pk"), IntegerField(), withdrawn_at=None)
+    course = visible_courses(visible_to).filter(slug=slug).annotate(learner_count=learners).first()
     if course is None:
         return None
     sections = _sections(course)
@@ -238,7 +239,7 @@ def course_page(*, slug: str, visible_to: Reader = None, visitor_key: Any = None
         sections=sections,
         lessons=len(lessons),
         seconds=sum(lesson.duration_seconds for lesson in lessons),
-        learners=Enrolment.objects.filter(course=course, withdrawn_at=None).count(),
+        learners=course.learner_count,
         rating=sum(row.stars * row.count for row in stars) / ratings if ratings else None,
         ratings=ratings,
         stars=stars,

@@ -132,6 +132,9 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "recommender.impression": {_M: V, _K: V, _O: V},
     "recommender.servingpolicy": {_M: V, _K: ("view", "add"), _O: ("view", "add")},
     "recommender.dismissal": {_M: V, _K: V, _O: V},
+    "recommender.learningpath": {_M: V, _K: V, _O: V},
+    "recommender.pathstep": {_M: V, _K: V, _O: V},
+    "recommender.pathskip": {_M: V, _K: V, _O: V},
     "recommender.taste": {_M: V, _K: V, _O: V},
     # what comes with the libraries
     "admin.logentry": {_O: V},

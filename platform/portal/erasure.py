@@ -31,6 +31,11 @@ PERSON: Mapping[str, str] = {
         WHERE user_id = %(user)s OR visitor_key IN (SELECT key FROM subject_browsers))""",
     "recommender_servedlist": """DELETE FROM recommender_servedlist WHERE user_id = %(user)s
         OR visitor_key IN (SELECT key FROM subject_browsers)""",
+    "recommender_pathstep": """DELETE FROM recommender_pathstep
+        WHERE path_id IN (SELECT id FROM recommender_learningpath WHERE user_id = %(user)s)""",
+    "recommender_pathskip": """DELETE FROM recommender_pathskip
+        WHERE path_id IN (SELECT id FROM recommender_learningpath WHERE user_id = %(user)s)""",
+    "recommender_learningpath": "DELETE FROM recommender_learningpath WHERE user_id = %(user)s",
     "recommender_dismissal": "DELETE FROM recommender_dismissal WHERE user_id = %(user)s",
     "recommender_taste_topics": """DELETE FROM recommender_taste_topics
         WHERE taste_id IN (SELECT id FROM recommender_taste WHERE user_id = %(user)s)""",

@@ -9,6 +9,7 @@ from analytics import urls as analytics_urls
 from portal.health import healthz
 from portal.imports import admin as _imports_desk  # noqa: F401 - replaces the page of imports by one that reverses them
 from portal.views import months, palette, patterns
+from recommender import urls as recommender_urls
 
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
 GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("creator/", include("partners.urls")),
     path("marketing/", include("analytics.urls")),
     path("suggestions/", include("recommender.urls")),
+    path("paths/", include((recommender_urls.paths_urlpatterns, "paths"))),
     path("admin/login/", secure_admin_login(admin.site.login)),  # the admin is entered by allauth's door alone
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),

@@ -1,5 +1,6 @@
 """Tables of the recommender."""
 
+from recommender.models.path import LearningPath, PathSkip, PathStep
 from recommender.models.served import Dismissal, Impression, ServedList, ServingPolicy, Taste
 from recommender.models.training import DatasetSnapshot, ShadowReading, TrainingRun
 
@@ -7,6 +8,9 @@ __all__ = [
     "DatasetSnapshot",
     "Dismissal",
     "Impression",
+    "LearningPath",
+    "PathSkip",
+    "PathStep",
     "ServedList",
     "ServingPolicy",
     "ShadowReading",

@@ -27,6 +27,7 @@ PAGES = {
     "catalogue": ("", "/courses/"),
     "course": ("", "/courses/harbour/"),
     "learn": ("lee", "/learn/"),
+    "learning paths": ("lee", "/paths/"),
     "cart": ("lee", "/cart/"),
     "creator home": ("alice", "/creator/"),
     "creator lines, csv": ("alice", "/creator/earnings.csv"),

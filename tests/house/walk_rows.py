@@ -331,6 +331,10 @@ ROWS: dict[str, Row] = {
     "courses:lesson": Row("/learn/{taught}/{lesson}/", get="-lb 302, 200"),
     "courses:finish": Row("/learn/{taught}/{lesson}/finish/", post="- login, 302"),
     "courses:progress": Row("/learn/{taught}/{lesson}/progress/", post="- login, ac 204, 403", data={"seconds": "5"}),
+    "paths:paths": Row("/paths/", get=MEMBERS, post="- login, 422"),
+    "paths:path": Row("/paths/{path}/", get="- login, c 200, 404", same=True),
+    "paths:change": Row("/paths/{path}/change/", post="- login, c 302, 404", data={"act": "again"}, same=True),
+    "paths:step": Row("/paths/{path}/steps/{course}/", post="- login, c 302, 404", data={"act": "up"}, same=True),
     "courses:view": Row("/behaviour/view/{course}/", post="204"),
     "courses:stay": Row("/behaviour/stay/{course}/", post="204", data={"seconds": "5"}),
 }

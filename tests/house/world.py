@@ -57,7 +57,7 @@ from partners.services import (
     version_draft,
     version_propose,
 )
-from recommender.services import training_request, training_run
+from recommender.services import NewPath, path_create, training_request, training_run
 from tests.cast import Cast
 from tests.factories import evidence
 from tests.factories.courses import course, lessons_of
@@ -130,6 +130,7 @@ def build(cast: Cast) -> World:
         "order": "CANARYOWN1",
         "waits": waiting(cast.carol, dune_two()),
         "party": "carol",
+        "path": path_create(user=cast.carol, new=NewPath(course_id=cove.pk)).pk,
         "person": cast.carol.pk,
         "sale": Order.objects.get(code="CANARYSALE").pk,
         **gone,
