@@ -25,6 +25,7 @@ from portal.demo.progress import Progress
 from portal.demo.school import make_rates, make_school
 from portal.demo.simulate import DAYS, Scale, Year, simulate
 from portal.demo.trade import make_orders
+from portal.demo.ways import make_path
 from recommender.choices import TrainingState
 from recommender.models import TrainingRun
 from recommender.services import training_request, training_run
@@ -74,6 +75,8 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
     _report(year, progress)
     with progress.stage("training"):
         training_run(run_id=training_request().pk)
+    with _stage():
+        make_path(people[_star(year)])
 
 
 @contextmanager
