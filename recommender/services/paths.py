@@ -148,9 +148,10 @@ def step_replace(*, user: User, path_id: int, course_id: int, by_course_id: int)
     _refuse_done(path, course_id)
     if path.course_id == course_id:
         raise PathRefusedError(_("This course is the goal. Delete the path if you no longer want to go there."))
-    path.steps.filter(course=course_id).delete()
+    old = path.steps.get(course=course_id)
+    old.delete()
     PathSkip.objects.get_or_create(path=path, course_id=course_id)
-    _choose(path, by_course_id)
+    _choose(path, by_course_id, at=old.position)
     _plan(path)
 
 
@@ -169,7 +170,7 @@ def _refuse_done(path: LearningPath, course_id: int) -> None:
         raise PathRefusedError(_("This course is no open step of the path."))
 
 
-def _choose(path: LearningPath, course_id: int) -> None:
+def _choose(path: LearningPath, course_id: int, *, at: int | None = None) -> None:
     if not visible_courses(path.user).filter(pk=course_id).exists():
         raise PathRefusedError(_("This course is not on sale."))
     held = Enrolment.objects.filter(user=path.user, course=course_id, withdrawn_at=None, completed_at__isnull=False)
@@ -179,11 +180,12 @@ def _choose(path: LearningPath, course_id: int) -> None:
         raise PathRefusedError(_("A path has at most %(n)s steps.") % {"n": MOST_STEPS})
     path.skips.filter(course=course_id).delete()
     last = path.steps.order_by("position").last()
+    place = at if at is not None else last.position + 1 if last else 0
     PathStep.objects.update_or_create(
         path=path,
         course_id=course_id,
         defaults={"reason": StepReason.CHOSEN},
-        create_defaults={"reason": StepReason.CHOSEN, "position": last.position + 1 if last else 0},
+        create_defaults={"reason": StepReason.CHOSEN, "position": place},
     )
 
 

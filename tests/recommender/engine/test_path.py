@@ -50,7 +50,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Option], dict[Hashable, int], Standing
     return options, draw(st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), max_size=3)), standing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(worlds())
 def test_a_plan_keeps_its_promises(world: tuple[list[Option], dict[Hashable, int], Standing]) -> None:
     options, demand, standing = world
@@ -144,7 +144,7 @@ def test_rings_doubles_and_pins_from_elsewhere_are_refused() -> None:
         plan([option(1)], {}, Standing(pinned=(2,)), flat)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_an_order_by_hand_is_kept_as_far_as_prerequisites_allow(
     world: tuple[list[Option], dict[Hashable, int], Standing], random: object
