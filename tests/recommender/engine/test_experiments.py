@@ -131,7 +131,7 @@ def test_looking_every_day_errs_at_most_one_time_in_twenty_always_valid_and_far_
     assert false_fixed > 150 * 0.15
 
 
-def day_of(values: np.ndarray) -> Sums:  # type: ignore[type-arg]  # plain floats
+def day_of(values: np.ndarray) -> Sums:
     return Sums(n=values.size, y=float(values.sum()), yy=float(values @ values))
 
 
