@@ -58,13 +58,22 @@ TOGETHER = {
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a costly thing, and begin with it, so that no worker sits over it alone at the end."""
+    """Keep together what shares a costly thing, and begin with it, so that no worker sits over it alone at the end.
+
+    What runs kernels comes last: they lie compiled on the disk by then.
+    """
     for item in items:
         place = item.path.relative_to(HERE).as_posix()
         for prefix, group in TOGETHER.items():
             if place.startswith(prefix):
                 item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("xdist_group") is not None:
+        return 0
+    return 2 if item.path.is_relative_to(HERE / "analytics") else 1
 
 
 def pytest_collection_finish() -> None:
