@@ -2,7 +2,16 @@
 
 from uuid import UUID
 
-from analytics.services import SignUp, claim_gather, order_events_book, orders_settle, orders_void_book, sign_ups_settle
+from analytics.services import (
+    OpenedSuggestion,
+    SignUp,
+    claim_gather,
+    order_events_book,
+    orders_settle,
+    orders_void_book,
+    sign_ups_settle,
+    suggestion_touches_record,
+)
 from events.choices import Queue
 from events.services import EventData, handles
 
@@ -46,6 +55,24 @@ def settle_sign_ups(events: list[EventData]) -> None:
                 occurred_at=event.occurred_at,
             )
             for event in events
+        ]
+    )
+
+
+@handles("suggestion.opened")
+def touch_by_suggestions(events: list[EventData]) -> None:
+    """Count suggestions that were opened as touches of the platform's own channel."""
+    suggestion_touches_record(
+        opened=[
+            OpenedSuggestion(
+                number=event.payload["impression_id"],
+                visitor_key=UUID(event.payload["visitor_key"]),
+                slot=event.payload["slot"],
+                path=event.payload["path"],
+                occurred_at=event.occurred_at,
+            )
+            for event in events
+            if event.payload["visitor_key"]
         ]
     )
 

@@ -11,3 +11,7 @@ class TrainingStoppedError(Exception):
 
 class PathRefusedError(Exception):
     """A learning path that cannot be planned or changed as asked; the message says why and what to do."""
+
+
+class PolicyRefusedError(Exception):
+    """Figures for suggestions that cannot be; the message names the one that is wrong."""

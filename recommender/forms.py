@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courses.choices import Level
 from courses.models import Course, Topic
-from courses.selectors import on_sale
+from courses.selectors import on_sale, topics_on_sale
 from recommender.services import NewPath
 
 
@@ -57,3 +57,17 @@ class PathForm(forms.Form):
             level=given["level"],
             per_level=given["per_level"],
         )
+
+
+class InterestsForm(forms.Form):
+    """Topics that have courses on sale."""
+
+    topics = forms.MultipleChoiceField(
+        label=_("Topics"), required=False, widget=forms.CheckboxSelectMultiple(), choices=()
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = {facet.value: facet.label for facet in topics_on_sale()}
+        ids = dict(Topic.objects.filter(code__in=labels).values_list("code", "pk"))
+        self.fields["topics"].choices = [(ids[code], label) for code, label in labels.items()]  # type: ignore[attr-defined]  # a choice field

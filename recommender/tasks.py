@@ -34,3 +34,16 @@ def train_hourly() -> None:
 def train_compare() -> None:
     """Compare the models in the shadow with the one that serves."""
     services.shadows_compare()
+
+
+@shared_task(name="recommender.mail_weekly")
+def mail_weekly() -> None:
+    """Send everybody who wants news by mail the week's suggestions, one person after the other."""
+    for user_id in services.mails_due():
+        mail_one.delay(user_id)
+
+
+@shared_task(name="recommender.mail_one")
+def mail_one(user_id: int) -> None:
+    """Mail one person the week's suggestions, once a week."""
+    services.suggestions_mail(user_id=user_id)

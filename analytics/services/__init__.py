@@ -25,6 +25,7 @@ from analytics.services.replays import Evidence, replay_compute
 from analytics.services.reported import ReportedTouch, touch_report
 from analytics.services.reports import report_request, report_run
 from analytics.services.settlement import SignUp, orders_settle, sign_ups_settle
+from analytics.services.suggested import OpenedSuggestion, suggestion_touches_record
 from analytics.services.visits import (
     NewTouch,
     NewVisitor,
@@ -45,6 +46,7 @@ __all__ = [
     "NewSpend",
     "NewTouch",
     "NewVisitor",
+    "OpenedSuggestion",
     "ReportedTouch",
     "Restated",
     "SignUp",
@@ -72,6 +74,7 @@ __all__ = [
     "sign_ups_settle",
     "spend_correct",
     "spend_record",
+    "suggestion_touches_record",
     "touch_report",
     "touchpoints_record",
     "visitor_merge",

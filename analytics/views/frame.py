@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.choices import Role
 from accounts.rules import may, may_enter, roles_of
+from courses.views.frame import suggestions_at
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         {"label": _("Cohorts"), "url": reverse("analytics:cohorts"), "icon": "users"},
         {"label": _("Campaigns"), "url": reverse("analytics:campaigns"), "icon": "megaphone"},
     ]
+    if suggested := suggestions_at("/marketing/suggestions/"):
+        entries.append({"label": _("Suggestions"), "url": suggested, "icon": "compass"})
     for entry in entries:
         entry["current"] = request.path == entry["url"]
     desk = [
@@ -39,7 +42,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     roles = sorted(str(Role(role).label) for role in roles_of(user))
     return {
         "nav": groups,
-        "tabs": entries,
+        "tabs": entries[:4],
         "room": _("Marketing"),
         "room_url": reverse("analytics:overview"),
         "user_note": roles[0] if roles else "",

@@ -37,6 +37,13 @@ FROM courses_behaviourevent b
 LEFT JOIN accounts_importbatch i ON i.id = b.import_batch_id
 WHERE b.user_id IS NOT NULL AND b.course_id IS NOT NULL AND b.kind = ANY(%(kinds)s)
     AND (i.id IS NULL OR i.state <> 'reversed')
+    AND NOT EXISTS (
+        SELECT FROM accounts_consent r WHERE r.user_id = b.user_id AND r.purpose = 'personalisation' AND NOT r.granted
+            AND NOT EXISTS (
+                SELECT FROM accounts_consent n WHERE n.user_id = r.user_id AND n.purpose = r.purpose
+                    AND (n.given_at, n.id) > (r.given_at, r.id)
+            )
+    )
     AND (%(since)s::timestamptz IS NULL OR b.occurred_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR b.occurred_at < %(until)s)
 ORDER BY b.user_id, b.occurred_at, b.id
@@ -64,7 +71,8 @@ def interactions(
 ) -> Interactions:
     """Return acts of signed-in people on courses in since <= time < until; reversed imports count nowhere.
 
-    `weights` chooses the kinds and what each is worth; ratings are always among them.
+    Who wants no personal suggestions is left out: nothing is learned from what they do. `weights` chooses the kinds and
+    what each is worth; ratings are always among them.
     """
     import numpy as np
 

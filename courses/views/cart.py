@@ -30,7 +30,7 @@ from courses.services import (
     order_pay,
     order_place,
 )
-from courses.views.frame import learner_of, shop, visitor_of
+from courses.views.frame import learner_of, shop, suggestions_at, visitor_of
 from courses.views.storefront import COUPON_SESSION_KEY
 from partners.errors import CouponError
 
@@ -126,6 +126,7 @@ def order(request: HttpRequest, code: str) -> HttpResponse:
         "in_cart": mine.state == OrderState.CANCELLED and _lies_in_cart(request, mine),
         "refunds": refunds_shown(order=mine, visible_to=mine.buyer) if mine.buyer and mine.returned_minor else [],
         "test_payment": settings.TEST_PAYMENT,
+        "suggestions_url": suggestions_at("/suggestions/bought/") if mine.state == OrderState.PAID else "",
         "private": True,
     }
     return shop(request, "courses/order.html", context)

@@ -46,6 +46,12 @@ def may_observe(request: HttpRequest) -> bool:
     return bool(getattr(request, "visitor_consent", True))
 
 
+def observed_visitor(request: HttpRequest) -> UUID | None:
+    """The visitor's cookie of a browser that lets itself be observed, else none."""
+    key: UUID | None = getattr(request, "visitor_key", None)
+    return key if may_observe(request) else None
+
+
 def shop(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, place: str = "", status: int = 200
 ) -> HttpResponse:
@@ -55,6 +61,8 @@ def shop(
     if user is not None:
         nav.append(("learn", _("My learning"), reverse("courses:learn")))
     links = [{"url": reverse("courses:learn"), "label": _("My learning"), "icon": "book"}] if user else []
+    if user and (yours := suggestions_at("/suggestions/yours/")):
+        links.append({"url": yours, "label": _("Your suggestions"), "icon": "compass"})
     frame = {
         "shop_nav": [{"label": label, "url": url, "current": name == place} for name, label, url in nav],
         "footer_nav": [{"label": label, "url": url, "current": False} for _name, label, url in nav],

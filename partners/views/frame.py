@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +18,8 @@ from events.selectors import letters_unread
 from partners.selectors import TABS, EarningsOf, earning_currencies
 
 DEFAULT_DAYS = 30
+SUGGESTIONS = "/creator/suggestions/"
+"""Here the recommender, which stands on a floor above, shows what its suggestions did."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         {"label": _("Messages"), "url": reverse("partners:messages"), "icon": "message"},
     ]
     entries[-1] |= _waits(at.unread[at.party.pk])
+    if stands(SUGGESTIONS):
+        entries.insert(5, {"label": _("Suggestions"), "url": SUGGESTIONS, "icon": "compass"})
     for entry in entries:
         entry["current"] = request.path == entry["url"] or (
             entry["url"] == reverse("partners:claims") and request.path.startswith(entry["url"])
@@ -155,6 +159,15 @@ def frame(request: HttpRequest, at: Desk) -> dict[str, Any]:
         "room_url": reverse("partners:home"),
         "user_note": at.party.get_kind_display(),
     }
+
+
+def stands(path: str) -> bool:
+    """Whether anything answers at a path: floors above put pages of their own beside ours."""
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
 
 
 def _waits(unread: int) -> dict[str, Any]:

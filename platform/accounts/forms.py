@@ -27,13 +27,13 @@ class YouForm(forms.Form):
 
 
 class ConsentsForm(forms.Form):
-    """One switch for each purpose; off until said otherwise."""
+    """One switch for each purpose, as `accounts.selectors.consents_now` says it stands."""
 
     analytics = forms.BooleanField(
         label=_("Join my visits to my account, so that channels are counted"), required=False
     )
     personalisation = forms.BooleanField(label=_("Suggest courses from what I viewed and learned"), required=False)
-    mail = forms.BooleanField(label=_("News by mail, at most twice a month"), required=False)
+    mail = forms.BooleanField(label=_("News and suggestions by mail, at most once a week"), required=False)
 
     def said(self) -> dict[str, bool]:
         """Purpose to yes or no, of a valid form."""

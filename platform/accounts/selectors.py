@@ -98,11 +98,15 @@ def roles_granted(*, user: User) -> QuerySet[RoleGrant]:
     return RoleGrant.objects.filter(user=user).select_related("granted_by").order_by("-revoked_at", "role")
 
 
+UNTIL_SAID = {ConsentPurpose.PERSONALISATION: True}
+"""What counts where nothing was said; False for all other purposes. Suggestions are part of the shop until refused."""
+
+
 def consents_now(*, user: User) -> dict[str, bool]:
-    """What counts now, by purpose; False where nothing was said."""
+    """What counts now, by purpose; `UNTIL_SAID` where nothing was said."""
     latest = Consent.objects.filter(user=user).order_by("purpose", "-given_at", "-pk").distinct("purpose")
     said = dict(latest.values_list("purpose", "granted"))
-    return {str(purpose): said.get(purpose, False) for purpose in ConsentPurpose}
+    return {str(purpose): said.get(purpose, UNTIL_SAID.get(purpose, False)) for purpose in ConsentPurpose}
 
 
 def imported_before(*, source: str, kind: str, external_ids: Iterable[str]) -> dict[str, ImportedBefore]:

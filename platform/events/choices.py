@@ -44,4 +44,5 @@ class EventName(models.TextChoices):
     PAYOUTS_LET_GO = "payouts.let_go", _("Payouts let go again")
     PERIOD_CLOSED = "period.closed", _("Month closed")
     STATEMENT_ISSUED = "statement.issued", _("Statement issued")
+    SUGGESTION_OPENED = "suggestion.opened", _("Suggestion opened")
     TRAINING_FINISHED = "training.finished", _("Training finished")

@@ -20,6 +20,7 @@ from accounts.models import User
 from accounts.rules import may_enter, roles_of
 from events.services import SignUp, sign_ups_record
 from portal.ciphers import SecretUnreadableError, decrypt, encrypt
+from recommender.selectors import asks_for_interests
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         return resolve_url(settings.LOGIN_REDIRECT_URL)
 
     def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponseBase:
-        """On a device that never chose a language, go on in the person's own."""
+        """Go on in the person's own language on a device that never chose one; a new learner is asked for interests."""
+        if not details.get("redirect_url") and not request.GET.get("next") and not request.POST.get("next"):
+            at_home = self.get_login_redirect_url(request) == resolve_url(settings.LOGIN_REDIRECT_URL)
+            if at_home and asks_for_interests(user=user):
+                details["redirect_url"] = reverse("recommender:interests")
         response: HttpResponseBase = super().post_login(request, user, **details)
         if user.language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             response.set_cookie(

@@ -178,6 +178,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "analytics.partitions": {"task": "analytics.partitions", "schedule": timedelta(hours=12)},
     "analytics.mirror": {"task": "analytics.mirror", "schedule": timedelta(minutes=15), "options": {"expires": 900}},
     "analytics.report_nightly": {"task": "analytics.report_nightly", "schedule": crontab(hour=3, minute=10)},
+    "recommender.mail_weekly": {
+        "task": "recommender.mail_weekly",
+        "schedule": crontab(hour=8, minute=10, day_of_week="tue"),
+    },
     "recommender.train_nightly": {"task": "recommender.train_nightly", "schedule": crontab(hour=3, minute=40)},
     "recommender.train_sweep": {
         "task": "recommender.train_sweep",

@@ -83,6 +83,7 @@ ROOMS = (
             ("courses", "behaviourevent", "footprint"),
             ("recommender", "trainingrun", "model_training"),
             ("recommender", "servedlist", "recommend"),
+            ("recommender", "servingpolicy", "tune"),
             ("recommender", "learningpath", "route"),
         ),
     ),

@@ -8,8 +8,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from analytics import urls as analytics_urls
 from portal.health import healthz
 from portal.imports import admin as _imports_desk  # noqa: F401 - replaces the page of imports by one that reverses them
-from portal.views import months, palette, patterns
+from portal.views import months, palette, patterns, suggestion_figures
 from recommender import urls as recommender_urls
+from recommender.views.figures import for_creators
 
 # Tracking links are short and stand outside /marketing/, so analytics keeps them in a list of their own.
 GO: list[URLPattern | URLResolver] = getattr(analytics_urls, "go_urlpatterns", [])
@@ -23,7 +24,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patterns/", patterns, name="patterns"),
     path("palette/", palette, name="palette"),
     path("calendar/", months, name="calendar"),
+    path("creator/suggestions/", for_creators, name="creator-suggestions"),
     path("creator/", include("partners.urls")),
+    path("marketing/suggestions/", suggestion_figures, name="marketing-suggestions"),
     path("marketing/", include("analytics.urls")),
     path("suggestions/", include("recommender.urls")),
     path("paths/", include((recommender_urls.paths_urlpatterns, "paths"))),

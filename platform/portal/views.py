@@ -14,9 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.rules import entrance
+from analytics.views.frame import frame as marketing_frame
 from portal import palette as finder
 from portal import patterns as samples
 from portal.months import two_months
+from recommender.views.figures import for_marketers
 
 SECTIONS = (
     ("colour", "sun"),
@@ -83,6 +86,14 @@ def palette(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "")
     context = {"groups": finder.find(request, query), "query": " ".join(query.split())[:80]}
     return render(request, "components/palette_results.html", context)
+
+
+@require_safe
+@never_cache
+@entrance("marketing")
+def suggestion_figures(request: HttpRequest) -> HttpResponse:
+    """The recommender's page in the marketer's frame: neither floor knows the other."""
+    return for_marketers(request, around=marketing_frame(request))
 
 
 @require_safe

@@ -1,7 +1,7 @@
 """The recommender's desk."""
 
 from recommender.admin.paths import LearningPathAdmin
-from recommender.admin.serving import DismissalAdmin, ServedListAdmin, TasteAdmin
+from recommender.admin.serving import DismissalAdmin, ServedListAdmin, ServingPolicyAdmin, TasteAdmin
 from recommender.admin.training import DatasetSnapshotAdmin, ShadowReadingAdmin, TrainingRunAdmin
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "DismissalAdmin",
     "LearningPathAdmin",
     "ServedListAdmin",
+    "ServingPolicyAdmin",
     "ShadowReadingAdmin",
     "TasteAdmin",
     "TrainingRunAdmin",

@@ -1,15 +1,21 @@
 """Lists as they were shown, what was waved away, which interests were chosen, and the figures behind it all."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin.base import ReadingDesk, table
+from accounts.admin.base import Desk, ReadingDesk, clerk, table
 from courses.models import Course
-from recommender.models import Dismissal, ServedList, Taste
+from recommender import services
+from recommender.errors import PolicyRefusedError
+from recommender.models import Dismissal, ServedList, ServingPolicy, Taste
 
 
 @admin.register(ServedList)
@@ -57,6 +63,38 @@ class DismissalAdmin(ReadingDesk):
     ordering = ("-pk",)
 
 
+@admin.register(ServingPolicy)
+class ServingPolicyAdmin(Desk):
+    """Figures by which lists are put together; the newest are in force, and adding is the only way to change them."""
+
+    empty_words = _("Lists are put together by the program's own figures. Add others here, with the reason.")
+    list_display = ("__str__", "created_at", "created_by")
+    list_select_related = ("created_by",)
+    search_fields = ("note",)
+    ordering = ("-pk",)
+    fields = ("values", "note")
+
+    def has_change_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002
+        """Lists name the figures they were made by, so these stay."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002
+        """As above."""
+        return False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Figures are refused in the form as the service would refuse them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "values":
+            field.validators.append(_checked)
+        return field
+
+    def save_model(self, request: HttpRequest, obj: ServingPolicy, form: Any, change: bool) -> None:  # noqa: ARG002
+        """Put it in force."""
+        by = clerk(request)
+        obj.pk = services.policy_write(values=obj.values, note=obj.note, by=by).pk
+
+
 @admin.register(Taste)
 class TasteAdmin(ReadingDesk):
     """Which topics learners chose."""
@@ -67,3 +105,11 @@ class TasteAdmin(ReadingDesk):
     search_fields = ("user__email",)
     ordering = ("-pk",)
     fields = ("user", "answered_at", "topics")
+
+
+def _checked(values: Any) -> None:
+    """A validator of the figures' field."""
+    try:
+        services.policy_check(values=values)
+    except PolicyRefusedError as refusal:
+        raise ValidationError(str(refusal)) from refusal

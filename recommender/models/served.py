@@ -17,7 +17,7 @@ from recommender.models.training import TrainingRun
 class ServingPolicy(models.Model):
     """The figures by which lists are put together; the newest row is in force, none means those of the code.
 
-    `values` is what `recommender.engine.policy.Policy` says of itself. Rows are added, never changed: a list names its
+    `values` is what `recommender.engine.re_rank.Policy` says of itself. Rows are added, never changed: a list names its
     own.
     """
 

@@ -11,7 +11,19 @@ from recommender.services.paths import (
     step_replace,
     step_take_back,
 )
-from recommender.services.serving import Suggestion, course_dismiss, suggest
+from recommender.services.serving import Suggestions, impressions_record, places_of, suggest
+from recommender.services.serving_choices import (
+    click_record,
+    course_dismiss,
+    dismissal_undo,
+    personal_set,
+    policy_check,
+    policy_write,
+    taste_set,
+)
+from recommender.services.serving_mail import mail_declines, mail_token, mails_due, suggestions_mail
+from recommender.services.serving_rank import Choice
+from recommender.services.serving_words import cards_of
 from recommender.services.training import (
     training_request,
     training_request_nightly,
@@ -25,15 +37,27 @@ from recommender.services.training_stages import model_beside, model_promote, mo
 
 __all__ = [
     "BEST",
+    "Choice",
     "NewPath",
-    "Suggestion",
+    "Suggestions",
+    "cards_of",
+    "click_record",
     "course_dismiss",
+    "dismissal_undo",
+    "impressions_record",
+    "mail_declines",
+    "mail_token",
+    "mails_due",
     "model_beside",
     "model_promote",
     "model_rollback",
     "path_create",
     "path_delete",
     "path_replan",
+    "personal_set",
+    "places_of",
+    "policy_check",
+    "policy_write",
     "serving_run",
     "shadows_compare",
     "step_add",
@@ -42,6 +66,8 @@ __all__ = [
     "step_replace",
     "step_take_back",
     "suggest",
+    "suggestions_mail",
+    "taste_set",
     "training_request",
     "training_request_nightly",
     "training_run",

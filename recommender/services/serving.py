@@ -1,74 +1,126 @@
 """Suggests courses at request time: history is read now, so what somebody did a second ago counts."""
 
+import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
+from django.core.cache import cache
+from django.utils import timezone
 
 from accounts.models import User
-from courses.models import Course, Enrolment
-from courses.selectors import CourseCard, course_cards, seen_courses
-from recommender.choices import Slot, Source, Stage
-from recommender.models import Dismissal, Impression, ServedList, TrainingRun
-from recommender.services.training_stages import models_folder
+from accounts.statements import Statement, fetch
+from courses.models import Course
+from recommender.choices import Slot
+from recommender.models import ServingPolicy, TrainingRun
+from recommender.selectors import ReaderFacts, reader_facts, shelf_at
+from recommender.services.serving_rank import Choice, places_for
+from recommender.services.training_stages import models_folder, serving_run
 
 if TYPE_CHECKING:
-    from recommender.engine.serve import Recommendation, Recommender
+    from datetime import date
+
+    from recommender.engine.re_rank import Policy
+    from recommender.engine.serve import Recommender
 
 logger = logging.getLogger(__name__)
 Reader = User | AnonymousUser | None
+SECONDS = 300
+"""How long a list may be given again while nothing that it was made of has changed."""
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A course with the reason why it is suggested: the courses that speak most for it, or none for what is popular."""
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """A list as it was shown under `code` (None: empty, nothing was kept). `key` is equal for equal lists.
 
-    card: CourseCard
-    score: float
-    because: tuple[Course, ...]
+    `personal`: the reader lets suggestions be theirs. `run` is the model's, None where popularity answered alone.
+    """
+
+    choices: tuple[Choice, ...]
+    key: str
+    personal: bool
+    run: int | None
+    code: UUID | None = None
 
 
 def suggest(
-    *, user: Reader, visitor_key: UUID | None, slot: Slot, course: Course | None = None, limit: int = 4
-) -> list[Suggestion]:
-    """The best courses for this reader in this place, none that they own or waved away. Each list shown is kept.
+    *,
+    user: Reader,
+    visitor_key: UUID | None,
+    slot: Slot,
+    course: Course | None = None,
+    limit: int = 4,
+    run: TrainingRun | None = None,
+    policy: ServingPolicy | None = None,
+    mail_week: "date | None" = None,
+) -> Suggestions:
+    """The best courses for this reader in this place, none that they own or waved away. The list is kept as shown.
 
-    Beside a course, that course counts as the latest interest. Without a model that serves, nothing is suggested.
+    Beside a course, that course counts as the latest interest. `run` and `policy` are the live ones unless given, as a
+    test between two would. Without a model that serves, or for who wants nothing personal, popularity answers.
     """
-    run = TrainingRun.objects.filter(stage=Stage.LIVE).first()
-    recommender = _open(run)
-    if run is None or recommender is None:
-        return []
-    history = list(reversed(seen_courses(user=user, visitor_key=visitor_key)))
-    if course is not None:
-        history = [pk for pk in history if pk != course.pk] + [course.pk]
     person = user if isinstance(user, User) else None
-    found = recommender.recommend(history, k=limit * 3, exclude=_hidden(person))
-    suggestions = _with_courses(found, limit)
-    if suggestions:
-        _remember(person, visitor_key, slot, course, run, suggestions)
-    return suggestions
+    facts = reader_facts(user=person, visitor_key=visitor_key)
+    beside = course.pk if course else None
+    who = f"u{person.pk}" if person else str(visitor_key or "")
+    answers = run or (serving_run(person=who) if facts.canary is not None else None)
+    facts = replace(facts, run=answers.pk if answers else facts.run, policy=policy.pk if policy else facts.policy)
+    found = _cached(facts, who=who, beside=beside, limit=limit, day=f"{timezone.localdate()}")
+    if not found.choices:
+        return found
+    known = facts.personal or mail_week is not None
+    code = impressions_record(
+        found,
+        user_id=person.pk if person and known else None,
+        visitor_key=visitor_key if facts.personal else None,
+        slot=slot,
+        course_id=beside,
+        policy_id=facts.policy,
+        mail_week=mail_week,
+    )
+    return replace(found, code=code)
 
 
-@transaction.atomic
-def course_dismiss(*, user: User, course_id: int) -> None:
-    """Never suggest this course to this learner again."""
-    Dismissal.objects.get_or_create(user=user, course_id=course_id)
+def _cached(facts: ReaderFacts, *, who: str, beside: int | None, limit: int, day: str) -> Suggestions:
+    """The list for these facts: the same list for the same facts on one day, until it is forgotten."""
+    told = json.dumps([asdict(facts), who, beside, limit, day], sort_keys=True)
+    key = sha256(told.encode()).hexdigest()
+    found: Suggestions | None = cache.get(f"suggest:{key}")
+    if found is None:
+        found = _made(facts, beside=beside, limit=limit, key=key)
+        cache.set(f"suggest:{key}", found, SECONDS)
+    return found
 
 
-def _hidden(person: User | None) -> set[int]:
-    """What this learner owns or waved away."""
-    if person is None:
-        return set()
-    owned = Enrolment.objects.filter(user=person, withdrawn_at=None).values_list("course_id", flat=True)
-    return {*owned, *Dismissal.objects.filter(user=person).values_list("course_id", flat=True)}
+def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Suggestions:
+    import numpy as np
+
+    recommender = _open(facts.run) if facts.personal else None
+    choices = places_for(
+        facts,
+        shelf=shelf_at(version=facts.shelf),
+        recommender=recommender,
+        policy=_policy(facts.policy),
+        beside=beside,
+        places=limit,
+        # The same reader with the same history sees the same draw all day; over readers it is as good as chance.
+        rng=np.random.default_rng(int(key[:16], 16)),
+    )
+    return Suggestions(tuple(choices), key, facts.personal, facts.run if recommender else None)
 
 
-def _open(run: TrainingRun | None) -> "Recommender | None":
+def _policy(policy_id: int | None) -> "Policy":
+    from recommender.engine.re_rank import Policy, policy_from
+
+    return policy_from(ServingPolicy.objects.get(pk=policy_id).values) if policy_id else Policy()
+
+
+def _open(run_id: int | None) -> "Recommender | None":
+    run = TrainingRun.objects.filter(pk=run_id).first() if run_id else None
     if run is None:
         return None
     from recommender.engine.errors import EngineError
@@ -82,42 +134,55 @@ def _open(run: TrainingRun | None) -> "Recommender | None":
         return None
 
 
-def _with_courses(found: "Sequence[Recommendation]", limit: int) -> list[Suggestion]:
-    """Cards and reasons for what is still on sale, in the model's order."""
-    cards = {card.course.pk: card for card in course_cards([item.item_id for item in found])}
-    shown = [item for item in found if item.item_id in cards][:limit]
-    reasons = Course.objects.in_bulk([because.item_id for item in shown for because in item.reasons])
-    return [
-        Suggestion(
-            card=cards[item.item_id],
-            score=item.score,
-            because=tuple(
-                reasons[because.item_id]
-                for because in item.reasons
-                if because.contribution > 0 and because.item_id in reasons
-            ),
-        )
-        for item in shown
-    ]
+_KEEP = Statement(
+    "impressions_record",
+    """
+    WITH quick AS (
+        -- A page does not wait for the disk for the sake of what it showed; a mail is not sent twice.
+        SELECT set_config('synchronous_commit', 'off', true) WHERE %(week)s::date IS NULL
+    ), list AS (
+        INSERT INTO recommender_servedlist
+            (code, user_id, visitor_key, slot, course_id, run_id, policy_id, mail_week, served_at)
+        VALUES (%(code)s::uuid, %(user)s::bigint, %(visitor)s::uuid, %(slot)s::varchar, %(course)s::bigint,
+            %(run)s::bigint, %(policy)s::bigint, %(week)s::date, %(at)s::timestamptz)
+        RETURNING id
+    )
+    INSERT INTO recommender_impression (served_id, position, course_id, source, score, propensity, reason)
+    SELECT list.id, p.position, (p.place ->> 'course')::bigint, p.place ->> 'source', (p.place ->> 'score')::float8,
+        (p.place ->> 'propensity')::float8, p.place -> 'reason'
+    FROM list LEFT JOIN quick ON true, jsonb_array_elements(%(places)s::jsonb) WITH ORDINALITY AS p (place, position)
+    """,
+)
 
 
-def _remember(
-    user: User | None,
+def impressions_record(
+    shown: Suggestions,
+    *,
+    user_id: int | None,
     visitor_key: UUID | None,
     slot: Slot,
-    course: Course | None,
-    run: TrainingRun,
-    suggestions: Sequence[Suggestion],
-) -> None:
-    served = ServedList.objects.create(user=user, visitor_key=visitor_key, slot=slot, course=course, run=run)
-    Impression.objects.bulk_create(
-        Impression(
-            served=served,
-            position=place,
-            course=suggestion.card.course,
-            source=Source.MODEL,
-            score=suggestion.score,
-            reason={"parts": [[because.pk, None] for because in suggestion.because]},
-        )
-        for place, suggestion in enumerate(suggestions, 1)
-    )
+    course_id: int | None = None,
+    policy_id: int | None = None,
+    mail_week: "date | None" = None,
+) -> UUID:
+    """Keep a list with all its places in one statement, after which its transaction waits for no disk; its code."""
+    code = uuid4()
+    values = {
+        "code": str(code),
+        "user": user_id,
+        "visitor": str(visitor_key) if visitor_key else None,
+        "slot": str(slot),
+        "course": course_id,
+        "run": shown.run,
+        "policy": policy_id,
+        "week": mail_week,
+        "at": timezone.now(),
+        "places": json.dumps([asdict(choice) for choice in shown.choices]),
+    }
+    fetch((_KEEP, values))
+    return code
+
+
+def places_of(choices: Sequence[Choice]) -> list[int]:
+    """The courses of a list in their order."""
+    return [choice.course for choice in choices]

@@ -1,23 +1,30 @@
-"""Fragments that other pages embed: suggested courses, each with its reason."""
+"""Fragments that other pages embed: suggested courses, each with its reason, and what lies behind a reason."""
 
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from courses.models import Course
 from courses.selectors import on_sale
+from courses.views.frame import learner_of, observed_visitor, shop
 from recommender.choices import Slot
-from recommender.services import Suggestion, course_dismiss, suggest
+from recommender.selectors import explained
+from recommender.services import Suggestions, cards_of, click_record, suggest
+from recommender.views.words import steps_of
 
 SHOWN = 4
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Stands in a kept band for the code of the list that it is shown as."""
+SECONDS = 300
 
 
 @require_safe
@@ -34,46 +41,67 @@ def for_course(request: HttpRequest, pk: int) -> HttpResponse:
     return _band(request, Slot.COURSE, get_object_or_404(on_sale(), pk=pk))
 
 
-@require_POST
-@login_required
-def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a course out of this learner's suggestions for good."""
-    course_dismiss(user=request.user, course_id=get_object_or_404(on_sale(), pk=pk).pk)  # type: ignore[arg-type]
-    return HttpResponse()
+@require_safe
+@never_cache
+def after_purchase(request: HttpRequest) -> HttpResponse:
+    """Suggestions under an order: what was just bought is the latest of the history."""
+    return _band(request, Slot.BOUGHT, None)
+
+
+@require_safe
+@never_cache
+def opened(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
+    """Keep that a suggestion was opened, and go on to its course."""
+    course = click_record(code=code, position=position, visitor_key=observed_visitor(request))
+    if course is None:
+        raise Http404(_("There is no such suggestion any more."))
+    return redirect("courses:course", slug=course.slug)
+
+
+@require_safe
+@never_cache
+def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
+    """Why a course stood at its place, to whom it was shown and to nobody else."""
+    place = explained(code=code, position=position, user=learner_of(request), visitor_key=observed_visitor(request))
+    if place is None:
+        raise Http404(_("There is no such suggestion among yours."))
+    context = {
+        "place": place,
+        "course": place.course,
+        "steps": steps_of(place),
+        "may_dismiss": request.user.is_authenticated,
+        "private": True,
+    }
+    if request.headers.get("HX-Request"):
+        return render(request, "recommender/why_drawer.html", context)
+    return shop(request, "recommender/why_page.html", context)
 
 
 def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpResponse:
-    key: UUID | None = getattr(request, "visitor_key", None)
-    found = suggest(user=request.user, visitor_key=key, slot=slot, course=course, limit=SHOWN)
-    cards = [_card(suggestion, may_dismiss=request.user.is_authenticated) for suggestion in found]
-    return render(request, "recommender/suggestions.html", {"cards": cards, "course": course})
+    user = learner_of(request)
+    found = suggest(user=user, visitor_key=observed_visitor(request), slot=slot, course=course, limit=SHOWN)
+    return HttpResponse(_written(found, known=user is not None).replace(NOBODY, str(found.code)))
 
 
-def _card(suggestion: Suggestion, *, may_dismiss: bool) -> dict[str, Any]:
-    course = suggestion.card.course
-    icon, words = _reason(suggestion)
+def _written(found: Suggestions, *, known: bool) -> str:
+    """The band with `NOBODY` where the list's code belongs, kept for equal lists in one language."""
+    if found.code is None:
+        return ""
+    key = f"band:{found.key}:{get_language()}:{known}"
+    written: str | None = cache.get(key)
+    if written is None:
+        cards = [_addressed(card, may_dismiss=known) for card in cards_of(found.choices)]
+        context = {"cards": cards, "personal": found.personal, "known": known}
+        written = render_to_string("recommender/suggestions.html", context)
+        cache.set(key, written, SECONDS)
+    return written
+
+
+def _addressed(card: dict[str, Any], *, may_dismiss: bool) -> dict[str, Any]:
+    place = [NOBODY, card["position"]]
     return {
-        "title": course.local_title,
-        "url": reverse("courses:course", args=[course.slug]),
-        "key": course.pk,
-        "by": ", ".join(suggestion.card.creators),
-        "minor": course.price_minor,
-        "currency": course.currency,
-        "rating": suggestion.card.rating,
-        "rating_count": suggestion.card.ratings,
-        "reason_icon": icon,
-        "reason_text": words,
-        "dismiss_url": reverse("recommender:dismiss", args=[course.pk]) if may_dismiss else "",
+        **card,
+        "url": reverse("recommender:open", args=place),
+        "why_url": reverse("recommender:why", args=place),
+        "dismiss_url": reverse("recommender:dismiss", args=[card["key"]]) if may_dismiss else "",
     }
-
-
-def _reason(suggestion: Suggestion) -> tuple[str, str]:
-    """Why, in words: the course that spoke most for it, or how many learn it."""
-    if suggestion.because:
-        return "check", _("Because you looked at %(title)s") % {"title": suggestion.because[0].local_title}
-    learners = suggestion.card.learners
-    if learners:
-        return "users", ngettext("%(count)d learner takes it", "%(count)d learners take it", learners) % {
-            "count": learners
-        }
-    return "compass", _("Few have found it yet")

@@ -44,7 +44,7 @@ def test_who_acts_for_a_party_switches_its_letters_off_and_on(cast: Cast) -> Non
 
 def test_only_what_was_said_is_recorded(cast: Cast) -> None:
     client = cast.client_of(cast.lee)
-    form = {"name": "Lee", "name_zh": "", "language": "en"}
+    form = {"name": "Lee", "name_zh": "", "language": "en", "personalisation": "on"}
     measured = form | {"analytics": "on"}  # as the browser is, unless somebody says otherwise
     client.post(URL, measured)
     assert not Consent.objects.exists(), "what was left as it stood was not said"

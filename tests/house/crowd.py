@@ -52,7 +52,7 @@ from partners.services import (
 )
 from recommender.choices import Slot, Source
 from recommender.models import DatasetSnapshot, Impression, ServedList, ShadowReading, Taste
-from recommender.services import NewPath, course_dismiss, path_create, training_request
+from recommender.services import NewPath, course_dismiss, path_create, policy_write, training_request
 from tests.factories import evidence
 from tests.factories.courses import course
 from tests.house import world as house
@@ -159,6 +159,7 @@ def _learning(world: house.World, number: int, person: User, sold: Course) -> No
     path_create(user=cast.lee, new=NewPath(course_id=other.pk))
     served = ServedList.objects.create(user=person, slot=Slot.HOME, course=other)
     Impression.objects.create(served=served, position=1, course=sold, source=Source.POPULAR, score=1)
+    policy_write(values={"tail": 0.3}, note=f"try {number}", by=cast.olga)
     Taste.objects.create(user=person).topics.add(sold.topic)
     at = timezone.now() - timedelta(days=number)
     viewers = (cast.finn, cast.ada, cast.marco)

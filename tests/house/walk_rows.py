@@ -162,7 +162,14 @@ ROWS: dict[str, Row] = {
     # suggestions
     "recommender:home": Row("/suggestions/home/", get=OPEN, public=True),
     "recommender:course": Row("/suggestions/course/{course}/", get=OPEN, public=True),
-    "recommender:dismiss": Row("/suggestions/dismiss/{course}/", post=MEMBERS, public=True),
+    "recommender:bought": Row("/suggestions/bought/", get=OPEN, public=True),
+    "recommender:open": Row("/suggestions/open/{shown}/1/", get="302", public=True),
+    "recommender:why": Row("/suggestions/why/{shown}/1/", get="c 200, 404", same=True),
+    "recommender:undo": Row("/suggestions/undo/{course}/", post="- login, 302", public=True),
+    "recommender:yours": Row("/suggestions/yours/", get=MEMBERS, public=True),
+    "recommender:interests": Row("/suggestions/interests/", get=MEMBERS, post=MEMBERS, data={"topics": "0"}),
+    "recommender:personal": Row("/suggestions/personal/", post="- login, 302", data={"personal": "1"}),
+    "recommender:dismiss": Row("/suggestions/dismiss/{course}/", post="- login, 302", public=True),
     # one's own account
     "admin/login/": Row("/admin/login/", get="- login, labc 403, 302", post="- login, labc 403, 200"),
     "accounts:you": Row("/accounts/you/", get=MEMBERS, post=MEMBERS, sees="c"),
@@ -307,6 +314,11 @@ ROWS: dict[str, Row] = {
     "api:touches-list": Row(
         "/api/v1/touches/", get="401", post="401", others=dict.fromkeys(("put", "patch", "delete"), "401")
     ),
+    "api:recommendations-list": Row("/api/v1/recommendations/", get=OPEN, public=True),
+    "api:recommendations-clicks": Row("/api/v1/recommendations/clicks/", post="400"),
+    "creator-suggestions": Row("/creator/suggestions/?party={party}", get=SEATED, sees="c"),
+    "marketing-suggestions": Row("/marketing/suggestions/", get=MARKETING),
+    "recommender:mail": Row("/suggestions/mail/none/", get=OPEN, post="404"),
     "api:docs": Row("/api/v1/docs/", get=OPEN),
     "set_language": Row("/i18n/setlang/", get="302", post="302"),
     "courses:robots": Row("/robots.txt", get=OPEN),

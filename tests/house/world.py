@@ -57,7 +57,8 @@ from partners.services import (
     version_draft,
     version_propose,
 )
-from recommender.services import NewPath, path_create, training_request, training_run
+from recommender.choices import Slot
+from recommender.services import NewPath, path_create, suggest, training_request, training_run
 from tests.cast import Cast
 from tests.factories import evidence
 from tests.factories.courses import course, lessons_of
@@ -140,6 +141,7 @@ def build(cast: Cast) -> World:
         **proposal(agreed, cast.mei),
     }
     learn([shared, cove, dune], [cast.lee, cast.alice, cast.bob, nia])
+    ids["shown"] = suggest(user=cast.carol, visitor_key=None, slot=Slot.HOME).code
     ids["training"] = training_run(run_id=training_request(model="popularity").pk).pk
     ids["run"] = report_request(since=date(2020, 1, 1), until=date(2020, 1, 31), currency="CNY").pk
     return World(cast=cast, ids=ids, absent=nowhere(ids), canaries=secrets(cast, ids))

@@ -1,19 +1,15 @@
 """Training in Django: from behaviour to a model that serves."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from accounts.models import User
-from courses.services import enrolment_give
-from recommender.choices import Slot, Stage, TrainingState
+from recommender.choices import Stage, TrainingState
 from recommender.engine.models import MODELS
 from recommender.engine.names import MODEL_NAMES
 from recommender.errors import TrainingRefusedError
-from recommender.models import ServedList, TrainingRun
-from recommender.services import course_dismiss, model_promote, suggest, training_request, training_run
+from recommender.models import TrainingRun
+from recommender.services import model_promote, training_request, training_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything", "own_folder")]
 
@@ -57,37 +53,7 @@ def test_a_run_that_another_worker_is_alive_on_is_left_alone() -> None:
 
 
 @pytest.mark.usefixtures("behaviour")
-def test_what_somebody_just_looked_at_decides_the_next_suggestion(courses: list[int], learners: list[User]) -> None:
-    trained()
-    found = suggest(user=learners[0], visitor_key=None, slot=Slot.HOME, limit=1)
-    assert [item.card.course.pk for item in found] == [courses[2]]
-    assert {course.pk for course in found[0].because} <= set(courses[:2])
-    assert ServedList.objects.get().impressions.get().course_id == courses[2]
-
-
-@pytest.mark.usefixtures("behaviour")
-def test_owned_and_dismissed_courses_are_not_suggested(courses: list[int], learners: list[User]) -> None:
-    trained()
-    enrolment_give(user=learners[0], course_id=courses[2])
-    course_dismiss(user=learners[0], course_id=courses[3])
-    shown = {item.card.course.pk for item in suggest(user=learners[0], visitor_key=None, slot=Slot.HOME, limit=6)}
-    assert shown
-    assert not shown & {courses[0], courses[1], courses[2], courses[3]}
-
-
-def test_without_a_model_nothing_is_suggested(learners: list[User]) -> None:
-    assert suggest(user=learners[0], visitor_key=None, slot=Slot.HOME) == []
-
-
-@pytest.mark.usefixtures("behaviour")
-def test_a_lost_model_file_takes_no_page_down(learners: list[User], settings: Any) -> None:
-    run = trained("popularity")
-    (Path(settings.DATA_DIR) / "models" / run.artefact).unlink()
-    assert suggest(user=learners[0], visitor_key=None, slot=Slot.HOME) == []
-
-
-@pytest.mark.usefixtures("behaviour")
-def test_promoting_an_older_run_is_the_way_back(learners: list[User]) -> None:
+def test_promoting_an_older_run_is_the_way_back() -> None:
     first, second = trained("popularity"), trained("popularity")
     model_promote(run_id=second.pk)
     model_promote(run_id=first.pk)

@@ -1,0 +1,112 @@
+"""What is known of a reader at this instant: one statement, so that what they did a second ago counts."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from accounts.models import User
+from accounts.statements import Statement, fetch
+
+ACTS, COURSES = 500, 50
+"""So many of the latest acts are read, and so many courses of theirs count."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderFacts:
+    """A reader, and what serves them. Courses and topics by id; `history` the oldest first, each course once.
+
+    `personal`: they did not switch suggestions off. `withdrawn` are courses they gave back, `hidden` those they waved
+    away, `less` those of which they want less. `channel` is how they first came, `landing` the topic on which they
+    landed. `run` and `policy` are the live ones, `canary` the run on trial, `shelf` changes when any course does.
+    """
+
+    personal: bool = True
+    history: tuple[int, ...] = ()
+    owned: tuple[int, ...] = ()
+    withdrawn: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = ()
+    less: tuple[int, ...] = ()
+    topics: tuple[int, ...] = ()
+    channel: int | None = None
+    landing: int | None = None
+    run: int | None = None
+    canary: int | None = None
+    policy: int | None = None
+    shelf: str = ""
+
+    def impersonal(self) -> "ReaderFacts":
+        """What may be used of somebody who wants nothing personal: which courses not to show, and no more."""
+        return replace(self, history=(), less=(), topics=(), channel=None, landing=None)
+
+    @property
+    def barred(self) -> frozenset[int]:
+        """Courses that must not be suggested."""
+        return frozenset((*self.owned, *self.withdrawn, *self.hidden, *self.less))
+
+
+def _acts(whose: str) -> str:
+    return f"""ARRAY(
+        SELECT course_id FROM (
+            SELECT course_id, max(occurred_at) AS at, max(id) AS id FROM (
+                SELECT course_id, occurred_at, id FROM courses_behaviourevent
+                WHERE {whose} AND course_id IS NOT NULL AND kind <> 'refund'
+                ORDER BY occurred_at DESC, id DESC LIMIT {ACTS}
+            ) latest GROUP BY course_id ORDER BY at DESC, id DESC LIMIT {COURSES}
+        ) courses ORDER BY at, id
+    )"""  # noqa: S608 - the conditions are those below
+
+
+_SERVING = """
+    (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'live'),
+    (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'canary'),
+    (SELECT max(id) FROM recommender_servingpolicy),
+    (SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') FROM courses_course)
+"""
+_PERSON = Statement(
+    "reader_person",
+    f"""
+    SELECT coalesce((
+            SELECT granted FROM accounts_consent WHERE user_id = %(user)s::bigint AND purpose = 'personalisation'
+            ORDER BY given_at DESC, id DESC LIMIT 1
+        ), true),
+        {_acts("user_id = %(user)s::bigint")},
+        ARRAY(SELECT course_id FROM courses_enrolment WHERE user_id = %(user)s AND withdrawn_at IS NULL ORDER BY 1),
+        ARRAY(
+            SELECT course_id FROM courses_enrolment WHERE user_id = %(user)s AND withdrawn_at IS NOT NULL ORDER BY 1
+        ),
+        ARRAY(SELECT course_id FROM recommender_dismissal WHERE user_id = %(user)s AND kind = 'course' ORDER BY 1),
+        ARRAY(SELECT course_id FROM recommender_dismissal WHERE user_id = %(user)s AND kind = 'less' ORDER BY 1),
+        ARRAY(
+            SELECT o.topic_id FROM recommender_taste t JOIN recommender_taste_topics o ON o.taste_id = t.id
+            WHERE t.user_id = %(user)s ORDER BY 1
+        ),
+        {_SERVING}
+    """,  # noqa: S608 - put together from what stands above
+)
+_BROWSER = Statement("reader_browser", f"SELECT {_acts('visitor_key = %(visitor)s::uuid')}, {_SERVING}")
+_NOBODY = Statement("reader_nobody", f"SELECT {_SERVING}")
+
+
+def reader_facts(*, user: User | None, visitor_key: UUID | None) -> ReaderFacts:
+    """Read what is known of a person, else of a browser, else of nobody; one statement."""
+    if user is not None:
+        said, history, owned, withdrawn, hidden, less, topics, *serving = fetch((_PERSON, {"user": user.pk}))[0]
+        facts = ReaderFacts(
+            personal=said,
+            history=tuple(history),
+            owned=tuple(owned),
+            withdrawn=tuple(withdrawn),
+            hidden=tuple(hidden),
+            less=tuple(less),
+            topics=tuple(topics),
+            **_serving(serving),
+        )
+        return facts if said else facts.impersonal()
+    if visitor_key is not None:
+        history, *serving = fetch((_BROWSER, {"visitor": str(visitor_key)}))[0]
+        return ReaderFacts(history=tuple(history), **_serving(serving))
+    return ReaderFacts(**_serving(fetch((_NOBODY, []))[0]))
+
+
+def _serving(row: Any) -> dict[str, Any]:
+    return dict(zip(("run", "canary", "policy", "shelf"), row, strict=True))
