@@ -69,7 +69,7 @@ END $$;
 @contextmanager
 def filled(touches: TouchLog, conversions: TouchLog) -> Iterator[str]:
     """The name of a database that holds them; a browser's key is its person's code and one."""
-    with databases.clone() as name:
+    with databases.clone(on_disk=True) as name:
         instants = pl.from_epoch(pl.Series([BASE, BASE + 230 * 86_400]), time_unit="s").dt.replace_time_zone("UTC")
         months = pl.datetime_range(instants[0], instants[1], "1d", eager=True)
         partitions_ensure(instants=months.to_list())

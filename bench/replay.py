@@ -45,7 +45,7 @@ def measure(name: str, *, as_it_was: bool, change: Change) -> None:
 
 def main() -> None:
     """Make the history, replay it."""
-    with databases.clone():
+    with databases.clone(on_disk=True):
         progress = Progress(sys.stderr)
         build(orders=LINES, touches=0, scale=scale_of(LINES), last=LAST, processes=2, progress=progress)
         measure("as it was", as_it_was=True, change=Change())

@@ -44,16 +44,16 @@ def durable() -> Iterator[str]:
     """A database of its own on a server that waits for the disk, as it does for a portal and not for tests."""
     with closing(databases.admin()) as link, link.cursor() as cursor:
         databases.template()
-        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        for name in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
             cursor.execute(f"ALTER SYSTEM RESET {name}")
         cursor.execute("SELECT pg_reload_conf()")
         try:
-            with databases.clone() as name:
+            with databases.clone(on_disk=True) as name:
                 cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
                 databases.point_at(dict.fromkeys(databases.ALIASES, name))
                 yield name
         finally:
-            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            for name in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
                 cursor.execute(f"ALTER SYSTEM SET {name} = off")
             cursor.execute("SELECT pg_reload_conf()")
 

@@ -69,17 +69,18 @@ def template() -> str:
 
 
 @contextlib.contextmanager
-def clone(like: str = "") -> Iterator[str]:
+def clone(like: str = "", *, on_disk: bool = False) -> Iterator[str]:
     """A database of its own for as long as the block lasts; both connections point at it meanwhile.
 
-    A copy of the migrated template, or of the database `like`, to which nobody may be connected.
+    A copy of the migrated template, or of the database `like`, to which nobody may be connected. What is to be timed
+    lies `on_disk`, as a portal's database does.
     """
     name = f"portal_test_{os.getpid()}_{next(_numbers)}"
     with contextlib.closing(admin()) as link, link.cursor() as cursor:
         like = like or template()
         # Not owned by test code: two processes may not copy one template at the same instant.
         cursor.execute("SELECT pg_advisory_lock(hashtext('portal test template'))")
-        _copy(cursor, like, name)
+        _copy(cursor, like, name, on_disk=on_disk)
     before = {alias: connections.settings[alias]["NAME"] for alias in ALIASES}
     try:
         point_at(dict.fromkeys(ALIASES, name))
@@ -142,12 +143,13 @@ def _hurry(cursor: Any) -> None:
         cursor.execute("SELECT pg_reload_conf()")
 
 
-def _copy(cursor: Any, like: str, name: str) -> None:
+def _copy(cursor: Any, like: str, name: str, *, on_disk: bool) -> None:
     """Copy a database file by file, which is several times quicker than through the log."""
     owner, app = settings.DATABASES["owner"]["USER"], settings.DATABASES["default"]["USER"]
     said = {"name": name, "like": like, "owner": owner, "app": app}
     names = {key: sql.Identifier(value) for key, value in said.items()}
-    cursor.execute("SELECT coalesce(max(spcname), 'pg_default') FROM pg_tablespace WHERE spcname = %s", [CLONES])
+    wanted = "pg_default" if on_disk else CLONES
+    cursor.execute("SELECT coalesce(max(spcname), 'pg_default') FROM pg_tablespace WHERE spcname = %s", [wanted])
     names["place"] = sql.Identifier(*cursor.fetchone())
     verb = "CREATE DATABASE {name} OWNER {owner} TEMPLATE {like} STRATEGY file_copy TABLESPACE {place}"
     cursor.execute(sql.SQL(verb).format(**names))
