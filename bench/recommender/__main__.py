@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.recommender.data import load
+from bench.recommender.data import load, load_sequences, shared_data
 from recommender.engine.artefact import write_artefact
 from recommender.engine.attention import Learner
 from recommender.engine.bulk import top_k_many
@@ -208,7 +208,7 @@ def measure_database() -> None:
     """P1's rows as behaviour in a PostgreSQL of its own, read as a training reads it, and EASE fitted; one process."""
     from bench.recommender.from_database import filled
 
-    with filled(load("p1")) as name:
+    with filled(load_sequences(shared_data() / "mooccubex5" / "sequences.txt.gz")) as name:
         command = [sys.executable, "-m", "bench.recommender.from_database", name]
         subprocess.run(command, check=True)
 

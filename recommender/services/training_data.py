@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SHORTEST_STAY = 10
 """Seconds below which a stay says nothing."""
 
+WORK_MEMORY = "256MB"
+"""What the server may hold to group acts before it writes to disk: a million pairs fit."""
+
 KEPT = 2
 """How many datasets keep their file: the newest ones."""
 
@@ -102,7 +105,8 @@ def behaviour_read() -> Read:
     weights = " ".join(f"WHEN '{kind}' THEN {weight:g}" for kind, weight in BEHAVIOUR_WEIGHTS.items())
     cases = " ".join(f"WHEN {rule} THEN '{why}'" for why, rule in _LEFT_OUT.items())
     barred = " ".join(f"WHEN {rule} THEN true" for rule in _LEFT_OUT.values())
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
         cursor.execute(_RECEIPT.format(cases=cases, acts=_ACTS), asked)
         counts = dict(cursor.fetchall())
         statement = cursor.mogrify(_PAIRS.format(weights=weights, acts=_ACTS, cases=barred), asked).decode()

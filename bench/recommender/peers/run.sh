@@ -8,7 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 data=${2:-${PORTAL_SHARED_DATA:?set PORTAL_SHARED_DATA or name the folder}/data/recommender/mooccubex5}
 case $name in
 implicit) packages="implicit==0.7.3 scipy numpy" ;;
-lenskit) packages="lenskit==2026.4.0 pandas" ;;
+lenskit) packages="lenskit==2025.8.1 pandas" ;;
 rectools) packages="rectools[lightfm]==0.19.0 implicit==0.7.3 pandas" ;;
 recbole) packages="recbole==1.2.1 torch<2.6 numpy<2 pandas<3 scipy<1.14 setuptools<81" ;;
 *) echo "run.sh: no such peer: $name (implicit, lenskit, rectools, recbole)" >&2; exit 1 ;;

@@ -18,7 +18,7 @@ import numpy as np
 from recommender.engine.config import Progress, require_range, settings_from, silent
 from recommender.engine.data import Float32, Int32, Int64, Interactions
 from recommender.engine.errors import ConfigError
-from recommender.engine.models.base import Contributions, Model
+from recommender.engine.models.base import Contributions, Model, stored_array
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +36,12 @@ TUNE_CELLS = 2**25
 """Users times items that are held in memory at once for each component: 128 MB of float32."""
 TUNE_CHUNK = 500
 BEHIND = 1e9
+EVEN_USERS = 20_000
+EVEN_CELLS = 2**27
+"""Users times items whose scores are held while places are evened: 512 MB of float32."""
+EVEN_ROUNDS = 8
+EVEN_STEP = 0.15
+EVEN_DEPTH = 10
 # A deviation this small beside the mean is rounding: the scores say nothing.
 FLAT = 1e-5
 
@@ -44,11 +50,13 @@ FLAT = 1e-5
 class BlendSettings:
     """components: ``{"model": name, "settings": {...}}``, one to six. coefficients: one per component, from 0 to 1.
 
-    Coefficients left empty count every component alike; `Blend.fit_tuned` finds them.
+    Coefficients left empty count every component alike; `Blend.fit_tuned` finds them. evenness, 0 to 1: how far places
+    shown follow less than demand (0: as scores have it; 1: as if all items were asked for alike), see `Blend.evened`.
     """
 
     components: Sequence[Mapping[str, Any]] = ({"model": "ease"}, {"model": "stepped_ease"}, {"model": "item_knn"})
     coefficients: Sequence[float] = ()
+    evenness: float = 0.0
 
     def __post_init__(self) -> None:
         parts = tuple({"model": part["model"], "settings": dict(part.get("settings", {}))} for part in self.components)
@@ -58,6 +66,7 @@ class BlendSettings:
             raise ConfigError(f"{len(coefficients)} coefficients for {len(parts)} components")
         for coefficient in coefficients:
             require_range("a coefficient", coefficient, 0, 1)
+        require_range("evenness", self.evenness, 0, 1)
         object.__setattr__(self, "components", parts)
         object.__setattr__(self, "coefficients", coefficients)
 
@@ -78,8 +87,11 @@ class Blend(Model):
     resumable: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = BlendSettings
 
-    def __init__(self, *, settings: BlendSettings, item_ids: Int64, components: Sequence[Model]) -> None:
+    def __init__(
+        self, *, settings: BlendSettings, item_ids: Int64, components: Sequence[Model], offsets: Float32 | None = None
+    ) -> None:
         self.settings = settings
+        self.offsets = np.zeros(item_ids.size, dtype=np.float32) if offsets is None else offsets
         self.item_ids = item_ids
         self.components = tuple(components)
         self._coefficients = tuple(float(value) for value in settings.coefficients)
@@ -114,12 +126,13 @@ class Blend(Model):
                 )
             )
             progress("fit", place + 1, len(resolved))
-        return cls(settings=settings, item_ids=interactions.item_ids, components=components)
+        blend = cls(settings=settings, item_ids=interactions.item_ids, components=components)
+        return blend.evened(interactions, device=device, rng=rng) if settings.evenness else blend
 
     @classmethod
     def additive(cls, settings: Any) -> bool:
-        """As all its components are."""
-        return all(kind.additive(own) for kind, own in settings.resolve())
+        """As all its components are, unless places are evened."""
+        return not settings.evenness and all(kind.additive(own) for kind, own in settings.resolve())
 
     @classmethod
     def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
@@ -160,7 +173,8 @@ class Blend(Model):
         fitted = cls.fit(
             stage.train, settings=settings, device=device, rng=rng, progress=progress, checkpoint=checkpoint
         )
-        return fitted.tuned(stage, device=device, rng=rng)
+        tuned = fitted.tuned(stage, device=device, rng=rng)
+        return tuned.evened(stage.train, device=device, rng=rng) if settings.evenness else tuned
 
     def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
         """The same components with coefficients that sum to one for the best NDCG@10 of the stage's first targets.
@@ -181,6 +195,41 @@ class Blend(Model):
         best = replace(self.settings, coefficients=_climb(gain, len(self.components)))
         return type(self)(settings=best, item_ids=self.item_ids, components=self.components)
 
+    def evened(self, interactions: Interactions, *, device: torch.device, rng: np.random.Generator) -> Self:
+        """The same components with an offset an item, by which the ten best of many people follow demand more evenly.
+
+        Wanted is a share of places that goes with (takers + 1) ^ (1 - evenness). Lists are made of people's own
+        histories, and nothing that they are asked for is looked at; whoever is shown too often sinks, round by round.
+        """
+        import torch
+
+        from recommender.engine.ranking import select_top_batch
+
+        people = np.flatnonzero(interactions.lengths > 0)
+        most = min(people.size, EVEN_USERS, max(1, EVEN_CELLS // max(1, self.n_items)))
+        people = np.sort(rng.choice(people, most, replace=False))
+        plain = type(self)(settings=self.settings, item_ids=self.item_ids, components=self.components)
+        scores = torch.empty(people.size, self.n_items, device=device)
+        for start in range(0, people.size, TUNE_CHUNK):
+            part = people[start : start + TUNE_CHUNK]
+            scores[start : start + part.size] = plain.score_batch(interactions, part, device=device)
+        histories = [interactions.history(user) for user in people]
+        rows = torch.from_numpy(np.repeat(np.arange(people.size), [own.size for own in histories])).to(device)
+        scores[rows, torch.from_numpy(np.concatenate(histories).astype(np.int64)).to(device)] = -torch.inf
+        demand = torch.from_numpy((interactions.item_counts + 1.0) ** (1 - self.settings.evenness)).to(device)
+        wanted, offsets = (demand / demand.sum()).log(), torch.zeros(self.n_items, device=device)
+        for _ in range(EVEN_ROUNDS):
+            items, _scores = select_top_batch(scores + offsets, EVEN_DEPTH)
+            shown = torch.bincount(items[items >= 0], minlength=self.n_items) + 1.0
+            offsets -= EVEN_STEP * ((shown / shown.sum()).log() - wanted).float()
+            offsets -= offsets.mean()
+        return type(self)(
+            settings=self.settings,
+            item_ids=self.item_ids,
+            components=self.components,
+            offsets=offsets.cpu().numpy(),
+        )
+
     def _leads(self, known: Interactions, chunk: Chunk, *, device: torch.device) -> torch.Tensor:
         """How far each item leads the user's first target, by component: [components, users, items].
 
@@ -198,8 +247,8 @@ class Blend(Model):
         return lead
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
-        """Standardised scores of the components, added."""
-        total = np.zeros(self.n_items, dtype=np.float32)
+        """Standardised scores of the components, added, and the item's offset."""
+        total = self.offsets.copy()
         for component, coefficient in zip(self.components, self._coefficients, strict=True):
             if coefficient:
                 scores = component.score(history, weights)
@@ -218,11 +267,13 @@ class Blend(Model):
             own = component.contributions(history, targets, weights)
             parts += own.parts * scale
             baseline += (own.baseline - mean) * scale
+        baseline += self.offsets[targets]
         return Contributions(parts, baseline)
 
     def state(self) -> dict[str, Any]:
-        """The components' arrays, each name led by the component's place: ``"0.matrix"``."""
-        return {
+        """The components' arrays, each name led by the component's place: ``"0.matrix"``, and `offsets` if evened."""
+        own = {"offsets": self.offsets} if self.settings.evenness else {}
+        return own | {
             f"{place}.{name}": array
             for place, component in enumerate(self.components)
             for name, array in component.state().items()
@@ -236,12 +287,13 @@ class Blend(Model):
             lead = f"{place}."
             mine = {name.removeprefix(lead): array for name, array in arrays.items() if name.startswith(lead)}
             components.append(kind.from_state(settings=own, item_ids=item_ids, arrays=mine))
-        return cls(settings=settings, item_ids=item_ids, components=components)
+        offsets = stored_array(arrays, "offsets", item_ids.shape) if settings.evenness else None
+        return cls(settings=settings, item_ids=item_ids, components=components, offsets=offsets)
 
     def _score_together(self, histories: Interactions, users: Int64, *, device: torch.device) -> torch.Tensor:
         import torch
 
-        total = torch.zeros(users.size, self.n_items, device=device)
+        total = torch.tensor(self.offsets, device=device).repeat(users.size, 1)
         for component, coefficient in zip(self.components, self._coefficients, strict=True):
             total += _standardise(component._score_together(histories, users, device=device)) * coefficient
         return total
