@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.choices import BatchState
+from accounts.models import ImportBatch, User
 from courses.choices import CourseState, EventKind
 from courses.models import Course, CourseCreator
 from courses.selectors.behaviour import WEIGHTS as BEHAVIOUR_WEIGHTS
@@ -39,45 +41,42 @@ KEPT = 2
 
 _BLOCK = 64
 
-_ACTS = """
-FROM courses_behaviourevent b
-LEFT JOIN accounts_importbatch i ON i.id = b.import_batch_id
-LEFT JOIN accounts_user u ON u.id = b.user_id
-"""
-
 _LEFT_OUT: Mapping[str, str] = {
     "no person": "b.user_id IS NULL",
     "no course": "b.course_id IS NULL",
-    "staff": "u.is_staff",
-    "import reversed": "i.state = 'reversed'",
+    "staff": "b.user_id = ANY(%(staff)s)",
+    "import reversed": "b.import_batch_id = ANY(%(reversed)s)",
     "short stay": "b.kind = 'dwell' AND b.value < %(stay)s",
     "says nothing of a course": "NOT b.kind = ANY(%(kinds)s)",
 }
 """Rule -> the acts that it leaves out, the first that fits counting."""
 
-_RECEIPT = "SELECT why, count(*) FROM (SELECT CASE {cases} ELSE '' END AS why {acts}) AS told GROUP BY why"
+_RECEIPT = """
+SELECT why, count(*) FROM (SELECT CASE {cases} ELSE '' END AS why FROM courses_behaviourevent b) AS told GROUP BY why
+"""
 
 _PAIRS = """
-WITH pairs AS (
-    SELECT b.user_id, b.course_id, max(b.id) AS last_id, max(b.occurred_at) AS last_at,
-        max(CASE b.kind {weights} END) AS weight,
+SELECT u.pseudonym, p.course_id::bigint, p.last_at, p.last_id, greatest(p.weight, p.stars - 2)::real
+FROM (
+    SELECT b.user_id, b.course_id, max(b.id) AS last_id, max(b.occurred_at) AS last_at, max(k.weight) AS weight,
         max(b.occurred_at) FILTER (WHERE b.kind = 'purchase') AS bought_at,
         max(b.occurred_at) FILTER (WHERE b.kind = 'refund') AS returned_at,
         max(extract(epoch FROM b.occurred_at)::bigint * 10 + b.value) FILTER (WHERE b.kind = 'rating') %% 10 AS stars
-    {acts}
-    WHERE NOT coalesce(CASE {cases} END, false)
+    FROM courses_behaviourevent b LEFT JOIN (VALUES {weights}) AS k (kind, weight) ON k.kind = b.kind
+    WHERE {kept}
     GROUP BY b.user_id, b.course_id
-), people AS (
-    SELECT user_id, ('x' || encode(substr(sha256(%(outer)s || sha256(%(inner)s || int8send(user_id))), 1, 8), 'hex')
+) AS p
+JOIN (
+    SELECT id, ('x' || encode(substr(sha256(%(outer)s || sha256(%(inner)s || int8send(id))), 1, 8), 'hex')
         )::bit(64)::bigint AS pseudonym
-    FROM (SELECT DISTINCT user_id FROM pairs) AS everybody
-)
-SELECT pseudonym, course_id::bigint, extract(epoch FROM last_at)::bigint, last_id::bigint,
-    greatest(weight, stars - 2)::real
-FROM pairs JOIN people USING (user_id)
-WHERE greatest(weight, stars - 2) > 0 AND coalesce(stars, 5) > 1
-    AND (returned_at IS NULL OR bought_at > returned_at)
+    FROM accounts_user WHERE NOT is_staff OFFSET 0
+) AS u ON u.id = p.user_id
+WHERE greatest(p.weight, p.stars - 2) > 0 AND coalesce(p.stars, 5) > 1
+    AND (p.returned_at IS NULL OR p.bought_at > p.returned_at)
 """
+
+_EPOCH = 946_684_800
+"""1 January 2000, UTC, in Unix seconds: from when PostgreSQL counts microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +99,22 @@ def behaviour_read() -> Read:
     from recommender.engine.data import Interactions
 
     inner, outer = _pads()
-    kinds = [str(kind) for kind in (*BEHAVIOUR_WEIGHTS, EventKind.RATING, EventKind.REFUND)]
-    asked: dict[str, Any] = {"inner": inner, "outer": outer, "kinds": kinds, "stay": SHORTEST_STAY}
-    weights = " ".join(f"WHEN '{kind}' THEN {weight:g}" for kind, weight in BEHAVIOUR_WEIGHTS.items())
+    asked: dict[str, Any] = {
+        "inner": inner,
+        "outer": outer,
+        "kinds": [str(kind) for kind in (*BEHAVIOUR_WEIGHTS, EventKind.RATING, EventKind.REFUND)],
+        "stay": SHORTEST_STAY,
+        "staff": list(User.objects.filter(is_staff=True).values_list("pk", flat=True)),
+        "reversed": list(ImportBatch.objects.filter(state=BatchState.REVERSED).values_list("pk", flat=True)),
+    }
+    weights = ", ".join(f"('{kind}', {weight:g}::real)" for kind, weight in BEHAVIOUR_WEIGHTS.items())
     cases = " ".join(f"WHEN {rule} THEN '{why}'" for why, rule in _LEFT_OUT.items())
-    barred = " ".join(f"WHEN {rule} THEN true" for rule in _LEFT_OUT.values())
+    kept = " AND ".join(f"NOT coalesce({rule}, false)" for rule in _LEFT_OUT.values())
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
-        cursor.execute(_RECEIPT.format(cases=cases, acts=_ACTS), asked)
+        cursor.execute(_RECEIPT.format(cases=cases), asked)
         counts = dict(cursor.fetchall())
-        statement = cursor.mogrify(_PAIRS.format(weights=weights, acts=_ACTS, cases=barred), asked).decode()
+        statement = cursor.mogrify(_PAIRS.format(weights=weights, kept=kept), asked).decode()
         rows = _columns(cursor, statement)
     published = Course.objects.filter(state=CourseState.PUBLISHED).values_list("pk", flat=True)
     catalogue = np.union1d(np.fromiter(published, np.int64), rows["course"].astype(np.int64))
@@ -117,7 +122,7 @@ def behaviour_read() -> Read:
     data = Interactions.build(
         users=rows["person"][order].astype(np.int64),
         items=rows["course"][order].astype(np.int64),
-        times=rows["time"][order].astype(np.int64),
+        times=rows["time"][order].astype(np.int64) // 1_000_000 + _EPOCH,
         weights=rows["weight"][order].astype(np.float32),
         item_ids=catalogue,
         repeats="refuse",
