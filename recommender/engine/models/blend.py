@@ -213,7 +213,7 @@ class Blend(Model):
         for start in range(0, people.size, TUNE_CHUNK):
             part = people[start : start + TUNE_CHUNK]
             scores[start : start + part.size] = plain.score_batch(interactions, part, device=device)
-        histories = [interactions.history(user) for user in people]
+        histories = [interactions.history(user) for user in people.tolist()]
         rows = torch.from_numpy(np.repeat(np.arange(people.size), [own.size for own in histories])).to(device)
         scores[rows, torch.from_numpy(np.concatenate(histories).astype(np.int64)).to(device)] = -torch.inf
         demand = torch.from_numpy((interactions.item_counts + 1.0) ** (1 - self.settings.evenness)).to(device)
