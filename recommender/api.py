@@ -153,7 +153,7 @@ def _places(request: Request, found: Suggestions) -> list[dict[str, Any]]:
             "features": choice.reason["features"],
             "rest": choice.reason["rest"],
         }
-        for card in cards_of(found.choices)
+        for card in cards_of(found)
         for choice in [found.choices[card["position"] - 1]]
     ]
 

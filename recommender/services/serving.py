@@ -4,12 +4,14 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -38,12 +40,14 @@ class Suggestions:
     """A list as it was shown under `code` (None: empty, nothing was kept). `key` is equal for equal lists.
 
     `personal`: the reader lets suggestions be theirs. `run` is the model's, None where popularity answered alone.
+    `shelf` is the catalogue it was made from.
     """
 
     choices: tuple[Choice, ...]
     key: str
     personal: bool
     run: int | None
+    shelf: str
     code: UUID | None = None
 
 
@@ -110,7 +114,7 @@ def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Su
         # The same reader with the same history sees the same draw all day; over readers it is as good as chance.
         rng=np.random.default_rng(int(key[:16], 16)),
     )
-    return Suggestions(tuple(choices), key, facts.personal, facts.run if recommender else None)
+    return Suggestions(tuple(choices), key, facts.personal, facts.run if recommender else None, facts.shelf)
 
 
 def _policy(policy_id: int | None) -> "Policy":
@@ -120,18 +124,25 @@ def _policy(policy_id: int | None) -> "Policy":
 
 
 def _open(run_id: int | None) -> "Recommender | None":
-    run = TrainingRun.objects.filter(pk=run_id).first() if run_id else None
-    if run is None:
+    if run_id is None:
         return None
     from recommender.engine.errors import EngineError
     from recommender.engine.serve import cached_recommender
 
+    artefact, digest = _file(connection.settings_dict["NAME"], run_id)
     try:
-        return cached_recommender(models_folder() / run.artefact, run.artefact_sha256)
+        return cached_recommender(models_folder() / artefact, digest)
     except (OSError, EngineError):
         # A missing or damaged file must not take a course page down; the admin shows which run serves.
-        logger.exception("the model of run %s cannot be opened", run.pk)
+        logger.exception("the model of run %s cannot be opened", run_id)
         return None
+
+
+@lru_cache(maxsize=8)
+def _file(database: str, run_id: int) -> tuple[str, str]:
+    """A finished run's file and its digest, which never change."""
+    del database
+    return TrainingRun.objects.values_list("artefact", "artefact_sha256").get(pk=run_id)
 
 
 _KEEP = Statement(

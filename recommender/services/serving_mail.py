@@ -61,7 +61,7 @@ def _mail(user: User) -> bool:
     context = {
         "cards": [
             {**card, "url": f"{settings.BASE_URL}{reverse('recommender:open', args=[found.code, card['position']])}"}
-            for card in cards_of(found.choices)
+            for card in cards_of(found)
         ],
         "subject": subject,
         "preview": subject,

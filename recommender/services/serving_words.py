@@ -1,73 +1,88 @@
 """What a list says of itself: the plain values of its cards, each with its reason in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from hashlib import sha256
 from typing import Any
 
+from django.core.cache import cache
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from courses.models import Course, Topic
-from courses.selectors import CourseCard, course_cards
+from courses.models import Course
+from courses.selectors import course_cards
 from recommender.choices import Source
+from recommender.services.serving import Suggestions
 from recommender.services.serving_rank import Choice
 
+SECONDS = 300
+"""Stars and learners on a card may be so old; titles and prices are read anew when any course changes."""
 
-def cards_of(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+
+def cards_of(found: Suggestions) -> list[dict[str, Any]]:
     """Plain values of a list's cards (see components/course_card.html), those still on sale, with their positions."""
-    found = {card.course.pk: card for card in course_cards([choice.course for choice in choices])}
-    courses, topics = _named(choices)
+    wanted = {choice.course for choice in found.choices}
+    for choice in found.choices:
+        wanted.update(pk for pk, _amount in choice.reason["parts"])
+        wanted.update([choice.reason["via"]] if "via" in choice.reason else [])
+    told = _told(wanted, found.shelf)
     return [
-        _card(position, found[choice.course], *_line(choice, found[choice.course], courses, topics))
-        for position, choice in enumerate(choices, 1)
-        if choice.course in found
+        _card(position, choice, told)
+        for position, choice in enumerate(found.choices, 1)
+        if told.get(choice.course, {}).get("on_sale")
     ]
 
 
-def _named(choices: Sequence[Choice]) -> tuple[dict[int, Course], dict[int, Topic]]:
-    """Courses and topics that reasons speak of."""
-    courses = {pk for choice in choices for pk, _amount in choice.reason["parts"]}
-    courses |= {choice.reason["via"] for choice in choices if "via" in choice.reason}
-    topics = {choice.reason["topic"] for choice in choices if "topic" in choice.reason}
-    return Course.objects.in_bulk(courses), Topic.objects.in_bulk(topics)
+def _told(ids: Collection[int], shelf: str) -> dict[int, dict[str, Any]]:
+    """What cards and reasons say of courses in the reader's language; kept for as long as the catalogue stands."""
+    start = f"course:{get_language()}:{sha256(shelf.encode()).hexdigest()[:16]}:"
+    known: dict[str, dict[str, Any]] = cache.get_many([f"{start}{pk}" for pk in ids])
+    told = {int(key.removeprefix(start)): value for key, value in known.items()}
+    if missing := [pk for pk in ids if pk not in told]:
+        fresh: dict[int, dict[str, Any]] = {
+            pk: {"title": course.local_title} for pk, course in Course.objects.in_bulk(missing).items()
+        }
+        for card in course_cards(missing):
+            fresh[card.course.pk] |= {
+                "on_sale": True,
+                "by": ", ".join(card.creators),
+                "minor": card.course.price_minor,
+                "currency": card.course.currency,
+                "rating": card.rating,
+                "rating_count": card.ratings,
+                "learners": card.learners,
+                "topic": card.course.topic.local_name,
+            }
+        cache.set_many({f"{start}{pk}": value for pk, value in fresh.items()}, SECONDS)
+        told |= fresh
+    return told
 
 
-def _card(position: int, card: CourseCard, icon: str, words: str) -> dict[str, Any]:
-    course = card.course
-    return {
-        "position": position,
-        "title": course.local_title,
-        "key": course.pk,
-        "by": ", ".join(card.creators),
-        "minor": course.price_minor,
-        "currency": course.currency,
-        "rating": card.rating,
-        "rating_count": card.ratings,
-        "reason_icon": icon,
-        "reason_text": words,
-    }
+def _card(position: int, choice: Choice, told: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    icon, words = _line(choice, told)
+    shown = ("title", "by", "minor", "currency", "rating", "rating_count")
+    card = {name: told[choice.course][name] for name in shown}
+    return {"position": position, "key": choice.course, **card, "reason_icon": icon, "reason_text": words}
 
 
-def _line(choice: Choice, card: CourseCard, courses: dict[int, Course], topics: dict[int, Topic]) -> tuple[str, str]:
+def _line(choice: Choice, told: dict[int, dict[str, Any]]) -> tuple[str, str]:
     """Icon and words: what spoke most for it."""
-    reason = choice.reason
+    reason, card = choice.reason, told[choice.course]
     if choice.source == Source.EXPLORE:
         return "compass", _("New here, few have seen it yet")
-    if choice.source == Source.MODEL:
-        first = next((courses[pk] for pk, _amount in reason["parts"] if pk in courses), None)
-        if first is not None and first.pk == reason.get("beside"):
+    first = next((pk for pk, _amount in reason["parts"] if pk in told), None)
+    if choice.source == Source.MODEL and first is not None:
+        if first == reason.get("beside"):
             return "book", _("Goes well with this course")
-        if first is not None:
-            told = {"title": first.local_title}
-            if first.pk in reason["owned"]:
-                return "available", _("Because you have %(title)s") % told
-            return "eye", _("Because you looked at %(title)s") % told
-    if choice.source != Source.POPULAR and reason.get("topic") in topics:
-        name = topics[reason["topic"]].local_name
-        if reason.get("via") in courses and reason["via"] != reason.get("beside"):
-            told = {"topic": name, "title": courses[reason["via"]].local_title}
-            return "path", _("%(topic)s, like %(title)s") % told
-        return "target", _("On %(topic)s") % {"topic": name}
-    if card.learners:
-        told_count = {"count": card.learners}
-        return "users", ngettext("%(count)d learner takes it", "%(count)d learners take it", card.learners) % told_count
+        if first in reason["owned"]:
+            return "available", _("Because you have %(title)s") % {"title": told[first]["title"]}
+        return "eye", _("Because you looked at %(title)s") % {"title": told[first]["title"]}
+    if choice.source != Source.POPULAR and "topic" in reason:
+        via = reason.get("via")
+        if via in told and via != reason.get("beside"):
+            return "path", _("%(topic)s, like %(title)s") % {"topic": card["topic"], "title": told[via]["title"]}
+        return "target", _("On %(topic)s") % {"topic": card["topic"]}
+    if learners := card["learners"]:
+        return "users", ngettext("%(count)d learner takes it", "%(count)d learners take it", learners) % {
+            "count": learners
+        }
     return "compass", _("Few have found it yet")

@@ -90,7 +90,7 @@ def _written(found: Suggestions, *, known: bool) -> str:
     key = f"band:{found.key}:{get_language()}:{known}"
     written: str | None = cache.get(key)
     if written is None:
-        cards = [_addressed(card, may_dismiss=known) for card in cards_of(found.choices)]
+        cards = [_addressed(card, may_dismiss=known) for card in cards_of(found)]
         context = {"cards": cards, "personal": found.personal, "known": known}
         written = render_to_string("recommender/suggestions.html", context)
         cache.set(key, written, SECONDS)

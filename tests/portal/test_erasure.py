@@ -23,6 +23,9 @@ from ledger.models import Posting
 from portal import tasks
 from portal.erasure import ErasureRefusedError, person_erase, touches_expire
 from portal.ground import programs
+from recommender.choices import Slot
+from recommender.models import Impression
+from recommender.services import course_dismiss, suggest, taste_set
 from tests.analytics.test_settlement import selling
 from tests.factories import evidence
 from tests.factories.courses import course
@@ -83,6 +86,10 @@ def test_a_dump_holds_nothing_of_who_was_erased_and_the_books_hold() -> None:
         visitor_merge(user_id=person.pk, visitor_key=second, at=NOON)
         cart_add(visitor_key=second, user=person, course_id=course().pk)
         behaviour_record(kind="view", visitor_key=key, course_id=course().pk)
+        course_dismiss(user=person, course_id=course().pk)
+        taste_set(user=person, topic_ids=[course().topic_id])
+        assert suggest(user=person, visitor_key=None, slot=Slot.HOME).code
+        assert suggest(user=None, visitor_key=second, slot=Slot.HOME).code
     Client().force_login(person)
     marks = [ADDRESS, NAME, str(key), str(second)]
     before, assets = dump(), money()
@@ -102,6 +109,9 @@ def test_a_dump_holds_nothing_of_who_was_erased_and_the_books_hold() -> None:
     assert (row.user_id, row.by, row.reason) == (person.pk, other, "asked for it")
     assert row.counts["analytics_touchpoint"] == 1
     assert row.counts["django_session"] == 1
+    said = ("servedlist", "dismissal", "taste")
+    assert [row.counts[f"recommender_{name}"] for name in said] == [2, 1, 1]
+    assert not Impression.objects.exists()
     for verb in (Touchpoint.objects.all().delete, lambda: Erasure.objects.update(reason="x")):
         with pytest.raises(DatabaseError), transaction.atomic(), all_rows():
             verb()
