@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from analytics.choices import TouchFlag
 from analytics.rules import host_of, sub_ids
+from analytics.selectors import Arrived, first_arrival
 from analytics.services import Click, link_follow, salted_key, visitor_merge
 from analytics.services.arrivals import arrival_record, is_prefetch, is_robot
 
@@ -63,6 +65,7 @@ class VisitorMiddleware:
         token = known or uuid4()
         key = salted_key(token)
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
+        request.visitor_arrived = partial(_arrived, request, known and key)  # type: ignore[attr-defined]  # told to views
         request.visitor_signal = _declines(request)  # type: ignore[attr-defined]  # told to views
         request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]  # told to views
         response = self.get_response(request)
@@ -174,6 +177,12 @@ def _arrive(request: HttpRequest, key: UUID, *, returning: bool, consent: bool) 
         )
     except DatabaseError:
         logger.exception("an arrival could not be recorded")
+
+
+def _arrived(request: HttpRequest, key: UUID | None) -> Arrived | None:
+    """How the reader first came; asked only by views that greet strangers."""
+    user_id = request.user.pk if isinstance(request.user, User) else None
+    return first_arrival(visitor_key=key, user_id=user_id) if key or user_id else None
 
 
 _SESSION_KEY = "visitor_key"

@@ -110,6 +110,7 @@ class RecommendationViewSet(viewsets.ViewSet):
             slot=Slot(asked.validated_data["slot"]),
             course=beside,
             limit=asked.validated_data["limit"],
+            arrived=getattr(request._request, "visitor_arrived", None),
         )
         body = {"list": found.code, "personal": found.personal, "model": found.run, "items": _places(request, found)}
         return Response(ListSerializer(body).data)

@@ -1,5 +1,6 @@
 """Reads of analytics. Evidence is for staff and tasks; portal readers see only what their earnings tell them."""
 
+from analytics.selectors.arrived import Arrived, first_arrival
 from analytics.selectors.inputs import ReportInputs, ReportPath, day_start, local_day, report_inputs
 from analytics.selectors.journeys import JourneyTouch, touches_before
 from analytics.selectors.known import RUN_MODELS, KnownRuns, direct_channels, known_of, passed_over
@@ -19,6 +20,7 @@ from analytics.selectors.spending import CampaignLine, campaign_lines
 
 __all__ = [
     "RUN_MODELS",
+    "Arrived",
     "CampaignLine",
     "ChannelLine",
     "JourneyTouch",
@@ -31,6 +33,7 @@ __all__ = [
     "currencies",
     "day_start",
     "direct_channels",
+    "first_arrival",
     "known_of",
     "local_day",
     "passed_over",

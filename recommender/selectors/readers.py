@@ -16,8 +16,9 @@ class ReaderFacts:
     """A reader, and what serves them. Courses and topics by id; `history` the oldest first, each course once.
 
     `personal`: they did not switch suggestions off. `withdrawn` are courses they gave back, `hidden` those they waved
-    away, `less` those of which they want less. `channel` is how they first came, `landing` the topic on which they
-    landed. `run` and `policy` are the live ones, `canary` the run on trial, `shelf` changes when any course does.
+    away, `less` those of which they want less. `came` are courses with the orders of others who first came the same
+    way, `landing` is the topic on which they landed. `run` and `policy` are the live ones, `canary` the run on trial,
+    `shelf` changes when any course does.
     """
 
     personal: bool = True
@@ -27,7 +28,7 @@ class ReaderFacts:
     hidden: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
     topics: tuple[int, ...] = ()
-    channel: int | None = None
+    came: tuple[tuple[int, int], ...] = ()
     landing: int | None = None
     run: int | None = None
     canary: int | None = None
@@ -36,7 +37,7 @@ class ReaderFacts:
 
     def impersonal(self) -> "ReaderFacts":
         """What may be used of somebody who wants nothing personal: which courses not to show, and no more."""
-        return replace(self, history=(), less=(), topics=(), channel=None, landing=None)
+        return replace(self, history=(), less=(), topics=(), came=(), landing=None)
 
     @property
     def barred(self) -> frozenset[int]:

@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
@@ -31,8 +32,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Reader = User | AnonymousUser | None
+STRANGER = 5
+"""With fewer courses in their history, how people first came counts too."""
+_COURSE_PAGE = re.compile(r"/courses/([-\w]+)/")
 SECONDS = 300
 """How long a list may be given again while nothing that it was made of has changed."""
+
+
+class Came(Protocol):
+    """How a reader first came, as whoever measures visits tells it: first page, and (course, orders) by that way."""
+
+    @property
+    def landing(self) -> str:
+        """Path of the first page."""
+
+    @property
+    def bought(self) -> tuple[tuple[int, int], ...]:
+        """What others bought who came the same way, the most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +77,13 @@ def suggest(
     run: TrainingRun | None = None,
     policy: ServingPolicy | None = None,
     mail_week: "date | None" = None,
+    arrived: "Callable[[], Came | None] | None" = None,
 ) -> Suggestions:
     """The best courses for this reader in this place, none that they own or waved away. The list is kept as shown.
 
-    Beside a course, that course counts as the latest interest. `run` and `policy` are the live ones unless given, as a
-    test between two would. Without a model that serves, or for who wants nothing personal, popularity answers.
+    Beside a course, that course counts as the latest interest. `arrived` is asked for who is hardly known. `run` and
+    `policy` are the live ones unless given, as a test between two would. Without a model that serves, or for
+    who wants nothing personal, popularity answers.
     """
     person = user if isinstance(user, User) else None
     facts = reader_facts(user=person, visitor_key=visitor_key)
@@ -73,6 +91,8 @@ def suggest(
     who = f"u{person.pk}" if person else str(visitor_key or "")
     answers = run or (serving_run(person=who) if facts.canary is not None else None)
     facts = replace(facts, run=answers.pk if answers else facts.run, policy=policy.pk if policy else facts.policy)
+    if facts.personal and arrived is not None and len(facts.history) < STRANGER:
+        facts = _greeted(facts, arrived())
     found = _cached(facts, who=who, beside=beside, limit=limit, day=f"{timezone.localdate()}")
     if not found.choices:
         return found
@@ -87,6 +107,15 @@ def suggest(
         mail_week=mail_week,
     )
     return replace(found, code=code)
+
+
+def _greeted(facts: ReaderFacts, came: "Came | None") -> ReaderFacts:
+    """With how they first came."""
+    if came is None:
+        return facts
+    slug = _COURSE_PAGE.fullmatch(came.landing)
+    landing = Course.objects.filter(slug=slug[1]).values_list("topic", flat=True).first() if slug else None
+    return replace(facts, came=came.bought, landing=landing)
 
 
 def _cached(facts: ReaderFacts, *, who: str, beside: int | None, limit: int, day: str) -> Suggestions:

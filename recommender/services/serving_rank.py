@@ -205,6 +205,7 @@ def _candidates(asked: _Asked, told: "NDArray[np.bool_]", allowed: "NDArray[np.b
     liked = np.zeros(len(shelf.topics), dtype=np.bool_)
     liked[_topics(asked)] = True
     chosen = told & allowed
+    chosen[[place for pk, _n in asked.facts.came if (place := shelf.index.get(pk, -1)) >= 0 and allowed[place]]] = True
     for tier in (popular, popular[liked[shelf.topic[popular]]], popular[shelf.new[popular]]):
         chosen[tier[:share]] = True
     return np.flatnonzero(chosen)
@@ -258,7 +259,9 @@ def _features(
 
 
 def _cold(asked: _Asked, at: "NDArray[np.int64]") -> "NDArray[np.float64]":
-    """What speaks to a stranger: a chosen topic 2, the topic of the first or of this page 1, and what many learn."""
+    """What speaks to a stranger: a chosen topic 2, the topic of the first or of this page 1, what others bought who
+    came the same way up to 1, and what many learn.
+    """
     import numpy as np
 
     facts, shelf = asked.facts, asked.shelf
@@ -267,7 +270,11 @@ def _cold(asked: _Asked, at: "NDArray[np.int64]") -> "NDArray[np.float64]":
     if facts.landing is not None and facts.landing in shelf.topics:
         worth[shelf.topics[facts.landing]] += 1.0
     worth[shelf.topic[_page(asked)]] += 1.0
-    found: NDArray[np.float64] = 0.5 * shelf.popular[at] + worth[shelf.topic[at]]
+    came = np.zeros(shelf.ids.size)
+    for pk, orders in facts.came:
+        if pk in shelf.index:
+            came[shelf.index[pk]] = np.log1p(orders) / np.log1p(facts.came[0][1])
+    found: NDArray[np.float64] = 0.5 * shelf.popular[at] + worth[shelf.topic[at]] + came[at]
     return found
 
 

@@ -79,7 +79,14 @@ def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
 
 def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpResponse:
     user = learner_of(request)
-    found = suggest(user=user, visitor_key=observed_visitor(request), slot=slot, course=course, limit=SHOWN)
+    found = suggest(
+        user=user,
+        visitor_key=observed_visitor(request),
+        slot=slot,
+        course=course,
+        limit=SHOWN,
+        arrived=getattr(request, "visitor_arrived", None),
+    )
     return HttpResponse(_written(found, known=user is not None).replace(NOBODY, str(found.code)))
 
 

@@ -1,16 +1,19 @@
 """Suggestions at request time: who is shown what, why, and with which chance."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import party_create
 from analytics.handlers import touch_by_suggestions
 from analytics.models import Touchpoint
+from analytics.selectors import Arrived, first_arrival
 from courses.choices import EventKind, Level
 from courses.models import Course, Prerequisite, Topic
 from courses.selectors import interactions
@@ -33,6 +36,8 @@ from recommender.services import (
     taste_set,
 )
 from tests.cast import Cast
+from tests.factories import evidence
+from tests.partners import desk
 from tests.recommender import shelves
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
@@ -254,3 +259,26 @@ def test_the_newest_policy_serves_and_is_named_beside_the_list(cast: Cast) -> No
     assert ServedList.objects.latest("pk").policy == policy
     margin = policy_write(values={"margin": 1}, note="a try", by=cast.olga)
     assert shown(cast.lee, policy=margin).choices
+
+
+def test_how_a_stranger_first_came_decides_until_more_is_known(cast: Cast) -> None:
+    art, law = shelves.courses(6, topic="art"), shelves.courses(6, topic="law")
+    came = Arrived(landing="/courses/law-2/", bought=((art[4], 9), (art[1], 2)))
+    first = places_of(shown(None, 8, visitor_key=uuid4(), arrived=lambda: came).choices)
+    assert {*first} >= {art[4], *law[:5]}
+    assert shown(None, 8, visitor_key=uuid4(), arrived=lambda: None).choices
+    shelves.looked(cast.lee, *art[:5])
+    shown(cast.lee, arrived=lambda: pytest.fail("they are known by now"))
+
+
+def test_the_first_touch_says_where_somebody_landed_and_what_its_channel_sold(cast: Cast) -> None:
+    now = timezone.now()
+    channel = desk.channel("banners").pk
+    buyer, key = evidence.visitor(now, cast.lee), evidence.visitor(now)
+    evidence.touches(buyer, (channel, now - timedelta(days=2)))
+    evidence.touches(key, (channel, now - timedelta(days=1)))
+    assert first_arrival(visitor_key=uuid4(), user_id=None) is None
+    found = first_arrival(visitor_key=key, user_id=None)
+    assert found is not None
+    assert found.bought == ()
+    assert first_arrival(visitor_key=None, user_id=cast.lee.pk) == found
