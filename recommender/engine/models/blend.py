@@ -40,7 +40,7 @@ EVEN_USERS = 20_000
 EVEN_CELLS = 2**27
 """Users times items whose scores are held while places are evened: 512 MB of float32."""
 EVEN_ROUNDS = 8
-EVEN_STEP = 0.15
+EVEN_STEP = 0.1
 EVEN_DEPTH = 10
 # A deviation this small beside the mean is rounding: the scores say nothing.
 FLAT = 1e-5

@@ -81,6 +81,9 @@ def test_sums_are_written_and_read_and_refused_for_other_data(tmp_path: Path, mo
     before = path.read_bytes()
     with pytest.raises(OSError, match="No space"):
         ledger.write(path, data_sha256="d")
+    monkeypatch.setattr("recommender.engine.additive.save_file", refused)
+    with pytest.raises(PermissionError):
+        ledger.write(path, data_sha256="d")
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (before, [path])
     path.write_bytes(before[:50])
     with pytest.raises(ArtefactError, match="cannot read"):
@@ -91,6 +94,10 @@ def full(*_arguments: object, **_named: object) -> None:
     from safetensors import SafetensorError
 
     raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+
+def refused(*_arguments: object, **_named: object) -> None:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_a_model_that_reads_descriptions_is_not_kept_as_sums() -> None:

@@ -19,7 +19,7 @@ from recommender.engine.models.ncf import Ncf, NcfSettings
 from recommender.engine.models.two_tower import TwoTower, TwoTowerSettings
 from recommender.engine.pooling import Lessons
 from tests.recommender.engine.cases import chains, checkerboard
-from tests.recommender.engine.conformance import CPU, ModelConformance
+from tests.recommender.engine.conformance import CPU, NOBODY, ModelConformance
 
 
 class TestNcfConforms(ModelConformance):
@@ -51,6 +51,13 @@ def test_an_item_nobody_took_stands_where_its_description_puts_it() -> None:
     odd, even = model.score(np.array([1, 3, 5], dtype=np.int32)), model.score(np.array([0, 2, 4], dtype=np.int32))
     assert odd[7] > odd[[0, 2, 4, 6]].max()
     assert even[7] < even[6]
+    silent = board.keep(~everybody)
+    np.testing.assert_array_equal(
+        model._score_together(silent, np.arange(2), device=CPU)[0].numpy(), model.score(NOBODY)
+    )
+    words = replace(table, content=content_of(texts=texts, tags=[[]] * 8))
+    short = replace(settings, epochs=1)
+    assert TwoTower.fit(words, settings=short, device=CPU, rng=np.random.default_rng(0)).known.all()
 
 
 def test_lessons_are_all_prefixes_fading() -> None:

@@ -72,6 +72,12 @@ def test_one_process_reads_fits_and_writes(
     told = json.loads(capsys.readouterr().out)
     assert read_artefact(out, sha256=told["sha256"])[0].name == "sasrec"
     (folder / "meet").unlink(missing_ok=True)
+    out.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(distributed, "get_rank", lambda: 1)
+        assert main(asked) == 0
+    assert not out.exists()
+    (folder / "meet").unlink(missing_ok=True)
     assert main([*asked, "--set", "precision=half"]) == 1
     assert "float32 or bfloat16" in capsys.readouterr().err
 
