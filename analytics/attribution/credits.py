@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from math import factorial, isfinite, lcm
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics.attribution.errors import AttributionError
 from analytics.attribution.registry import PAYING_MODELS
@@ -27,8 +27,7 @@ _LN2 = _DIGITS.ln(Decimal(2))
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """One touch of a path: whom it credits (`key`, anything hashable) and when it was.
 
     `channel` is what the games of shapley and markov are played between; None takes the key itself. Several keys of one

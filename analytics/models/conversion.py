@@ -55,8 +55,14 @@ class Conversion(models.Model):
 class Credit(models.Model):
     """A channel's part of a conversion as it was settled, in parts per million; no channel means unattributed."""
 
+    # The trigger `analytics_credit_keys` answers for all four, a statement at a time.
     conversion = models.ForeignKey(
-        Conversion, on_delete=models.PROTECT, related_name="credits", verbose_name=_("conversion")
+        Conversion,
+        on_delete=models.PROTECT,
+        related_name="credits",
+        db_index=False,  # the unique constraint begins with it
+        db_constraint=False,
+        verbose_name=_("conversion"),
     )
     model = models.CharField(_("model"), max_length=16, choices=PayingModel.choices)
     terms = models.CharField(
@@ -68,10 +74,22 @@ class Credit(models.Model):
         help_text=_("Look-back in days, half-life and weights that the model was given."),
     )
     channel = models.ForeignKey(
-        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("channel")
+        Channel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        verbose_name=_("channel"),
     )
     owner = models.ForeignKey(
-        Party, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner")
+        Party,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        verbose_name=_("owner"),
     )
     ppm = models.PositiveIntegerField(_("credit in ppm"))
     run = models.ForeignKey(
@@ -81,6 +99,7 @@ class Credit(models.Model):
         blank=True,
         related_name="+",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("report"),
         help_text=_("The finished report that the model knew, of models that need one."),
     )

@@ -1,22 +1,20 @@
 """Touches before a conversion."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import NamedTuple
 
 from accounts.choices import BatchState
 from accounts.columns import numbers, texts
 from accounts.statements import Statement, fetch
 
 
-@dataclass(frozen=True)
-class JourneyTouch:
+class JourneyTouch(NamedTuple):
     """One touch of a journey. `flag`: why it counts for nobody, of `choices.TouchFlag`; `linked`: it came by a link."""
 
     touch_id: int
     visitor_id: int
-    visitor_key: UUID
+    visitor_key: str
     user_id: int | None
     channel_id: int
     owner_id: int | None
@@ -28,7 +26,7 @@ class JourneyTouch:
 _BEFORE = Statement(
     "touches_before",
     """
-    SELECT t.id, t.visitor_id, v.key, v.user_id, t.channel_id, t.owner_id, t.occurred_at,
+    SELECT t.id, t.visitor_id, v.key::text, v.user_id, t.channel_id, t.owner_id, t.occurred_at,
         CASE WHEN t.flag = '' AND t.link_id IS NOT NULL AND EXISTS (
             SELECT FROM accounts_seat s WHERE s.user_id = v.user_id AND s.party_id = t.owner_id
         ) THEN 'self' ELSE t.flag END, t.link_id IS NOT NULL
@@ -43,9 +41,8 @@ _BEFORE = Statement(
 
 
 def touches_before(
-    *, user_ids: Collection[int], visitor_keys: Collection[UUID], since: datetime, until: datetime
+    *, user_ids: Collection[int], visitor_keys: Collection[str], since: datetime, until: datetime
 ) -> list[JourneyTouch]:
     """Touches of these people and browsers in [since, until], oldest first; withdrawn imports count nowhere."""
-    keys = texts(str(key) for key in visitor_keys)
-    rows = fetch((_BEFORE, [numbers(user_ids), keys, since, until, BatchState.REVERSED.value]))
-    return [JourneyTouch(*row) for row in rows]
+    rows = fetch((_BEFORE, [numbers(user_ids), texts(visitor_keys), since, until, BatchState.REVERSED.value]))
+    return [JourneyTouch._make(row) for row in rows]

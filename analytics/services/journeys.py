@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 
@@ -12,6 +12,7 @@ from analytics.attribution.credits import USUAL_WEIGHTS, Known, Touch, credits_p
 from analytics.choices import TouchFlag
 from analytics.selectors import JourneyTouch, touches_before
 from courses.selectors import OrderFacts
+from ledger.money import PPM
 from partners.choices import DecisionReason, PayingModel
 from partners.selectors import Weighing
 from partners.services import ChannelCredit
@@ -21,6 +22,10 @@ CreditKey = tuple[int | None, int | None]
 
 USUAL = Weighing(PayingModel.LAST_TOUCH.value, 30)
 """By what a journey is weighed where no agreement was in force."""
+
+UNATTRIBUTED: Mapping[CreditKey, int] = {(None, None): PPM}
+NO_LINKS: Mapping[str, Any] = {"link_owner_id": None, "link_at": None, "touched": {}, "flagged": {}}
+"""What is credited, and what is said of links, where nobody came by anything."""
 
 LONGEST_WINDOW_DAYS = 365
 """Touches older than this are not even considered as "came outside the window"."""
@@ -39,21 +44,23 @@ def journeys_of(facts: Sequence[OrderFacts]) -> dict[int, list[JourneyTouch]]:
         until=until,
     )
     by_user: dict[int, list[JourneyTouch]] = defaultdict(list)
-    by_key: dict[UUID, list[JourneyTouch]] = defaultdict(list)
+    by_key: dict[str, list[JourneyTouch]] = defaultdict(list)
     for touch in touches:
         if touch.user_id is not None:
             by_user[touch.user_id].append(touch)
         by_key[touch.visitor_key].append(touch)
     journeys = {}
     for order in facts:
-        mine = {touch.touch_id: touch for touch in by_user.get(order.buyer_id or 0, ())}
-        mine.update(
-            (touch.touch_id, touch) for touch in (by_key.get(order.visitor_key, ()) if order.visitor_key else ())
-        )
-        earliest = order.placed_at - timedelta(days=LONGEST_WINDOW_DAYS)
-        inside = [touch for touch in mine.values() if earliest <= touch.occurred_at <= order.placed_at]
-        journeys[order.order_id] = sorted(inside, key=lambda touch: (touch.occurred_at, touch.touch_id))
+        mine = [*by_user.get(order.buyer_id or 0, ()), *by_key.get(order.visitor_key or "", ())]
+        if mine:
+            earliest = order.placed_at - timedelta(days=LONGEST_WINDOW_DAYS)
+            inside = {touch.touch_id: touch for touch in mine if earliest <= touch.occurred_at <= order.placed_at}
+            mine = sorted(inside.values(), key=_IN_TIME)
+        journeys[order.order_id] = mine
     return journeys
+
+
+_IN_TIME = attrgetter("occurred_at", "touch_id")
 
 
 def credits_under(journey: Sequence[JourneyTouch], at: datetime, asked: Weighing, known: Known) -> dict[CreditKey, int]:
@@ -64,6 +71,8 @@ def credits_under(journey: Sequence[JourneyTouch], at: datetime, asked: Weighing
         for touch in journey
         if touch.occurred_at >= opens
     ]
+    if not path:
+        return dict(UNATTRIBUTED)
     parts = path_credits(path, at, asked, known)
     return {key or (None, None): ppm for key, ppm in parts.items()}
 
@@ -87,7 +96,7 @@ def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:
 
 def counting(order: OrderFacts, journey: Sequence[JourneyTouch]) -> list[JourneyTouch]:
     """The touches of a journey that count. Own clicks before an own order do: the agreement has a clause for these."""
-    return [touch for touch in journey if not _flag(order, touch)]
+    return [touch for touch in journey if not _flag(order, touch)] if journey else []
 
 
 def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
@@ -101,6 +110,8 @@ def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
 
 def links_in(order: OrderFacts, journey: Sequence[JourneyTouch], window_days: int) -> dict[str, Any]:
     """The last link in the window, when each owner was last touched, also before it opened, and whose do not count."""
+    if not journey:
+        return dict(NO_LINKS)
     flags = {touch.owner_id: _flag(order, touch) for touch in journey if touch.owner_id and _flag(order, touch)}
     journey = counting(order, journey)
     opens = order.placed_at - timedelta(days=window_days)

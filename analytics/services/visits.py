@@ -129,7 +129,7 @@ _MERGE = Statement(
 )
 
 
-def visitors_merge(*, owners: Mapping[UUID, int], cause: MergeCause, at: datetime) -> None:
+def visitors_merge(*, owners: Mapping[UUID, int] | Mapping[str, int], cause: MergeCause, at: datetime) -> None:
     """Give browsers that are nobody's yet to people, by key, and keep a row of each."""
     if owners:
         keys = texts(str(key) for key in owners)

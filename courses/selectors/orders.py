@@ -1,10 +1,10 @@
 """Reads of carts and orders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -18,8 +18,7 @@ from courses.models import CartItem, Enrolment, Order, OrderLine
 from courses.selectors.catalogue import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class LineFacts:
+class LineFacts(NamedTuple):
     """A line for settlement. Amounts in minor units of the order's currency; `creator_ids` are parties.
 
     `duplicate`: the buyer had paid for the course before and kept it.
@@ -37,14 +36,13 @@ class LineFacts:
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    """An order as it was placed and paid, for settlement."""
+class OrderFacts(NamedTuple):
+    """An order as it was placed and paid, for settlement. `visitor_key`: of the browser, as text."""
 
     order_id: int
     code: str
     buyer_id: int | None
-    visitor_key: UUID | None
+    visitor_key: str | None
     placed_at: datetime
     paid_at: datetime | None
     currency: str
@@ -62,8 +60,9 @@ class OrderFacts:
 _FACTS = Statement(
     "order_facts",
     """
-    SELECT o.id, o.code, o.buyer_id, o.visitor_key, o.placed_at, o.paid_at, o.currency, o.total_minor, o.tax_inclusive,
-        o.processor_fee_minor, o.discount_minor, o.discount_bearer, c.owner_id, c.channel_id, o.import_batch_id,
+    SELECT o.id, o.code, o.buyer_id, o.visitor_key::text, o.placed_at, o.paid_at, o.currency, o.total_minor,
+        o.tax_inclusive, o.processor_fee_minor, o.discount_minor, o.discount_bearer, c.owner_id, c.channel_id,
+        o.import_batch_id,
         l.id, l.course_id, k.title, k.title_zh,
         ARRAY(SELECT m.party_id FROM courses_coursecreator m WHERE m.course_id = k.id ORDER BY m.party_id),
         l.list_minor, l.discount_minor, l.tax_minor, l.payable_minor, EXISTS (
@@ -132,12 +131,15 @@ def _order_of(code: str, visible_to: User) -> Order | None:
 def order_facts(*, ids: Sequence[int]) -> list[OrderFacts]:
     """Return these orders for settlement, by id, in one query however many they are."""
     found = []
-    for order, of_order in groupby(fetch((_FACTS, [numbers(ids)])), key=itemgetter(slice(_OF_ORDER))):
-        told = [line[_OF_ORDER:] for line in of_order]
-        # A row holds all fields, which mypy cannot count.
-        lines = tuple(LineFacts(*line[:4], tuple(line[4]), *line[5:]) for line in told if line[0])  # type: ignore[call-arg]
-        found.append(OrderFacts(*order, lines=lines))  # type: ignore[misc]
+    for _order, rows in groupby(fetch((_FACTS, [numbers(ids)])), key=itemgetter(0)):
+        told = list(rows)
+        lines = tuple([LineFacts._make(_told(row[_OF_ORDER:])) for row in told if row[_OF_ORDER]])
+        found.append(OrderFacts._make((*told[0][:_OF_ORDER], lines)))
     return found
+
+
+def _told(line: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*line[:4], tuple(line[4]), *line[5:])
 
 
 def purchases_between(*, since: datetime, until: datetime) -> QuerySet[OrderLine]:

@@ -24,11 +24,23 @@ class EarningDecision(models.Model):
 
     source_kind = models.CharField(_("source"), max_length=32, default="order_line")
     source_id = models.CharField(_("source id"), max_length=64)
+    # The trigger `partners_earningdecision_keys` answers for party, version and channel, a statement at a time.
     party = models.ForeignKey(
-        Party, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("party")
+        Party,
+        on_delete=models.PROTECT,
+        related_name="decisions",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("party"),
     )
     version = models.ForeignKey(
-        AgreementVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreement")
+        AgreementVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        verbose_name=_("agreement"),
     )
     entry = models.ForeignKey(
         "ledger.JournalEntry",
@@ -41,7 +53,14 @@ class EarningDecision(models.Model):
         verbose_name=_("entry"),
     )
     channel = models.ForeignKey(
-        Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("came through")
+        Channel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("came through"),
     )
     reason = models.CharField(_("reason"), max_length=16, choices=DecisionReason.choices)
     amount_minor = models.BigIntegerField(_("amount in minor units"))

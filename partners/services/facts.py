@@ -1,14 +1,17 @@
 """What a caller tells of a sale to be settled: plain data, no rows of upper floors."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 from partners.selectors.weighing import Weighing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelCredit:
+class ChannelCredit(NamedTuple):
     """A channel's part of having brought the learner, in ppm. Both None: unattributed; no owner: nobody earns by it."""
 
     channel_id: int | None
@@ -16,8 +19,7 @@ class ChannelCredit:
     ppm: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaleLine:
+class SaleLine(NamedTuple):
     """One line of an order, in minor units of the order's currency.
 
     `payable` is list price less discount, plus tax where it is on top. `item_party_ids` are the makers of what was
@@ -36,8 +38,7 @@ class SaleLine:
     tax_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaleFacts:
+class SaleFacts(NamedTuple):
     """One paid order, as it was placed.
 
     `credits`: per `Weighing.key` the journey's credits, summing to 1,000,000 each; a paying model's bare name stands
@@ -57,14 +58,14 @@ class SaleFacts:
     processor_fee_minor: int = 0
     discount_bearer: str = "pool"
     buyer_id: int | None = None
-    credits: Mapping[str, Sequence[ChannelCredit]] = field(default_factory=dict)
+    credits: Mapping[str, Sequence[ChannelCredit]] = NOTHING
     link_owner_id: int | None = None
     link_at: datetime | None = None
     coupon_owner_id: int | None = None
     coupon_channel_id: int | None = None
     coupon_at: datetime | None = None
-    touched: Mapping[int, datetime] = field(default_factory=dict)
-    flagged: Mapping[int, str] = field(default_factory=dict)
+    touched: Mapping[int, datetime] = NOTHING
+    flagged: Mapping[int, str] = NOTHING
     duplicate_lines: Collection[str] = ()
 
     def credited(self, asked: Weighing) -> Sequence[ChannelCredit]:

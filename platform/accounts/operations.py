@@ -13,6 +13,10 @@ PARTIES = "ANY ((SELECT string_to_array(nullif(current_setting('app.parties', tr
 EVERYTHING = "(SELECT current_setting('app.scope', true)) = 'all'"
 
 
+_AS_OWNER = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+"""Trigger functions see all rows: one that saw some of them would accept what it should refuse."""
+
+
 class _SqlOperation(Operation):
     """An operation that only runs SQL and leaves Django's state alone."""
 
@@ -148,6 +152,95 @@ class AppendOnly(_SqlOperation):
     def describe(self) -> str:
         """One line for `migrate`."""
         return f"Let {self.table} only grow"
+
+
+class KeysByStatement(_SqlOperation):
+    """Foreign keys of an append-only table, asked for once a statement instead of once a row.
+
+    `keys`: the table that each column points at. As a foreign key does, an insert locks the rows that it names against
+    removal (FOR KEY SHARE), each once however many rows name it, and nobody removes or numbers anew what is named. The
+    fields say `db_constraint=False`. Where a snapshot is older than the rows it should see, removals are refused.
+    """
+
+    def __init__(self, table: str, keys: dict[str, str]) -> None:
+        self.table = table
+        self.keys = keys
+
+    def forward_sql(self) -> list[str]:
+        """A trigger on the table, and one on each table that it points at."""
+        asked = "".join(self._asked(column, parent) for column, parent in self.keys.items())
+        statements = [
+            f"""
+            CREATE FUNCTION {self.table}_check_keys() RETURNS trigger {_AS_OWNER} AS $$
+            DECLARE
+                asked bigint[];
+                held bigint;
+            BEGIN{asked}
+                RETURN NULL;
+            END $$
+            """,
+            f"""
+            CREATE TRIGGER {self.table}_keys AFTER INSERT ON "{self.table}"
+            REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION {self.table}_check_keys()
+            """,
+        ]
+        for column, parent in self.keys.items():
+            name = self._name(column)
+            statements += [
+                self._kept(name, column),
+                f"""
+                CREATE TRIGGER {name} AFTER DELETE OR UPDATE OF id ON "{parent}"
+                FOR EACH ROW EXECUTE FUNCTION {name}()
+                """,
+            ]
+        return statements
+
+    def backward_sql(self) -> list[str]:
+        """Drop the triggers and their functions."""
+        statements = [
+            f'DROP TRIGGER {self._name(column)} ON "{parent}"; DROP FUNCTION {self._name(column)}()'
+            for column, parent in self.keys.items()
+        ]
+        return [
+            f'DROP TRIGGER {self.table}_keys ON "{self.table}"; DROP FUNCTION {self.table}_check_keys()',
+            *statements,
+        ]
+
+    def describe(self) -> str:
+        """One line for `migrate`."""
+        return f"Ask for the keys of {self.table} once a statement"
+
+    def _name(self, column: str) -> str:
+        return f"{self.table}_{column}_kept"
+
+    def _asked(self, column: str, parent: str) -> str:
+        return f"""
+                asked := ARRAY(SELECT DISTINCT f.{column} FROM fresh f WHERE f.{column} IS NOT NULL);
+                SELECT count(*) INTO held
+                FROM (SELECT FROM public.{parent} p WHERE p.id = ANY (asked) FOR KEY SHARE) h;
+                IF held < cardinality(asked) THEN
+                    RAISE EXCEPTION 'Rows of {self.table} name a {column} that is not in {parent}.'
+                        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = '{self._name(column)}';
+                END IF;"""  # noqa: S608 - names of tables and columns from migrations
+
+    def _kept(self, name: str, column: str) -> str:
+        return f"""
+            CREATE FUNCTION {name}() RETURNS trigger {_AS_OWNER} AS $$
+            BEGIN
+                IF TG_OP = 'UPDATE' AND NEW.id = OLD.id THEN
+                    RETURN NULL;
+                END IF;
+                IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+                    RAISE EXCEPTION 'Rows of % are removed in transactions that read what is committed.', TG_TABLE_NAME
+                        USING ERRCODE = 'feature_not_supported', CONSTRAINT = '{name}';
+                END IF;
+                IF EXISTS (SELECT FROM public.{self.table} c WHERE c.{column} = OLD.id) THEN
+                    RAISE EXCEPTION 'Row % of % is named by {self.table}.{column}.', OLD.id, TG_TABLE_NAME
+                        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = '{name}';
+                END IF;
+                RETURN NULL;
+            END $$
+            """
 
 
 class RefreshAuditView(_SqlOperation):

@@ -1,6 +1,5 @@
 """Paid orders become entries and decisions: to the unit, under the right version, with a reason for everyone."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -216,7 +215,7 @@ def test_an_own_coupon_does_not_compete_with_the_link_of_another(cast: Cast, sta
     sale = stage.sale(
         journey={"reef": 1_000_000}, link_owner_id=stage.reef.pk, link_at=PLACED, coupon_owner_id=stage.pier.pk
     )
-    earnings_settle(sales=[replace(sale, buyer_id=cast.lee.pk)])
+    earnings_settle(sales=[sale._replace(buyer_id=cast.lee.pk)])
     assert (decisions()["reef"], decisions()["pier"]) == (("earned", 1_000), ("self_purchase", 0))
 
 

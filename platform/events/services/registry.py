@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.choices import EventName, Queue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventData:
+class EventData(NamedTuple):
     """One event as a handler sees it."""
 
     id: int

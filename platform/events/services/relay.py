@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -208,8 +208,7 @@ def _relay_batch(handler: Handler, begun: _Begun, *, asked: int, left: int, bloc
         return result + failed, _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(NamedTuple):
     """A delivery that this relay holds locked, and its event."""
 
     id: int
@@ -260,7 +259,7 @@ def _take(begun: _Begun) -> list[_Taken]:
     It waits for who holds a row: most often another relay that saw it free, and keeps it locked until its own commit.
     """
     return [
-        _Taken(pk, EventData(id=event, name=name, key=key, payload=json.loads(payload), occurred_at=at))
+        _Taken(pk, EventData(event, name, key, json.loads(payload), at))
         for pk, event, name, key, payload, at in fetch((_TAKE, [numbers(begun.ids), begun.at]))
     ]
 

@@ -6,9 +6,10 @@ JSON is written as PostgreSQL writes `jsonb`: keys by length in bytes, then by b
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from accounts.columns import instant
 from ledger.errors import LedgerError
 from ledger.splits.sale import Detail
 
@@ -93,11 +94,6 @@ def body_hash(
             told[matures_at] = instant(matures_at)  # type: ignore[arg-type]
         head.append(f"{account}|{currency}|{amount}|{line}|{clause}|{told[matures_at]}")
     return hashlib.sha256("\n".join(head).encode()).hexdigest()
-
-
-def instant(moment: datetime) -> str:
-    """Write an aware instant in UTC with microseconds."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def canonical(value: Any) -> str:

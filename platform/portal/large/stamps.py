@@ -14,7 +14,8 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
-from ledger.selectors.body import MARK, canonical, instant
+from accounts.columns import instant
+from ledger.selectors.body import MARK, canonical
 
 LINE = "@@line@@"
 """Stands for the order line in texts; nothing else in a body of the books does."""
