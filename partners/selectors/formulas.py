@@ -5,7 +5,7 @@ from typing import Any
 
 from ledger.money import half_up
 from ledger.splits.accounts import CHANNEL, TAX
-from ledger.splits.facts import EXCLUSIVE
+from ledger.splits.lines import EXCLUSIVE
 from ledger.splits.sale import Detail
 from partners.selectors import exact
 from partners.selectors.phrases import percent

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.splits.accounts import CLEARING, GROUP_PREFIX, PROCESSOR_FEES, REVENUE, TAX
-from ledger.splits.facts import EXCLUSIVE
+from ledger.splits.lines import EXCLUSIVE
 from ledger.splits.sale import Detail
 from partners.selectors import exact
 from partners.selectors.formulas import SHARING, fee_formula, formula_of, is_of_split, tax_formula

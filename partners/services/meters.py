@@ -5,7 +5,7 @@ Agreements without tiers and monthly caps have no counters and cost no query.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from ledger.splits.accounts import CHANNEL
-from ledger.splits.facts import LineFacts, Sale, parse_sale
+from ledger.splits.facts import parse_sale
+from ledger.splits.lines import LineFacts, Sale
 from ledger.splits.problems import EventError
 from ledger.splits.rule import Rule, Split, Tiered
 from ledger.splits.sale import LineResult, NoRuleError, sale_lines
@@ -309,9 +310,9 @@ def capped_by_party(line: LineResult) -> dict[str, int]:
 def channel_takes(rule: Rule, priced: LineFacts, facts: Sale, event: Mapping[str, Any]) -> dict[str, int]:
     """What each channel's owner takes of one line, by party code, under the limits that `event` says."""
     limits = tuple((row["party"], row["left"]) for row in event.get("limits", ()))
-    line = replace(priced, limits=limits, meter_before=event.get("meter_before", 0))
+    line = priced._replace(limits=limits, meter_before=event.get("meter_before", 0))
     try:
-        result = sale_lines(rule, replace(facts, lines=(line,), allocations=()))
+        result = sale_lines(rule, facts._replace(lines=(line,), allocations=()))
     except NoRuleError:
         return {}
     found: dict[str, int] = {}

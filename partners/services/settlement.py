@@ -1,7 +1,7 @@
 """Settling paid orders: each line under its version, one entry an order, one decision for every party considered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,6 +83,7 @@ def earnings_settle(*, sales: Sequence[SaleFacts], versions: Versions | None = N
             fresh = {sale.facts.order_code: sale.facts for sale in underway}
             for sale in underway:
                 meters.freeze(_metered(sale, meters.needs, context))
+                sale.draft = replace(sale.draft, in_order=False)  # what counters tell stands last
         known |= _book(underway, context)
         if meters is not None:
             meters.save()
@@ -148,6 +149,7 @@ def _underway(sale: SaleFacts, context: Context) -> _SaleUnderway:
         event=split_sale(sale, terms, [line.journey for line in lines], context),
         rules=[row.rule for row in terms],
         context={"lines": [_explains(line, context) for line in lines]},
+        in_order=True,
     )
     return _SaleUnderway(sale, lines, draft)
 
@@ -196,33 +198,42 @@ def _journey(sale: SaleFacts, line_id: str, terms: LineTerms, own: frozenset[int
 def split_sale(
     sale: SaleFacts, terms: Sequence[LineTerms], journeys: Sequence[Journey], context: Context
 ) -> dict[str, Any]:
-    """Write the order as the sale event of the split engine, line by line; only the fee is divided there."""
+    """Write the order as the sale event of the split engine, line by line; only the fee is divided there.
+
+    The names stand in the order of `SaleDraft.in_order`.
+    """
     mode = "inclusive" if sale.tax_inclusive else "exclusive"
     lines = []
     for facts, row, journey in zip(sale.lines, terms, journeys, strict=True):
-        line: dict[str, Any] = {"id": facts.line_id, "list_price": facts.list_minor}
-        if facts.discount_minor:
-            line["discounts"] = [{"amount": facts.discount_minor, "borne_by": sale.discount_bearer or POOL}]
+        owner = row.version.owner_id if row.version is not None else None
+        came = journey.line_fields(owner_id=owner, codes=context.codes, kinds=context.kinds)
+        line: dict[str, Any] = {"id": facts.line_id}
         if facts.tax_minor:
             line["tax"] = {"mode": mode, "amount": facts.tax_minor}
-        owner = row.version.owner_id if row.version is not None else None
-        line |= journey.line_fields(owner_id=owner, codes=context.codes, kinds=context.kinds)
+        for name in ("refused", "channels"):
+            if name in came:
+                line[name] = came[name]
+        if facts.discount_minor:
+            line["discounts"] = [{"amount": facts.discount_minor, "borne_by": sale.discount_bearer or POOL}]
+        line["brought_by"] = came["brought_by"]
+        line["list_price"] = facts.list_minor
+        line["channel_kind"] = came["channel_kind"]
         lines.append(line)
-    return {"currency": sale.currency, "processor_fee": sale.processor_fee_minor, "lines": lines}
+    return {"lines": lines, "currency": sale.currency, "processor_fee": sale.processor_fee_minor}
 
 
 def _explains(line: _LineUnderway, context: Context) -> dict[str, Any]:
     """What explains a line beside the sale and its rule: the version, and how the learner came."""
     version = line.terms.version
     return {
-        "line": line.facts.line_id,
         "item": [line.facts.item_kind, line.facts.item_id],
-        "version": version.pk if version else None,
+        "line": line.facts.line_id,
         "journey": {
-            "decided_by": line.journey.decided_by,
             "model": version.paying_model if version else "",
             "credits": [[c.channel_id, context.codes.get(c.owner_id or 0), c.ppm] for c in line.journey.credits],
+            "decided_by": line.journey.decided_by,
         },
+        "version": version.pk if version else None,
     }
 
 

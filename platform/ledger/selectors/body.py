@@ -91,7 +91,7 @@ def body_hash(
     told: dict[datetime | None, str] = {None: ""}
     for account, currency, amount, line, clause, matures_at in postings:
         if matures_at not in told:
-            told[matures_at] = instant(matures_at)  # type: ignore[arg-type]
+            told[matures_at] = instant(matures_at)
         head.append(f"{account}|{currency}|{amount}|{line}|{clause}|{told[matures_at]}")
     return hashlib.sha256("\n".join(head).encode()).hexdigest()
 
@@ -119,6 +119,15 @@ def canonical(value: Any) -> str:
     raise LedgerError(f"Inputs of an entry are texts, whole numbers, lists and objects; {value!r} is none of them.")
 
 
+def canonical_in_order(value: Any) -> str:
+    """What `canonical` writes, of data in which the names of every object stand in that order and no number is a float.
+
+    A third of its time. The proof I4 compares each entry's hash with what the database makes of its inputs.
+    """
+    return _in_order(value)
+
+
+_in_order = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(", ", ": ")).encode
 _quoted = json.encoder.encode_basestring
 _shapes: dict[tuple[str, ...], list[tuple[str, str]]] = {}
 # Objects of the books have a few shapes: the names of each are sorted and quoted once.

@@ -24,7 +24,7 @@ from accounts.savepoints import atomic_within
 from accounts.statements import Statement, fetch, send
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
-from ledger.selectors.body import PostingBody, body_hash, canonical
+from ledger.selectors.body import PostingBody, body_hash, canonical, canonical_in_order
 from ledger.services.accounts import AccountKey, AccountRow, accounts_open
 from ledger.services.drafts import EntryDraft, PostedEntry
 from ledger.services.stillness import SHARE_LOCK
@@ -128,7 +128,7 @@ def _prepare(draft: EntryDraft) -> _Prepared:
         for p in draft.postings
     ]
     _check(draft, bodies)
-    inputs = canonical(draft.inputs)
+    inputs = canonical_in_order(draft.inputs) if draft.in_order else canonical(draft.inputs)
     digest = body_hash(
         kind=draft.kind,
         source_kind=draft.source_kind,

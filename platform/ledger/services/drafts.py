@@ -24,7 +24,10 @@ class PostingDraft(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EntryDraft:
-    """One entry to be, booked once per (kind, source_kind, source_id). `inputs` and `trace` are plain data."""
+    """One entry to be, booked once per (kind, source_kind, source_id). `inputs` and `trace` are plain data.
+
+    `in_order`: in the inputs the names of every object stand as `jsonb` has them.
+    """
 
     kind: str
     source_kind: str
@@ -35,6 +38,7 @@ class EntryDraft:
     trace: Any = ()
     reverses_id: int | None = None
     actor_id: int | None = None
+    in_order: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:

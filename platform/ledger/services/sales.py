@@ -20,7 +20,8 @@ from ledger.services.booking import entries_post
 from ledger.services.drafts import EntryDraft
 from ledger.services.rules import rules_keep
 from ledger.splits.accounts import is_payable, payable
-from ledger.splits.facts import Sale, parse_sale
+from ledger.splits.facts import parse_sale
+from ledger.splits.lines import Sale
 from ledger.splits.problems import EventError
 from ledger.splits.rule import rule_accounts
 from ledger.splits.sale import Advance, NoRuleError, SaleResult, sale_lines
@@ -43,7 +44,10 @@ _KNOWN = Statement(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleDraft:
-    """One order to be booked: the engine's sale event, one rule for each of its lines, and what else explains it."""
+    """One order to be booked: the engine's sale event, one rule for each of its lines, and what else explains it.
+
+    `in_order`: the names of every object in event and context stand as `jsonb` has them, so they need not be sorted.
+    """
 
     key: OrderKey
     placed_at: datetime
@@ -51,6 +55,7 @@ class SaleDraft:
     rules: Sequence[BookRule]
     context: Mapping[str, Any] = field(default_factory=dict)
     actor_id: int | None = None
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,10 @@ def _count_recouped(result: SaleResult, open_now: dict[Payable, Advance]) -> Non
 
 def _inputs(draft: SaleDraft, result: SaleResult) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "format": FORMAT,
         "sale": dict(draft.event),
-        "rules": [rule.digest for rule in draft.rules],
         **draft.context,
+        "rules": [rule.digest for rule in draft.rules],
+        "format": FORMAT,
     }
     if result.advances:
         told["advances"] = {account: [a.outstanding, a.recoup_bp] for account, a in result.advances.items()}
@@ -190,6 +195,7 @@ def _entry(draft: SaleDraft, result: SaleResult) -> EntryDraft:
         inputs=_inputs(draft, result),
         trace=result.sums(),
         actor_id=draft.actor_id,
+        in_order=draft.in_order and not result.advances,
     )
 
 

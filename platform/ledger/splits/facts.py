@@ -4,115 +4,37 @@ Order-level amounts are divided among the order's lines here, so that everything
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ledger.money import BP, PPM, apportion, half_up
 from ledger.splits.accounts import POOL, is_party_id, payable
+from ledger.splits.lines import (
+    EXCLUSIVE,
+    INCLUSIVE,
+    NO_TAX,
+    NO_TAXES,
+    NOBODY,
+    Allocation,
+    ChannelCredit,
+    Discount,
+    LineFacts,
+    Sale,
+    Tax,
+    divided,
+)
+from ledger.splits.plain import plain_sale
 from ledger.splits.reading import Reader, shown
-
-NO_TAX: Final = "none"
-EXCLUSIVE: Final = "exclusive"
-INCLUSIVE: Final = "inclusive"
-
-
-@dataclass(frozen=True, slots=True)
-class Discount:
-    """A price reduction of `amount` minor units; `borne_by` is an account, or `pool` if the base shrinks."""
-
-    path: str
-    amount: int
-    borne_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tax:
-    """How a line is taxed: a rate in bp, or (`rate_bp` None) an amount stated by whoever computed it."""
-
-    path: str
-    mode: str
-    rate_bp: int | None
-    amount: int
-
-
-NO_TAXES: Final = Tax("", NO_TAX, None, 0)
-NOBODY: Final[frozenset[str]] = frozenset()
 
 _INHERITED: Final = ("channel", "channels", "refused", "meter_before", "rule")
 """What an order says for those of its lines that do not say it themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelCredit:
-    """A channel's part of having brought the buyer, in ppm; `party` is None where it has no owner."""
-
-    party: str | None
-    ppm: int
-
-
-@dataclass(frozen=True, slots=True)
-class LineFacts:
-    """One order line, priced. Amounts are minor units of the currency paid in, those marked so of the settlement's.
-
-    `net` is the price after discounts, `tax` the tax T, `payable` what the customer pays, P. In the settlement's
-    currency: `settled` S, `settled_tax`, `borne` (one amount per non-pool discount, as posted) and `fee`.
-    `limits`: the most that a party may still take of this line as a channel's owner, in that currency. `refused`:
-    payables that may have no share of it, because their owner is the buyer.
-    """
-
-    id: str
-    path: str
-    list_price: int
-    discounts: tuple[Discount, ...]
-    net: int
-    taxed: Tax
-    tax: int
-    payable: int
-    settled: int
-    settled_tax: int
-    borne: tuple[int, ...]
-    fee: int
-    channels: tuple[ChannelCredit, ...]
-    limits: tuple[tuple[str, int], ...]
-    refused: frozenset[str]
-    meter_before: int
-    rule: str
-    fields: Mapping[str, Any]
-
-    @property
-    def named(self) -> Sequence[Discount]:
-        """The discounts that a named account bears, in order; `borne` holds what of each was posted."""
-        return [discount for discount in self.discounts if discount.borne_by != POOL] if self.discounts else ()
-
-    @property
-    def base(self) -> int:
-        """What the steps share: the settled price without tax, plus what others than the pool take off it."""
-        return self.settled - self.settled_tax + sum(self.borne)
-
-
-class Allocation(NamedTuple):
-    """How an order-level amount was divided among several lines: `what` of `total` units, by `weights`."""
-
-    what: str
-    clause: str
-    total: int
-    weights: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sale:
-    """An order's facts. Postings are in `settled_currency`. `fields` is what variants' conditions are held against."""
-
-    currency: str
-    settled_currency: str
-    lines: tuple[LineFacts, ...]
-    fields: Mapping[str, Any]
-    allocations: tuple[Allocation, ...]
-
-
 def parse_sale(raw: object) -> Sale:
     """Read a sale and divide order-level amounts among its lines; EventError names the field that is wrong."""
-    order = Reader(raw)
+    return plain_sale(raw) or _read(Reader(raw))
+
+
+def _read(order: Reader) -> Sale:
     currency = order.currency("currency")
     fee = order.integer("processor_fee", default=0)
     settlement = order.child("settlement") if order.has("settlement") else None
@@ -249,17 +171,8 @@ def _several(order: Reader, fee: int, log: list[Allocation]) -> tuple[LineFacts,
     ]
     if not fee:
         return tuple(lines)
-    fees = _divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])
-    return tuple(replace(line, fee=part) for line, part in zip(lines, fees, strict=True))
-
-
-def _divided(log: list[Allocation], what: str, clause: str, total: int, weights: Sequence[int]) -> list[int]:
-    """Apportion an order-level amount and note it; where every weight is zero, the first line takes it."""
-    if not total:
-        return [0] * len(weights)
-    used = tuple(weights) if any(weights) else (1, *[0] * (len(weights) - 1))
-    log.append(Allocation(what, clause, total, used))
-    return apportion(total, used)
+    fees = divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])
+    return tuple(line._replace(fee=part) for line, part in zip(lines, fees, strict=True))
 
 
 def _inheriting(line: Reader, inherited: Mapping[str, Any]) -> Reader:
@@ -279,10 +192,10 @@ def _shared_discounts(
         if discount.amount > sum(room):
             raise order.fail("discounts_exceed_price", "discounts", discounts=discount.amount, price=sum(room))
         fits = all(a <= left for a, left in zip(apportion(discount.amount, prices), room, strict=True))
-        amounts = _divided(log, "discount", f"sale.{discount.path}", discount.amount, prices if fits else room)
+        amounts = divided(log, "discount", f"sale.{discount.path}", discount.amount, prices if fits else room)
         for i, amount in enumerate(amounts):
             room[i] -= amount
-            parts[i].append(replace(discount, amount=amount))
+            parts[i].append(discount._replace(amount=amount))
     return parts
 
 
@@ -302,8 +215,8 @@ def _shared_tax(
         nets = [max(0, price - sum(d.amount for d in off)) for price, off in zip(prices, discounts, strict=True)]
         weights = [0 if tax else net for tax, net in zip(own, nets, strict=True)]
         weights = weights if any(weights) else [0 if tax else 1 for tax in own]
-        amounts = _divided(log, "tax", "sale.tax", shared.amount, weights)
-        return [tax or replace(shared, amount=amount) for tax, amount in zip(own, amounts, strict=True)]
+        amounts = divided(log, "tax", "sale.tax", shared.amount, weights)
+        return [tax or shared._replace(amount=amount) for tax, amount in zip(own, amounts, strict=True)]
     return [tax or shared for tax in own]
 
 
@@ -321,7 +234,7 @@ def _converted(
         return lines
     parts = [amount]
     if len(lines) > 1:
-        parts = _divided(log, "settlement", "sale.settlement", amount, [line.payable for line in lines])
+        parts = divided(log, "settlement", "sale.settlement", amount, [line.payable for line in lines])
     return tuple(
         _settled(line, part, (part, line.payable) if line.payable else (amount, paid))
         for line, part in zip(lines, parts, strict=True)
@@ -330,8 +243,7 @@ def _converted(
 
 def _settled(line: LineFacts, amount: int, rate: tuple[int, int]) -> LineFacts:
     n, d = rate
-    return replace(
-        line,
+    return line._replace(
         settled=amount,
         settled_tax=half_up(line.tax * n, d),
         borne=tuple(half_up(part * n, d) for part in line.borne),

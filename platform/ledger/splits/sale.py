@@ -1,12 +1,12 @@
 """What one sale pays to whom: tax, then the steps of the rule on what is left, then the split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ledger.money import PPM, apportion, pct
 from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, REVENUE, TAX, advance, is_payable, reserve
-from ledger.splits.facts import LineFacts, Sale, parse_sale
+from ledger.splits.facts import parse_sale
+from ledger.splits.lines import LineFacts, Sale
 from ledger.splits.rule import Group, Member, Rule, Split, Take, Variant
 
 
@@ -98,8 +98,7 @@ class LineResult(NamedTuple):
         return gross - sum(back.amount for back in self.recouped if self.shares[back.share].account == account)
 
 
-@dataclass(frozen=True, slots=True)
-class SaleResult:
+class SaleResult(NamedTuple):
     """A settled sale. `details` are all its movements, `advances` is what was open before it."""
 
     sale: Sale

@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger.money import BP, apportion, pct
 from ledger.splits.accounts import CHANNEL, REVENUE, TAX, advance, is_payable, payable, reserve
-from ledger.splits.facts import EXCLUSIVE, Allocation, LineFacts
+from ledger.splits.lines import EXCLUSIVE, Allocation, LineFacts
 from ledger.splits.rounding import apportioned, fraction, percented, rounded
 from ledger.splits.rule import Fixed, Group, Member, Percent, ProcessorFee, Split, Tiered
 from ledger.splits.sale import LineResult, SaleResult, Taken, channel_weights
