@@ -6,9 +6,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
-
 from partners.selectors.weighing import Weighing
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class ChannelCredit(NamedTuple):

@@ -4,7 +4,7 @@ A list that is handed over as it is becomes `ARRAY[...]`, every element of which
 thousands of rows that costs more than the insert.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -16,19 +16,9 @@ _BREAK = "\0"
 """No text in PostgreSQL holds it."""
 
 
-def joined(parts: Iterable[str]) -> str:
-    """Write a column of what was written in parts, none of which is empty."""
-    return "{" + ",".join(parts) + "}"
-
-
 def numbers(values: Iterable[int | None]) -> str:
     """Write whole numbers; None is NULL."""
-    return "{" + numbers_part(values) + "}"
-
-
-def numbers_part(values: Iterable[int | None]) -> str:
-    """Write whole numbers as a part of a column."""
-    return ",".join(["NULL" if value is None else str(value) for value in values])
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 @lru_cache(8_192)
@@ -44,17 +34,12 @@ _TO_MICROSECONDS = len("2026-01-01T00:00:00.000000")
 
 def instants(values: Iterable[date | None]) -> str:
     """Write aware instants, or days; None is NULL. Rows of one entry share theirs, so one after the other is quick."""
-    return "{" + instants_part(values) + "}"
-
-
-def instants_part(values: Iterable[date | None]) -> str:
-    """Write instants or days as a part of a column."""
     told, last, text = [], None, "NULL"
     for value in values:
         if value is not last:
             last, text = value, "NULL" if value is None else f'"{_day_or_instant(value)}"'
         told.append(text)
-    return ",".join(told)
+    return "{" + ",".join(told) + "}"
 
 
 def _day_or_instant(value: date) -> str:
@@ -64,16 +49,13 @@ def _day_or_instant(value: date) -> str:
 def texts(values: Iterable[str]) -> str:
     """Write texts, also JSON. ValueError: one holds a NUL, which PostgreSQL keeps nowhere."""
     rows = list(values)
-    return "{" + texts_part(rows) + "}" if rows else "{}"
-
-
-def texts_part(rows: Sequence[str]) -> str:
-    """Write some texts, at least one, as a part of a column. ValueError as above."""
-    together = _BREAK.join(rows)
-    if together.count(_BREAK) != len(rows) - 1:
+    if not rows:
+        return "{}"
+    joined = _BREAK.join(rows)
+    if joined.count(_BREAK) != len(rows) - 1:
         raise ValueError("A text holds the character NUL.")
-    escaped = together.replace("\\", "\\\\").replace('"', '\\"').replace(_BREAK, '","')
-    return f'"{escaped}"'
+    escaped = joined.replace("\\", "\\\\").replace('"', '\\"').replace(_BREAK, '","')
+    return f'{{"{escaped}"}}'
 
 
 def json_list(values: Iterable[str]) -> str:

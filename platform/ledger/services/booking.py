@@ -2,24 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from functools import cache
+from datetime import date
 from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
 
-from accounts.columns import (
-    instant,
-    instants,
-    instants_part,
-    joined,
-    json_list,
-    numbers,
-    numbers_part,
-    texts,
-    texts_part,
-)
+from accounts.columns import instants, json_list, numbers, texts
 from accounts.savepoints import atomic_within
 from accounts.statements import Statement, fetch, send
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
@@ -54,10 +43,10 @@ _ENTRIES = Statement(
         CASE WHEN date_trunc('month', day)::date <= c.month THEN greatest(day, %(today)s::date) ELSE day END
     FROM ROWS FROM (
         unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
-            %(c5)s::bigint[], %(c6)s::text[]),
+            %(c5)s::text[], %(c6)s::bigint[]),
         jsonb_array_elements(%(inputs)s::jsonb),
         jsonb_array_elements(%(trace)s::jsonb)
-    ) AS d (kind, source_kind, source_id, occurred_at, reverses_id, actor_id, body_hash, inputs, trace)
+    ) AS d (kind, source_kind, source_id, occurred_at, reverses_id, body_hash, actor_id, inputs, trace)
     CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s::text)::date AS day) l
     CROSS JOIN (SELECT max(month) AS month FROM ledger_closedperiod) c
     ON CONFLICT (kind, source_kind, source_id) DO NOTHING
@@ -66,35 +55,11 @@ _ENTRIES = Statement(
 )
 
 
-class _Postings(NamedTuple):
-    """An entry's postings, ready to be written: their accounts, and the other columns as parts of arrays."""
-
-    accounts: Sequence[AccountKey]
-    amounts: str
-    currencies: str
-    lines: str
-    clauses: str
-    matures: str
-
-
 class _Prepared(NamedTuple):
-    """One entry that was checked and written out. `inputs` and `trace` are JSON, the first as `canonical` writes it."""
-
-    kind: str
-    source_kind: str
-    source_id: str
-    occurred_at: datetime
-    reverses_id: int | None
-    actor_id: int | None
+    draft: EntryDraft
+    bodies: list[PostingBody]
     inputs: str
-    trace: str
     hash: str
-    postings: _Postings
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes it happen once."""
-        return self[:3]
 
 
 @atomic_within
@@ -108,10 +73,10 @@ def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
     if not prepared:
         return []
     created = _insert_entries(prepared)
-    found = _find_entries([row for row in prepared if row.key not in created])
-    fresh = [row for row in prepared if row.key in created]
+    found = _find_entries([row for row in prepared if row.draft.key not in created])
+    fresh = [row for row in prepared if row.draft.key in created]
     if fresh:
-        accounts = accounts_open(keys={key for row in fresh for key in row.postings.accounts})
+        accounts = accounts_open(keys={(p.account, p.currency) for row in fresh for p in row.bodies})
         _insert_postings(fresh, created, accounts)
     ids = {**found, **{key: pk for key, (pk, _day) in created.items()}}
     first: set[tuple[str, str, str]] = set()
@@ -123,11 +88,23 @@ def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
 
 
 def _prepare(draft: EntryDraft) -> _Prepared:
+    totals: dict[str, int] = {}
     bodies = [
         p if type(p) is PostingBody else PostingBody(p.account, p.currency, p.amount, p.line, p.clause, p.matures_at)
         for p in draft.postings
     ]
-    _check(draft, bodies)
+    for account, currency, amount, _line, _clause, _matures_at in bodies:
+        if type(amount) is not int or not amount or not -_MOST <= amount <= _MOST:
+            raise LedgerError(f"{_name(draft)}: {amount!r} is no amount for {account}.")
+        totals[currency] = totals.get(currency, 0) + amount
+    unknown = totals.keys() - EXPONENTS.keys()
+    if unknown:
+        raise LedgerError(f"{_name(draft)}: {min(unknown)!r} is no currency.")
+    if not totals:
+        raise UnbalancedEntryError(f"{_name(draft)} has no postings; what moves no money is not booked.")
+    off = {currency: total for currency, total in totals.items() if total}
+    if off:
+        raise UnbalancedEntryError(f"{_name(draft)} does not balance: {off}.")
     inputs = canonical_in_order(draft.inputs) if draft.in_order else canonical(draft.inputs)
     digest = body_hash(
         kind=draft.kind,
@@ -138,52 +115,16 @@ def _prepare(draft: EntryDraft) -> _Prepared:
         inputs=inputs,
         postings=bodies,
     )
-    _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
-    return _Prepared(
-        kind=draft.kind,
-        source_kind=draft.source_kind,
-        source_id=draft.source_id,
-        occurred_at=draft.occurred_at,
-        reverses_id=draft.reverses_id,
-        actor_id=draft.actor_id,
-        inputs=inputs,
-        trace=json.dumps(draft.trace, ensure_ascii=False),
-        hash=digest,
-        postings=_Postings(
-            accounts=[body[:2] for body in bodies],
-            amounts=numbers_part(amount),
-            currencies=texts_part(currency),
-            lines=texts_part(line),
-            clauses=texts_part(clause),
-            matures=instants_part(matures),
-        ),
-    )
-
-
-def _check(draft: EntryDraft, bodies: Sequence[PostingBody]) -> None:
-    """Refuse postings that make no entry."""
-    totals: dict[str, int] = {}
-    for account, currency, amount, _line, _clause, _matures_at in bodies:
-        if type(amount) is not int or not amount or not -_MOST <= amount <= _MOST:
-            raise LedgerError(f"{_name(*draft.key)}: {amount!r} is no amount for {account}.")
-        totals[currency] = totals.get(currency, 0) + amount
-    unknown = totals.keys() - EXPONENTS.keys()
-    if unknown:
-        raise LedgerError(f"{_name(*draft.key)}: {min(unknown)!r} is no currency.")
-    if not totals:
-        raise UnbalancedEntryError(f"{_name(*draft.key)} has no postings; what moves no money is not booked.")
-    off = {currency: total for currency, total in totals.items() if total}
-    if off:
-        raise UnbalancedEntryError(f"{_name(*draft.key)} does not balance: {off}.")
+    return _Prepared(draft, bodies, inputs, digest)
 
 
 def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
     """Each source once, sorted, so that two batches with common sources wait for each other in one order."""
     by_key: dict[tuple[str, str, str], _Prepared] = {}
     for row in prepared:
-        other = by_key.setdefault(row.key, row)
+        other = by_key.setdefault(row.draft.key, row)
         if other.hash != row.hash:
-            raise IdempotencyConflictError(f"{_name(*row.key)} stands twice in one batch, with different bodies.")
+            raise IdempotencyConflictError(f"{_name(row.draft)} stands twice in one batch, with different bodies.")
     return [by_key[key] for key in sorted(by_key)]
 
 
@@ -193,21 +134,22 @@ def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str],
     What occurred in a month that is closed by now, or before one, is booked today: a closed month's balances are those
     of all that stands before its end.
     """
-    now = timezone.now()
-    kind, source, source_id, occurred, reverses, actor, inputs, trace, digest, _postings = zip(*prepared, strict=True)
+    drafts, now = [row.draft for row in prepared], timezone.now()
     columns = [
-        *(texts(column) for column in (kind, source, source_id)),
-        instants(occurred),
-        numbers(reverses),
-        numbers(actor),
-        texts(digest),
+        texts(draft.kind for draft in drafts),
+        texts(draft.source_kind for draft in drafts),
+        texts(draft.source_id for draft in drafts),
+        instants(draft.occurred_at for draft in drafts),
+        numbers(draft.reverses_id for draft in drafts),
+        texts(row.hash for row in prepared),
+        numbers(draft.actor_id for draft in drafts),
     ]
     told = {
         "now": now,
         "today": timezone.localdate(now),
         "zone": timezone.get_default_timezone_name(),
-        "inputs": json_list(inputs),
-        "trace": json_list(trace),
+        "inputs": json_list(row.inputs for row in prepared),
+        "trace": json_list(json.dumps(draft.trace, ensure_ascii=False) for draft in drafts),
         **{f"c{i}": column for i, column in enumerate(columns)},
     }
     rows = fetch((SHARE_LOCK, []), (_ENTRIES, told))
@@ -218,7 +160,7 @@ def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], i
     """Ids of entries booked before; IdempotencyConflictError where a body differs."""
     if not prepared:
         return {}
-    columns = [[row[i] for row in prepared] for i in range(3)]
+    columns = [[row.draft.key[i] for row in prepared] for i in range(3)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -230,8 +172,8 @@ def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], i
         )
         rows = {(row[0], row[1], row[2]): (row[3], row[4]) for row in cursor.fetchall()}
     for row in prepared:
-        if rows[row.key][1] != row.hash:
-            raise IdempotencyConflictError(f"{_name(*row.key)} was booked before with another body.")
+        if rows[row.draft.key][1] != row.hash:
+            raise IdempotencyConflictError(f"{_name(row.draft)} was booked before with another body.")
     return {key: id_ for key, (id_, _hash) in rows.items()}
 
 
@@ -240,38 +182,21 @@ def _insert_postings(
     ids: Mapping[tuple[str, str, str], tuple[int, date]],
     accounts: Mapping[AccountKey, AccountRow],
 ) -> None:
-    columns: list[list[str]] = [[] for _unused in range(11)]
-    for row in fresh:
-        pk, day = ids[row.key]
-        where, amounts, currencies, lines, clauses, matures = row.postings
-        count = len(where)
-        account, party = zip(*[accounts[key] for key in where], strict=True)
-        told = (
-            _repeated(str(pk), count),
-            _positions(count),
-            numbers_part(account),
-            numbers_part(party),
-            amounts,
-            currencies,
-            lines,
-            clauses,
-            _repeated(f'"{instant(row.occurred_at)}"', count),
-            matures,
-            _repeated(f'"{day.isoformat()}"', count),
-        )
-        for column, part in zip(columns, told, strict=True):
-            column.append(part)
-    send((_POSTINGS, [joined(column) for column in columns]))
+    rows = [
+        (*ids[row.draft.key], row.draft.occurred_at, i, accounts[body.account, body.currency], body)
+        for row in fresh
+        for i, body in enumerate(row.bodies)
+    ]
+    entry, booked, occurred, position, where, bodies = zip(*rows, strict=True)
+    account, party = zip(*where, strict=True)
+    _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
+    columns = [
+        *(numbers(column) for column in (entry, position, account, party, amount)),
+        *(texts(column) for column in (currency, line, clause)),
+        *(instants(column) for column in (occurred, matures, booked)),
+    ]
+    send((_POSTINGS, columns))
 
 
-def _repeated(text: str, count: int) -> str:
-    return f"{text}," * (count - 1) + text
-
-
-@cache
-def _positions(count: int) -> str:
-    return numbers_part(range(count))
-
-
-def _name(kind: str, source_kind: str, source_id: str) -> str:
-    return f"Entry {kind} {source_kind}/{source_id}"
+def _name(draft: EntryDraft) -> str:
+    return f"Entry {draft.kind} {draft.source_kind}/{draft.source_id}"
