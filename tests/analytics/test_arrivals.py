@@ -169,8 +169,8 @@ def test_the_link_of_the_journey_is_what_settlement_sees() -> None:
     key = uuid4()
     evidence.touches(key, (evidence.channel("reef", owner_id=reef.pk), NOON), owner_id=reef.pk)
     course()
-    (touch,) = touches_before(user_ids=[], visitor_keys=[key], since=NOON, until=NOON)
-    assert (touch.owner_id, touch.visitor_key, touch.user_id) == (reef.pk, key, None)
+    (touch,) = touches_before(user_ids=[], visitor_keys=[str(key)], since=NOON, until=NOON)
+    assert (touch.owner_id, touch.visitor_key, touch.user_id) == (reef.pk, str(key), None)
 
 
 class TestRulesOfTheInstallation:

@@ -7,7 +7,7 @@ SPLITS = "platform/ledger/splits/"
 ROOM = "tests/ledger/splits/"
 
 _OF_MONEY = ("tests/ledger/test_money.py",)
-_SALES = (ROOM + "test_sale.py", ROOM + "test_order_lines.py", ROOM + "test_limits.py")
+_SALES = (ROOM + "test_sale.py", ROOM + "test_order_lines.py", ROOM + "test_limits.py", ROOM + "test_plain.py")
 _AFTER = (ROOM + "test_reversals.py", ROOM + "test_order_lines.py", ROOM + "test_histories.py")
 _PAYING = (ROOM + "test_payouts.py", ROOM + "test_histories.py")
 
@@ -113,14 +113,14 @@ ENGINE: tuple[Fault, ...] = (
     _of("sale.py", _PAYING, "more than the advance is recouped", "amount = min(left, wanted)", "amount = wanted"),
     _of("sale.py", _PAYING, "the hold is forgotten", "clause, hold if is_payable(account) else None)", "clause, None)"),
     _of(
-        "facts.py",
+        "lines.py",
         _SALES,
         "the base shrinks by borne discounts",
         "self.settled - self.settled_tax + sum(self.borne)",
         "self.settled - self.settled_tax",
     ),
     _of(
-        "facts.py",
+        "lines.py",
         _SALES,
         "tax is revenue",
         "self.settled - self.settled_tax + sum(self.borne)",
@@ -151,8 +151,15 @@ ENGINE: tuple[Fault, ...] = (
         "facts.py",
         _SALES,
         "the fee falls on list prices",
-        'fees = _divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])',
-        'fees = _divided(log, "processor_fee", "sale.processor_fee", fee, [line.list_price for line in lines])',
+        'fees = divided(log, "processor_fee", "sale.processor_fee", fee, [line.payable for line in lines])',
+        'fees = divided(log, "processor_fee", "sale.processor_fee", fee, [line.list_price for line in lines])',
+    ),
+    _of(
+        "plain.py",
+        (ROOM + "test_plain.py",),
+        "what is read in one go takes a borne discount for the pool's",
+        "d.borne_by != POOL",
+        "d.borne_by == POOL",
     ),
     _of(
         "rule.py",

@@ -45,7 +45,8 @@ def plain_sale(raw: Any) -> Sale | None:
 def _line(row: Any, path: str) -> LineFacts | None:
     if type(row) is not dict or not row.keys() <= _LINE:
         return None
-    name, price = row.get("id"), row.get("list_price")
+    name: Any = row.get("id")
+    price: Any = row.get("list_price")
     discounts = _discounts(row.get("discounts"), path)
     taxed, channels = _tax(row.get("tax"), path), _channels(row.get("channels"))
     if type(name) is not str or not name or not _whole(price) or discounts is None or taxed is None or channels is None:

@@ -23,7 +23,7 @@ LINE: dict[str, Any] = {
     "channel_kind": "partner",
 }
 SALE: dict[str, Any] = {"lines": [LINE], "currency": "CNY", "processor_fee": 29}
-ODD = [
+ODD: list[Any] = [
     None,
     -1,
     0,
