@@ -1,6 +1,6 @@
 """Reads of the catalogue, of orders and of learning."""
 
-from courses.selectors.behaviour import Interactions, interactions, seen_courses
+from courses.selectors.behaviour import seen_courses
 from courses.selectors.catalogue import (
     SORTS,
     CataloguePage,
@@ -54,7 +54,6 @@ __all__ = [
     "FrontPage",
     "Happened",
     "Happening",
-    "Interactions",
     "LearnerHome",
     "LearningRow",
     "LessonPage",
@@ -72,7 +71,6 @@ __all__ = [
     "enrolment_of",
     "front_page",
     "happenings",
-    "interactions",
     "languages_on_sale",
     "learner_home",
     "lesson_page",
