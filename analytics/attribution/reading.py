@@ -32,7 +32,7 @@ REQUIRED = (PATH, CONVERSIONS)
 NUMBERS = (CONVERSIONS, VALUE, NULLS)
 EXTENSIONS = (".csv", ".csv.gz", ".parquet")
 
-_BATCH, _BLOCK = 1 << 15, 1 << 21
+_BATCH, _BLOCK = 1 << 14, 1 << 21
 """Rows of a Parquet file, and bytes of a CSV file, that are taken at once."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -263,18 +263,19 @@ def _parquet(file: Path) -> PathTable:
     try:
         with parquet.ParquetFile(file, pre_buffer=False) as source:
             wanted = _header(file, source.schema_arrow.names)
-            parts: dict[str, list[Floats]] = {name: [np.zeros(0)] for name in wanted if name != PATH}
+            rows = source.metadata.num_rows
+            numbers: dict[str, Floats] = {name: np.empty(rows) for name in wanted if name != PATH}
             for name in wanted:
                 _check_kind(file, name, source.schema_arrow.field(name).type)
             for batch in source.iter_batches(_BATCH, columns=wanted, use_threads=False):
-                for name, part in parts.items():
-                    part.append(_parquet_numbers(file, name, batch[name], before))
+                for name, column in numbers.items():
+                    column[before : before + len(batch)] = _parquet_numbers(file, name, batch[name], before)
                 data, offsets = _text(_without_nulls(file, PATH, batch[PATH], before))
                 _encode(file, encoder, data, offsets, rows=None, before=before)
                 before += len(batch)
     except (pa.ArrowException, OSError):
         raise PathFileError(file, "is not a complete Parquet file") from None
-    return _table(file, encoder, {name: np.concatenate(part) for name, part in parts.items()})
+    return _table(file, encoder, numbers)
 
 
 def _check_kind(file: Path, name: str, kind: Any) -> None:

@@ -99,7 +99,7 @@ def mirrored(table: str, *, run: int, columns: Sequence[str] = ()) -> pl.DataFra
         schema |= {name: pl.String() for name in ("kind", "currency") if name in schema}
         rows = pl.DataFrame(schema={**schema, "occurred_at": pl.Datetime("us", "UTC"), "run": pl.Int32()}).lazy()
     else:
-        rows = pl.concat([pl.scan_parquet(file).filter(pl.col("run") <= run) for file in files])
+        rows = pl.scan_parquet(files).filter(pl.col("run") <= run)
     wanted = [*columns, "import_batch_id", "occurred_at"] if columns else rows.collect_schema().names()
     return rows.select(wanted).collect()
 

@@ -57,7 +57,7 @@ WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND flag = ''
 _MARKED = """
 SELECT id, owner_id, link_id, campaign_id, import_batch_id FROM analytics_touchpoint
 WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s'
-    AND num_nonnulls(owner_id, link_id, campaign_id, import_batch_id) > 0
+    AND (owner_id IS NOT NULL OR link_id IS NOT NULL OR campaign_id IS NOT NULL OR import_batch_id IS NOT NULL)
 """
 _CONVERSIONS = "SELECT %s FROM analytics_conversion WHERE id > %d"
 _CHANGES = {
@@ -71,6 +71,9 @@ _CHANGES = {
 }
 
 Read = Callable[[str], "pl.DataFrame"]
+
+_EPOCH, _DAY = date(1970, 1, 1), 86_400_000_000
+"""The first day of instants in microseconds, and how long a day is."""
 
 
 @dataclass(frozen=True)
@@ -175,27 +178,35 @@ def _facts(read: Read, settled: dict[str, int]) -> Iterator[tuple[str, pl.DataFr
 
 
 def _read_facts(read: Read, settled: dict[str, int], table: str, month: str) -> pl.DataFrame:
+    import polars as pl
+
     if table == CONVERSIONS:
         return read(_CONVERSIONS % (", ".join(COLUMNS[CONVERSIONS].split()), settled[CONVERSIONS]))
     first = datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
     until = (first + timedelta(days=31)).replace(day=1)
     asked = (settled[TOUCHES], first.isoformat(), until.isoformat())
     # Unpacking what is not there costs as much as what is: of most touches, most of these columns are empty.
-    rows = read(_TOUCHES % asked).join(read(_MARKED % asked), on="id", how="left", maintain_order="left")
+    rows, marked = read(_TOUCHES % asked), read(_MARKED % asked)
+    if marked.is_empty():
+        rows = rows.with_columns(pl.lit(None, pl.Int64).alias(name) for name in marked.columns if name != "id")
+    else:
+        rows = rows.join(marked, on="id", how="left", maintain_order="left")
     return rows.select(COLUMNS[TOUCHES].split())
 
 
 def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
     """The rows of each day, in order of time."""
-    import polars as pl
+    import numpy as np
 
     if not (rows["occurred_at"].is_sorted() and rows["id"].is_sorted()):
         rows = rows.sort("occurred_at", "id")
-    counts = rows.group_by(pl.col("occurred_at").dt.date().alias("day"), maintain_order=True).len()
+    instants = rows["occurred_at"].to_physical().to_numpy()
     first = 0
-    for day, count in counts.iter_rows():
-        yield day, rows.slice(first, count)
-        first += count
+    while first < len(instants):
+        day = int(instants[first]) // _DAY
+        until = int(np.searchsorted(instants, (day + 1) * _DAY))
+        yield _EPOCH + timedelta(days=day), rows.slice(first, until - first)
+        first = until
 
 
 def _keep_day(drafts: _Drafts, table: str, day: date, rows: pl.DataFrame, run: int) -> int:

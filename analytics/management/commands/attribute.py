@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -74,6 +75,8 @@ class Command(BaseCommand):
 
     def _attribute(self, file: Path, models: list[str], terms: Terms, out: Path, *, intervals: bool) -> None:
         check_target(out, source=file)
+        # Where large pages are rare the kernel looks for them for as long as reading the table takes.
+        os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
         seconds: dict[str, float] = {}
         with self._timed(["compile"], seconds):
             compile_models(models, order=terms.order)
