@@ -103,6 +103,21 @@ def rows_of(people: Codes, chosen: NDArray[np.uint8]) -> Ints:
 
 
 @compiled
+def rows_at(starts: Offsets, rows: Codes, people: Ints) -> Ints:
+    """The rows of these people, of a log whose rows were sorted by person: p has rows[starts[p]:starts[p + 1]]."""
+    count = 0
+    for person in people:
+        count += starts[person + 1] - starts[person]
+    found = np.empty(count, np.int64)
+    count = 0
+    for person in people:
+        for i in range(starts[person], starts[person + 1]):
+            found[count] = rows[i]
+            count += 1
+    return found
+
+
+@compiled
 def compared(codes: Codes, first: int, stop: int, others: Codes, other: int, end: int) -> int:
     """Whether codes[first:stop] comes before others[other:end] (-1), after it (1), or is the same (0)."""
     while first < stop and other < end and codes[first] == others[other]:

@@ -78,8 +78,12 @@ def statistics_kept(run: int) -> DayPaths:
 
     from analytics.attribution.daily import DayPaths
 
-    with np.load(store_folder() / f"paths-{run}.npz") as held:
-        return DayPaths(held["codes"], held["starts"], held["counts"])
+    return DayPaths(*(np.load(file) for file in statistics_files(run)))
+
+
+def statistics_files(run: int) -> list[Path]:
+    """Where they lie: paths, where each begins, what is counted."""
+    return [store_folder() / f"paths-{run}-{name}.npy" for name in ("codes", "starts", "counts")]
 
 
 def files_now() -> dict[str, int]:
@@ -151,6 +155,30 @@ class Segment:
         """Where a column lies."""
         return store_folder() / f"{self.table}-{self.run}-{name}.npy"
 
+    def index(self, largest: int) -> None:
+        """Keep by which rows each browser came, up to the largest browser's key."""
+        import numpy as np
+
+        from analytics.attribution.builder import by_person
+        from analytics.attribution.paths import read_only
+
+        browsers = read_only(np.asarray(self["visitor_id"]))
+        starts, rows = by_person(browsers, read_only(np.arange(len(browsers))), largest + 1)
+        self.put("starts", starts)
+        self.put("rows", rows.astype(np.int32))
+
+    def rows_of(self, browsers: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The rows of browsers that are chosen, in order."""
+        import numpy as np
+
+        from analytics.attribution.daily import packed, rows_at, rows_of
+
+        if not self.file("starts").exists():
+            found: NDArray[np.int64] = rows_of(np.asarray(self["visitor_id"]), packed(browsers))
+            return found
+        starts = np.asarray(self["starts"])
+        return np.sort(rows_at(starts, np.asarray(self["rows"]), np.flatnonzero(browsers[: len(starts) - 1])))
+
     def put(self, name: str, column: NDArray[np.int64]) -> None:
         """Put another column in its place; whoever has mapped the one before keeps it."""
         import numpy as np
@@ -167,7 +195,7 @@ def segments(state: StoreState, table: str) -> Iterator[Segment]:
 
 
 def owners_file(run: int) -> Path:
-    """Whose each browser was after a run of the store."""
+    """Where whose each browser was after a run of the store lies."""
     return store_folder() / f"owners-{run}.npy"
 
 
@@ -203,6 +231,8 @@ class Gone:
             lost = self.touches[segment.run]
             for name in LOG_COLUMNS[TOUCHES] if lost.any() else ():
                 segment.put(name, segment[name][~lost])
+            if lost.any() and segment.file("starts").exists():
+                segment.index(state.largest)
         for segment, lost in self.orders(state):
             if lost.any():
                 segment.put("visitor_id", np.where(lost, NOBODY, segment["visitor_id"]))

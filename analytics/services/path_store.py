@@ -13,6 +13,7 @@ from django.conf import settings
 from analytics.selectors.mirror import CONVERSIONS, TOUCHES, MirrorState, mirror_state
 from analytics.selectors.path_log import (
     Gone,
+    Segment,
     StoreState,
     columns_of,
     files_now,
@@ -20,6 +21,7 @@ from analytics.selectors.path_log import (
     news,
     owners_file,
     owners_kept,
+    statistics_files,
     statistics_kept,
     store_folder,
     store_state,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 LOOKBACK_DAYS = 30
+INDEXED = 500_000
+"""Touches of one run from which on it is worth a lookup by browser; fewer are gone through in less time."""
+
 MOST_SEGMENTS = 40
 """When there are more, all are laid together again."""
 
@@ -122,8 +127,8 @@ def _some(state: StoreState, mirror: MirrorState) -> Restated:
         chosen.pick(new)
     paths = restated(before, old=taken, new=new.counted(chosen))
     _keep(after, paths, new.owners())
-    for name in (f"paths-{state.run}.npz", f"owners-{state.run}.npy"):
-        (store_folder() / name).unlink(missing_ok=True)
+    for file in (*statistics_files(state.run), owners_file(state.run)):
+        file.unlink(missing_ok=True)
     return Restated(mirror.run, anew=False, people=chosen.count, paths=paths)
 
 
@@ -162,6 +167,8 @@ def _keep_segment(state: StoreState, names: Iterable[str], *, after: int) -> Non
         state.largest = max(state.largest, int(rows["visitor_id"].fill_null(0).to_numpy().max(initial=0)))
         for name, column in columns_of(rows, table, state.currencies).items():
             np.save(store_folder() / f"{table}-{state.run}-{name}.npy", column)
+        if table == TOUCHES and len(rows) >= INDEXED:
+            Segment(state.run, table).index(state.largest)
 
 
 def _keep(state: StoreState, paths: DayPaths, owners: Numbers) -> None:
@@ -170,8 +177,8 @@ def _keep(state: StoreState, paths: DayPaths, owners: Numbers) -> None:
 
     np.save(owners_file(state.run), owners)
 
-    with (store_folder() / f"paths-{state.run}.npz").open("wb") as out:
-        np.savez(out, codes=paths.codes, starts=paths.starts, counts=paths.counts)
+    for file, name in zip(statistics_files(state.run), ("codes", "starts", "counts"), strict=True):
+        np.save(file, getattr(paths, name))
     draft = store_folder() / "state.draft"
     draft.write_text(state.text(), encoding="utf-8")
     draft.replace(store_folder() / "state.json")

@@ -71,8 +71,10 @@ class World:
             known = latest(self.changes("people"), "visitor_id", run=self.run).drop_nulls("user_id")
             visitors = known["visitor_id"].to_numpy()
             most = max(self.state.largest, int(visitors.max(initial=0)))
-            owners = 2 * np.arange(most + 1, dtype=np.int64)
-            owners[visitors] = 2 * known["user_id"].to_numpy() + 1
+            users = known["user_id"].to_numpy()
+            few = 2 * max(most, int(users.max(initial=0))) + 1 < 1 << 31
+            owners = 2 * np.arange(most + 1, dtype=np.int32 if few else np.int64)
+            owners[visitors] = 2 * users + 1
             self.tables["owners"] = owners
         owned: Numbers = self.tables["owners"]
         return owned
@@ -83,9 +85,10 @@ class World:
 
         changed = latest(self.changed("people", before.run), "visitor_id", run=self.run)
         visitors, was = changed["visitor_id"].to_numpy(), before.owners()
-        most = max(self.state.largest, int(visitors.max(initial=0)))
-        owners = np.concatenate([was, 2 * np.arange(len(was), most + 1, dtype=was.dtype)])
         users = changed["user_id"].fill_null(NOBODY).to_numpy()
+        most = max(self.state.largest, int(visitors.max(initial=0)))
+        kind = was.dtype if 2 * max(most, int(users.max(initial=0))) + 1 < 1 << 31 else np.int64
+        owners = np.concatenate([was.astype(kind), 2 * np.arange(len(was), most + 1, dtype=kind)])
         owners[visitors] = np.where(users == NOBODY, 2 * visitors, 2 * users + 1)
         return owners
 
@@ -267,11 +270,8 @@ class Chosen:
         """Read their touches from the columns as they are now."""
         import numpy as np
 
-        from analytics.attribution.daily import packed, rows_of
-
-        browsers = packed(self._browsers)
         for segment in world.segments(TOUCHES):
-            rows = self.rows[segment.run] = rows_of(np.asarray(segment["visitor_id"]), browsers)
+            rows = self.rows[segment.run] = segment.rows_of(self._browsers)
             names = ("id", "visitor_id", "channel_id", "occurred_at")
             self.touches[segment.run] = {name: np.asarray(segment[name])[rows] for name in names}
 

@@ -18,7 +18,7 @@ from analytics import tasks
 from analytics.attribution.daily import DayPaths
 from analytics.models import Visitor
 from analytics.selectors.path_log import store_folder, store_state
-from analytics.services import mirror_update, orders_settle, path_statistics_update, visitor_merge
+from analytics.services import mirror_update, orders_settle, path_statistics_update, path_store, visitor_merge
 from analytics.services.path_store import Restated
 from courses.services import NewRefund, order_refund, orders_void
 from ledger.services import NewRate, rates_record
@@ -118,8 +118,11 @@ WHAT = ("touch", "touch", "touch", "order", "order", "merge", "refund", "void", 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_day_after_day_the_statistics_equal_those_counted_anew_byte_for_byte(seed: int) -> None:
+def test_day_after_day_the_statistics_equal_those_counted_anew_byte_for_byte(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dice = random.Random(seed)
+    monkeypatch.setattr(path_store, "INDEXED", (1, 4, 500_000)[seed])
     with all_rows():
         rates_record(rates=[NewRate(base="USD", quote="CNY", day=date(2026, 1, 1), rate=Decimal("7.1"), source="t")])
         world = World(dice)
@@ -183,7 +186,9 @@ def test_only_the_people_concerned_are_told_again() -> None:
     assert state.run == 2, "the task brings the statistics up too"
     again = updated()
     assert (again.run, again.anew, again.people) == (2, False, 0), "and nothing is left to do"
-    assert [path.name for path in store_folder().glob("paths-*")] == ["paths-2.npz"]
+    assert {path.name for path in store_folder().glob("paths-*")} == {
+        f"paths-2-{name}.npy" for name in ("codes", "starts", "counts")
+    }
 
 
 def test_without_a_mirror_there_is_nothing_to_tell_and_another_database_is_counted_anew() -> None:

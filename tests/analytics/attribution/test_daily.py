@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.attribution import builder, daily
 from analytics.attribution.daily import DayPaths, count_by_day, no_paths, of_people, restated
 from analytics.attribution.errors import AttributionError
 from tests.analytics.attribution.test_builder import Row, log, many, plainly, rows_of
@@ -55,6 +56,14 @@ def bytes_of(paths: DayPaths) -> list[bytes]:
 @given(touches=rows_of(st.integers(0, 3), 40), sales=rows_of(st.integers(-500, 20_000), 12))
 def test_every_log_is_counted_as_it_is_told_journey_by_journey(touches: list[Row], sales: list[Row]) -> None:
     assert told(counted(touches, sales)) == by_hand(touches, sales)
+
+
+def test_rows_are_looked_up_as_they_are_gone_through(interpreted: None) -> None:
+    people, chosen = np.array([3, 0, 3, 1, 9, 0], np.int32), np.array([True, False, False, True])
+    starts, rows = builder.by_person(people[:4], np.arange(4), 4)
+    found = daily.rows_at(starts, rows.astype(np.int32), np.flatnonzero(chosen))
+    assert sorted(found) == daily.rows_of(people[:4], daily.packed(chosen)).tolist() == [0, 1, 2]
+    assert daily.rows_of(people, daily.packed(chosen)).tolist() == [0, 1, 2, 5]
 
 
 NEWS = st.lists(

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from analytics.attribution import reading
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.paths import PathTable, read_only
 from analytics.attribution.reading import read_paths
-from analytics.attribution.tokens import plain_quotes
+from analytics.attribution.tokens import Encoder, plain_quotes
 from tests.analytics.attribution.conftest import interpreted_form
 from tests.examples import examples
 
@@ -314,3 +315,13 @@ def test_a_column_without_a_row_has_no_bytes() -> None:
 
     data, offsets = reading._text(pa.array([], pa.string()))
     assert (data.tolist(), offsets.tolist()) == ([], [0])
+
+
+def test_what_a_path_shares_with_the_one_before_is_read_as_if_it_stood_alone(interpreted: None) -> None:
+    texts = [b"a", b"a > b", b"a > b > c", b"a > bc", b"a >b > c", b"a >b > c", b"b > a", b"b >\ta"]
+    encoder = Encoder()
+    encoder.add(np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)]))
+    codes, starts = encoder.paths()
+    names = [[encoder.channels()[code] for code in codes[a:b]] for a, b in pairwise(starts)]
+    assert names == [["a"], ["a", "b"], ["a", "b", "c"], ["a", "bc"], ["a >b", "c"], ["a >b", "c"], ["b", "a"],
+                     ["b", "a"]]  # fmt: skip
