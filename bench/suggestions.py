@@ -3,7 +3,8 @@
 A catalogue of `COURSES=3000` on sale, an EASE model of them, and people with ten courses of history each. JSON lines:
 microseconds of the model's top 20 alone, milliseconds of the whole pipeline from the facts of a reader to a list with
 reasons (arrays warm), and milliseconds of HTTP for the band of the learner's home through one gunicorn worker by one
-client on loopback: on a miss (the reader did something since) and on a hit, each kept as shown. `REQUESTS=300`.
+client on loopback: on a miss (the reader did something since) and on a hit, each kept as shown; beside them CPU
+time a request. `REQUESTS=300`.
 """
 
 import http.client
@@ -29,6 +30,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.scope import all_rows
 from accounts.services import NewPerson, party_create, persons_create
+from bench.redirects import cpu_of
 from bench.settlement import durable
 from courses.services import NewBehaviour, NewCourse, behaviours_record, courses_create, topic_ensure
 from recommender.choices import Stage, TrainingState
@@ -108,10 +110,11 @@ def model(ids: Sequence[int], folder: Path, rng: np.random.Generator) -> Trainin
     return TrainingRun.objects.create(artefact="live", artefact_sha256=info.sha256, **told)
 
 
-def timed(work: Callable[[int], object]) -> list[float]:
-    """Seconds of each of REQUESTS calls, after a few that do not count."""
+def timed(work: Callable[[int], object], before: Callable[[int], object] = int) -> list[float]:
+    """Seconds of each of REQUESTS calls, after a few that do not count; what comes `before` each is not counted."""
     took = []
     for number in range(-WARM, REQUESTS):
+        before(number)
         begin = time.perf_counter()
         work(number)
         if number >= 0:
@@ -119,12 +122,11 @@ def timed(work: Callable[[int], object]) -> list[float]:
     return sorted(took)
 
 
-def tell(figure: str, took: Sequence[float], unit: float, target: float) -> None:
+def tell(figure: str, took: Sequence[float], unit: float, target: float, **more: float) -> None:
     """One JSON line."""
     shares = {f"p{share}": round(unit * took[int(len(took) * share / 100) - 1], 2) for share in (50, 95, 99)}
-    print(
-        json.dumps({"figure": figure, **shares, "target_p95": target, "load": round(os.getloadavg()[0], 1)}), flush=True
-    )
+    load = round(os.getloadavg()[0], 1)
+    print(json.dumps({"figure": figure, **shares, **more, "target_p95": target, "load": load}), flush=True)
 
 
 def in_process(users: Sequence[User], run: TrainingRun, folder: Path) -> None:
@@ -132,7 +134,9 @@ def in_process(users: Sequence[User], run: TrainingRun, folder: Path) -> None:
     recommender = cached_recommender(folder / "models" / run.artefact, run.artefact_sha256)
     facts = [reader_facts(user=user, visitor_key=None) for user in users]
     taken = [recommender._known(told.history, None)[0] for told in facts]
-    tell("model_top20_us", timed(lambda n: recommender.model.top_k(taken[n % PEOPLE], 20)), 1e6, 150)
+    begin = time.process_time()
+    took = timed(lambda n: recommender.model.top_k(taken[n % PEOPLE], 20))
+    tell("model_top20_us", took, 1e6, 150, mean_cpu=mean_cpu(begin, 1e6))
     shelf = shelf_at(version=facts[0].shelf)
 
     def pipeline(number: int) -> object:
@@ -146,10 +150,17 @@ def in_process(users: Sequence[User], run: TrainingRun, folder: Path) -> None:
             rng=np.random.default_rng(number + WARM),
         )
 
-    tell("pipeline_ms", timed(pipeline), 1e3, 2)
+    begin = time.process_time()
+    took = timed(pipeline)
+    tell("pipeline_ms", took, 1e3, 2, mean_cpu=mean_cpu(begin, 1e3))
 
 
-def over_http(user: User, ids: Sequence[int]) -> None:
+def mean_cpu(begin: float, unit: float) -> float:
+    """CPU time of a call, warm-up included."""
+    return round(unit * (time.process_time() - begin) / (REQUESTS + WARM), 2)
+
+
+def over_http(user: User, ids: Sequence[int], master: int) -> None:
     """One client, one connection: hits, then misses, each after an act of the reader's."""
     client = Client()
     client.force_login(user)
@@ -163,15 +174,14 @@ def over_http(user: User, ids: Sequence[int]) -> None:
         assert answer.status == 200, answer.status
         assert body.count(b"course-card") == 4, body[:500]
 
-    tell("http_hit_ms", timed(ask), 1e3, 5)
-    took = []
-    for number in range(-WARM, REQUESTS):
+    def act(number: int) -> None:
         behaviours_record(events=[NewBehaviour(kind="view", user_id=user.pk, course_id=ids[number % len(ids)])])
-        begin = time.perf_counter()
-        ask(number)
-        if number >= 0:
-            took.append(time.perf_counter() - begin)
-    tell("http_miss_ms", sorted(took), 1e3, 15)
+
+    for figure, before, target in (("http_hit_ms", int, 5), ("http_miss_ms", act, 15)):
+        spent = cpu_of(master)
+        took = timed(ask, before)
+        web, database = (1e3 * (now - then) / len(took) for now, then in zip(cpu_of(master), spent, strict=True))
+        tell(figure, took, 1e3, target, web_cpu=round(web, 2), database_cpu=round(database, 2))
 
 
 def main() -> None:
@@ -190,7 +200,7 @@ def main() -> None:
         server = subprocess.Popen(command, env={**os.environ, **told}, stdout=subprocess.DEVNULL)
         try:
             until_served()
-            over_http(users[0], ids)
+            over_http(users[0], ids, server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()

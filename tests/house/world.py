@@ -319,7 +319,8 @@ def learn(courses: Sequence[Course], people: Sequence[User]) -> None:
 
 def nowhere(ids: dict[str, Any]) -> dict[str, Any]:
     """Ids of the same shapes that nothing has."""
-    return {name: 900_000_000 if isinstance(value, int) else f"{value}X9" for name, value in ids.items()}
+    kinds = {int: 900_000_000, UUID: UUID(int=9)}
+    return {name: kinds.get(type(value), f"{value}X9") for name, value in ids.items()}
 
 
 def secrets(cast: Cast, ids: dict[str, Any]) -> tuple[str, ...]:
