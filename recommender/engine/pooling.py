@@ -56,8 +56,8 @@ class Lessons:
         context = self.items[np.where(there, before, 0)]
         factors = (there * self.faded).astype(np.float32)
         factors /= np.sqrt((factors**2).sum(axis=1, keepdims=True))
-        targets = self.items[self.ends[rows]]
-        return tuple(torch.from_numpy(part).to(device) for part in (context, factors, targets))  # type: ignore[return-value]
+        told = [torch.from_numpy(part).to(device) for part in (context, factors, self.items[self.ends[rows]])]
+        return told[0], told[1], told[2]
 
     def shuffled(self, size: int, rng: np.random.Generator) -> Iterator[Int64]:
         """All lessons in random order, in batches."""

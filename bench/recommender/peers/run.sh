@@ -17,4 +17,4 @@ venv=${PEERS:-$root/.data/peers}/$name
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 # shellcheck disable=SC2086
 "$venv/bin/pip" install -q $packages
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/$name.py" "$data"
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/of_$name.py" "$data"

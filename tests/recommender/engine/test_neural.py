@@ -88,9 +88,9 @@ def test_in_private_each_person_is_drawn_by_chance_and_what_was_spent_is_told(mo
     def spent(*, orders: Any, rdp: Any, delta: float) -> tuple[float, float]:
         return 3.5, orders[0]
 
-    opacus.GradSampleModule = lambda net: net  # type: ignore[attr-defined]
-    optimizers.DPOptimizer = noisy  # type: ignore[attr-defined]
-    rdp.rdp = SimpleNamespace(  # type: ignore[attr-defined]
+    opacus.GradSampleModule = lambda net: net  # type: ignore[attr-defined] # a stand-in
+    optimizers.DPOptimizer = noisy  # type: ignore[attr-defined] # a stand-in
+    rdp.rdp = SimpleNamespace(  # type: ignore[attr-defined] # a stand-in
         compute_rdp=lambda **asked: told.update(asked), get_privacy_spent=spent
     )
     names = {"opacus": opacus, "opacus.optimizers": optimizers, "opacus.accountants.analysis": rdp}

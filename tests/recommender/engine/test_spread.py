@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def test_shares_of_a_step_sum_up_to_the_step_of_one(
     rows: Int64, weight: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = SasRecSettings(**SETTINGS)  # type: ignore[arg-type]
+    settings = SasRecSettings(**SETTINGS)  # type: ignore[arg-type] # plain values of both kinds
     one, *parts = (Learner(chains(), settings, device=CPU, rng=np.random.default_rng(3)) for _ in range(3))
     slopes: list[torch.Tensor] = []
 

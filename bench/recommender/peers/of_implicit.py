@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
-import implicit.als  # noqa: E402
-import implicit.bpr  # noqa: E402
-import implicit.nearest_neighbours as near  # noqa: E402
-import numpy as np  # noqa: E402
-
-sys.path.append(str(Path(__file__).parent))
-from p1 import P1, folder, report  # noqa: E402
+import implicit.als
+import implicit.bpr
+import implicit.nearest_neighbours as near
+import numpy as np
+from p1 import P1, folder, report
 
 
 def factors(model: Any, data: P1) -> Callable[[np.ndarray], np.ndarray]:

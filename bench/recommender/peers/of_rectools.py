@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from rectools import Columns  # noqa: E402
-from rectools.dataset import Dataset  # noqa: E402
-from rectools.models import EASEModel  # noqa: E402
-
-sys.path.append(str(Path(__file__).parent))
-from p1 import P1, folder, report  # noqa: E402
+import numpy as np
+import pandas as pd
+from p1 import P1, folder, report
+from rectools import Columns
+from rectools.dataset import Dataset
+from rectools.models import EASEModel
 
 
 def ease(data: P1) -> Callable[[np.ndarray], np.ndarray]:

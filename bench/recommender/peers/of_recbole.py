@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
-import numpy as np  # noqa: E402
-from recbole.config import Config  # noqa: E402
-from recbole.data import create_dataset  # noqa: E402
-from recbole.model.general_recommender import EASE  # noqa: E402
-
-sys.path.append(str(Path(__file__).parent))
-from p1 import P1, folder, report  # noqa: E402
+import numpy as np
+from p1 import P1, folder, report
+from recbole.config import Config
+from recbole.data import create_dataset
+from recbole.model.general_recommender import EASE
 
 
 def ease(data: P1, place: Path) -> Callable[[np.ndarray], np.ndarray]:

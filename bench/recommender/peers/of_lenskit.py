@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent.resolve()]
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from lenskit.als import ImplicitMFScorer  # noqa: E402
-from lenskit.data import ItemList, from_interactions_df  # noqa: E402
-from lenskit.knn import EASEScorer, ItemKNNScorer  # noqa: E402
-
-sys.path.append(str(Path(__file__).parent))
-from p1 import P1, folder, report  # noqa: E402
+import numpy as np
+import pandas as pd
+from lenskit.als import ImplicitMFScorer
+from lenskit.data import ItemList, from_interactions_df
+from lenskit.knn import EASEScorer, ItemKNNScorer
+from p1 import P1, folder, report
 
 
 def scorer(model: Any, data: P1) -> Callable[[np.ndarray], np.ndarray]:
