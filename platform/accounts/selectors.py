@@ -109,6 +109,12 @@ def consents_now(*, user: User) -> dict[str, bool]:
     return {str(purpose): said.get(purpose, UNTIL_SAID.get(purpose, False)) for purpose in ConsentPurpose}
 
 
+def refusing(*, purpose: str) -> list[int]:
+    """People whose last word on a purpose was no, by primary key."""
+    last = Consent.objects.filter(purpose=purpose).order_by("user", "-given_at", "-pk").distinct("user")
+    return [user_id for user_id, granted in last.values_list("user", "granted") if not granted]
+
+
 def imported_before(*, source: str, kind: str, external_ids: Iterable[str]) -> dict[str, ImportedBefore]:
     """Which of these ids live imports of the source brought already; one query."""
     rows = ImportedRow.objects.filter(

@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.choices import BatchState
+from accounts.choices import BatchState, ConsentPurpose
 from accounts.models import ImportBatch, User
+from accounts.selectors import refusing
 from courses.choices import CourseState, EventKind
 from courses.models import Course, CourseCreator
 from courses.selectors.behaviour import WEIGHTS as BEHAVIOUR_WEIGHTS
@@ -45,6 +46,7 @@ _LEFT_OUT: Mapping[str, str] = {
     "no person": "b.user_id IS NULL",
     "no course": "b.course_id IS NULL",
     "staff": "b.user_id = ANY(%(staff)s)",
+    "nothing personal": "b.user_id = ANY(%(refusing)s)",
     "import reversed": "b.import_batch_id = ANY(%(reversed)s)",
     "short stay": "b.kind = 'dwell' AND b.value < %(stay)s",
     "says nothing of a course": "NOT b.kind = ANY(%(kinds)s)",
@@ -105,6 +107,7 @@ def behaviour_read() -> Read:
         "kinds": [str(kind) for kind in (*BEHAVIOUR_WEIGHTS, EventKind.RATING, EventKind.REFUND)],
         "stay": SHORTEST_STAY,
         "staff": list(User.objects.filter(is_staff=True).values_list("pk", flat=True)),
+        "refusing": refusing(purpose=ConsentPurpose.PERSONALISATION),
         "reversed": list(ImportBatch.objects.filter(state=BatchState.REVERSED).values_list("pk", flat=True)),
     }
     weights = ", ".join(f"('{kind}', {weight:g}::real)" for kind, weight in BEHAVIOUR_WEIGHTS.items())

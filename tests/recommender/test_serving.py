@@ -16,7 +16,6 @@ from analytics.models import Touchpoint
 from analytics.selectors import Arrived, first_arrival
 from courses.choices import EventKind, Level
 from courses.models import Course, Prerequisite, Topic
-from courses.selectors import interactions
 from courses.services import behaviour_record, enrolment_give, enrolments_withdraw
 from events.models import OutboxEvent
 from events.services import EventData
@@ -35,6 +34,7 @@ from recommender.services import (
     suggest,
     taste_set,
 )
+from recommender.services.training_data import behaviour_read
 from tests.cast import Cast
 from tests.factories import evidence
 from tests.partners import desk
@@ -165,10 +165,11 @@ def test_who_wants_nothing_personal_gets_popularity_and_is_not_learned_from(cast
     assert (found.personal, found.run, found.choices[0].course) == (False, None, ids[6])
     assert ids[1] not in places_of(found.choices)
     assert ServedList.objects.latest("pk").user is None
-    assert {*interactions().user.tolist()} == {cast.bob.pk}
+    read = behaviour_read()
+    assert (read.data.n_users, read.left_out["nothing personal"]) == (1, 3)
     personal_set(user=cast.lee, wanted=True)
     assert shown(cast.lee).personal
-    assert cast.lee.pk in interactions().user.tolist()
+    assert behaviour_read().data.n_users == 2
 
 
 def test_new_courses_have_places_of_their_own(cast: Cast) -> None:
