@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class TrainingState(models.TextChoices):
@@ -65,3 +66,28 @@ class StepReason(models.TextChoices):
     NEXT = "next", _("Often taken after another")
     GOAL = "goal", _("Matches the goal")
     CHOSEN = "chosen", _("Chosen by hand")
+
+
+class ExperimentState(models.TextChoices):
+    """Where an experiment stands."""
+
+    DRAFT = "draft", pgettext_lazy("experiment", "Draft")
+    RUNNING = "running", pgettext_lazy("experiment", "Running")
+    STOPPED = "stopped", pgettext_lazy("experiment", "Stopped")
+    DECIDED = "decided", pgettext_lazy("experiment", "Decided")
+
+
+class ExperimentMethod(models.TextChoices):
+    """How the difference is tested."""
+
+    ALWAYS = "always", _("Always valid: look whenever you like")
+    FIXED = "fixed", _("Fixed horizon: look once, at the end")
+
+
+class Decision(models.TextChoices):
+    """What was done with an experiment."""
+
+    REPLAY = "replay", _("Replayed offline")
+    START = "start", _("Started")
+    STOP = "stop", _("Stopped it")
+    DECIDE = "decide", _("Decided it")

@@ -15,3 +15,7 @@ class PathRefusedError(Exception):
 
 class PolicyRefusedError(Exception):
     """Figures for suggestions that cannot be; the message names the one that is wrong."""
+
+
+class ExperimentRefusedError(Exception):
+    """An experiment that cannot be written, started, stopped or decided as asked; the message says why."""

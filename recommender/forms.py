@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from courses.choices import Level
 from courses.models import Course, Topic
 from courses.selectors import on_sale, topics_on_sale
-from recommender.services import NewPath
+from recommender.choices import ExperimentMethod, Slot, TrainingState
+from recommender.models import TrainingRun
+from recommender.services import NewArm, NewExperiment, NewPath
 
 
 class PathForm(forms.Form):
@@ -71,3 +73,76 @@ class InterestsForm(forms.Form):
         labels = {facet.value: facet.label for facet in topics_on_sale()}
         ids = dict(Topic.objects.filter(code__in=labels).values_list("code", "pk"))
         self.fields["topics"].choices = [(ids[code], label) for code, label in labels.items()]  # type: ignore[attr-defined]  # a choice field
+
+
+class ExperimentForm(forms.Form):
+    """A question, the place where it is asked, and what may be better than what serves now."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    hypothesis = forms.CharField(
+        label=_("What we expect, and why"), max_length=400, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    slot = forms.ChoiceField(label=_("Place"), choices=Slot.choices)
+    run = forms.ModelChoiceField(
+        label=_("Model to try"), queryset=TrainingRun.objects.none(), required=False, empty_label=_("What serves now")
+    )
+    figures = forms.CharField(
+        label=_("Figures to try"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One a line, such as tail = 0.35. Those left out are the code’s own."),
+    )
+    method = forms.ChoiceField(label=_("Test"), choices=ExperimentMethod.choices)
+    share = forms.IntegerField(label=_("Share of readers, percent"), min_value=1, max_value=100, initial=100)
+    rate = forms.DecimalField(
+        label=_("Buyers among a hundred readers now"), min_value=0, max_value=100, decimal_places=4, initial=3
+    )
+    lift = forms.DecimalField(
+        label=_("Smallest change worth finding, percent"), min_value=-99, max_value=1000, decimal_places=2, initial=10
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        run = self.fields["run"]
+        assert isinstance(run, forms.ModelChoiceField)
+        run.queryset = TrainingRun.objects.filter(state=TrainingState.DONE).exclude(artefact="").order_by("-pk")
+
+    def clean_figures(self) -> dict[str, float]:
+        """Names and numbers."""
+        found = {}
+        for line in self.cleaned_data["figures"].splitlines():
+            name, _equals, value = line.partition("=")
+            try:
+                if line.strip():
+                    found[name.strip()] = float(value)
+            except ValueError as fault:
+                raise forms.ValidationError(_("“%(line)s” is no name = number.") % {"line": line}) from fault
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """Something must differ."""
+        given = super().clean() or {}
+        if not self.errors and not (given.get("run") or given.get("figures")):
+            self.add_error("run", _("Choose a model or figures to try, else both arms are the same."))
+        return given
+
+    def experiment(self) -> NewExperiment:
+        """What was asked, once the form is valid."""
+        given = self.cleaned_data
+        run, figures = given["run"], given["figures"]
+        told = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+        tried = " · ".join(str(part) for part in (run, told) if part)[:80]
+        return NewExperiment(
+            name=given["name"],
+            hypothesis=given["hypothesis"],
+            slot=given["slot"],
+            method=given["method"],
+            share_bp=given["share"] * 100,
+            rate_ppm=int(given["rate"] * 10_000),
+            lift_bp=int(given["lift"] * 100),
+            arms=[
+                NewArm(name=str(_("What serves now"))),
+                NewArm(name=tried, run_id=run.pk if run else None, figures=figures),
+            ],
+        )

@@ -24,6 +24,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     ]
     if suggested := suggestions_at("/marketing/suggestions/"):
         entries.append({"label": _("Suggestions"), "url": suggested, "icon": "compass"})
+    if tried := suggestions_at("/marketing/experiments/"):
+        entries.append({"label": _("Experiments"), "url": tried, "icon": "flask"})
     for entry in entries:
         entry["current"] = request.path == entry["url"]
     desk = [

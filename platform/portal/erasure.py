@@ -31,6 +31,8 @@ PERSON: Mapping[str, str] = {
         WHERE user_id = %(user)s OR visitor_key IN (SELECT key FROM subject_browsers))""",
     "recommender_servedlist": """DELETE FROM recommender_servedlist WHERE user_id = %(user)s
         OR visitor_key IN (SELECT key FROM subject_browsers)""",
+    "recommender_exposure": """UPDATE recommender_exposure SET user_id = NULL, visitor_key = NULL
+        WHERE user_id = %(user)s OR visitor_key IN (SELECT key FROM subject_browsers)""",
     "recommender_pathstep": """DELETE FROM recommender_pathstep
         WHERE path_id IN (SELECT id FROM recommender_learningpath WHERE user_id = %(user)s)""",
     "recommender_pathskip": """DELETE FROM recommender_pathskip

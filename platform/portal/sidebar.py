@@ -68,6 +68,7 @@ ROOMS = (
             ("analytics", "spend", "price_change"),
             ("analytics", "reportrun", "monitoring"),
             ("analytics", "holdouttest", "experiment"),
+            ("recommender", "experiment", "science"),
             ("analytics", "conversion", "conversion_path"),
             ("analytics", "touchpoint", "touch_app"),
             ("analytics", "visitor", "person_search"),

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from analytics import urls as analytics_urls
 from portal.health import healthz
 from portal.imports import admin as _imports_desk  # noqa: F401 - replaces the page of imports by one that reverses them
-from portal.views import months, palette, patterns, suggestion_figures
+from portal.views import experiment, experiment_csv, experiments, months, palette, patterns, suggestion_figures
 from recommender import urls as recommender_urls
 from recommender.views.figures import for_creators
 
@@ -26,6 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/", months, name="calendar"),
     path("creator/suggestions/", for_creators, name="creator-suggestions"),
     path("creator/", include("partners.urls")),
+    path("marketing/experiments/", experiments, name="marketing-experiments"),
+    path("marketing/experiments/<int:pk>/", experiment, name="marketing-experiment"),
+    path("marketing/experiments/<int:pk>.csv", experiment_csv, name="marketing-experiment-csv"),
     path("marketing/suggestions/", suggestion_figures, name="marketing-suggestions"),
     path("marketing/", include("analytics.urls")),
     path("suggestions/", include("recommender.urls")),

@@ -7,18 +7,22 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.rules import entrance
 from analytics.views.frame import frame as marketing_frame
+from analytics.views.sheets import csv_answer
 from portal import palette as finder
 from portal import patterns as samples
 from portal.months import two_months
+from recommender.models import Experiment
+from recommender.selectors.experiments import experiment_figures
+from recommender.views import experiments as asked
 from recommender.views.figures import for_marketers
 
 SECTIONS = (
@@ -94,6 +98,31 @@ def palette(request: HttpRequest) -> HttpResponse:
 def suggestion_figures(request: HttpRequest) -> HttpResponse:
     """The recommender's page in the marketer's frame: neither floor knows the other."""
     return for_marketers(request, around=marketing_frame(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@entrance("marketing")
+def experiments(request: HttpRequest) -> HttpResponse:
+    """All experiments, in the marketer's frame."""
+    return asked.experiments(request, around=marketing_frame(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@entrance("marketing")
+def experiment(request: HttpRequest, pk: int) -> HttpResponse:
+    """One experiment, in the marketer's frame."""
+    return asked.experiment(request, pk, around=marketing_frame(request))
+
+
+@require_safe
+@never_cache
+@entrance("marketing")
+def experiment_csv(request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - a view takes its request
+    """The arms of an experiment as a sheet, exact."""
+    found = get_object_or_404(Experiment, pk=pk)
+    return csv_answer(f"experiment-{pk}.csv", asked.sheet_rows(experiment_figures(experiment=found)))
 
 
 @require_safe

@@ -1,5 +1,6 @@
 """The recommender's desk."""
 
+from recommender.admin.experiments import ExperimentAdmin
 from recommender.admin.paths import LearningPathAdmin
 from recommender.admin.serving import DismissalAdmin, ServedListAdmin, ServingPolicyAdmin, TasteAdmin
 from recommender.admin.training import DatasetSnapshotAdmin, ShadowReadingAdmin, TrainingRunAdmin
@@ -7,6 +8,7 @@ from recommender.admin.training import DatasetSnapshotAdmin, ShadowReadingAdmin,
 __all__ = [
     "DatasetSnapshotAdmin",
     "DismissalAdmin",
+    "ExperimentAdmin",
     "LearningPathAdmin",
     "ServedListAdmin",
     "ServingPolicyAdmin",

@@ -23,6 +23,7 @@ class ServingPolicy(models.Model):
 
     values = models.JSONField(_("figures"), default=dict, help_text=_("Those left out are the code's own."))
     note = models.CharField(_("why"), max_length=200)
+    is_trial = models.BooleanField(_("tried by an experiment only"), default=False, db_default=False)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("written by")
     )

@@ -60,7 +60,7 @@ def _acts(whose: str) -> str:
 _SERVING = """
     (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'live'),
     (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'canary'),
-    (SELECT max(id) FROM recommender_servingpolicy),
+    (SELECT max(id) FROM recommender_servingpolicy WHERE NOT is_trial),
     (SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') FROM courses_course)
 """
 _PERSON = Statement(

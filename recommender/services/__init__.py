@@ -1,5 +1,17 @@
 """Verbs of the recommender."""
 
+from recommender.services.experiments import (
+    Assigned,
+    NewArm,
+    NewExperiment,
+    arm_for,
+    experiment_decide,
+    experiment_replay,
+    experiment_start,
+    experiment_stop,
+    experiment_write,
+    exposure_record,
+)
 from recommender.services.paths import (
     NewPath,
     path_create,
@@ -37,13 +49,23 @@ from recommender.services.training_stages import model_beside, model_promote, mo
 
 __all__ = [
     "BEST",
+    "Assigned",
     "Choice",
+    "NewArm",
+    "NewExperiment",
     "NewPath",
     "Suggestions",
+    "arm_for",
     "cards_of",
     "click_record",
     "course_dismiss",
     "dismissal_undo",
+    "experiment_decide",
+    "experiment_replay",
+    "experiment_start",
+    "experiment_stop",
+    "experiment_write",
+    "exposure_record",
     "impressions_record",
     "mail_declines",
     "mail_token",

@@ -132,12 +132,12 @@ def _cached(facts: ReaderFacts, *, who: str, beside: int | None, limit: int, day
 def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Suggestions:
     import numpy as np
 
-    recommender = _open(facts.run) if facts.personal else None
+    recommender = recommender_of(facts.run) if facts.personal else None
     choices = places_for(
         facts,
         shelf=shelf_at(version=facts.shelf),
         recommender=recommender,
-        policy=_policy(facts.policy),
+        policy=policy_of(facts.policy),
         beside=beside,
         places=limit,
         # The same reader with the same history sees the same draw all day; over readers it is as good as chance.
@@ -146,13 +146,15 @@ def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Su
     return Suggestions(tuple(choices), key, facts.personal, facts.run if recommender else None, facts.shelf)
 
 
-def _policy(policy_id: int | None) -> "Policy":
+def policy_of(policy_id: int | None) -> "Policy":
+    """The figures of a policy; those of the code where there is none."""
     from recommender.engine.re_rank import Policy, policy_from
 
     return policy_from(ServingPolicy.objects.get(pk=policy_id).values) if policy_id else Policy()
 
 
-def _open(run_id: int | None) -> "Recommender | None":
+def recommender_of(run_id: int | None) -> "Recommender | None":
+    """A run's model, None where its file is missing or damaged."""
     if run_id is None:
         return None
     from recommender.engine.errors import EngineError

@@ -1,5 +1,6 @@
 """Fragments that other pages embed: suggested courses, each with its reason, and what lies behind a reason."""
 
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from courses.selectors import on_sale
 from courses.views.frame import learner_of, observed_visitor, shop
 from recommender.choices import Slot
 from recommender.selectors import explained
-from recommender.services import Suggestions, cards_of, click_record, suggest
+from recommender.services import Suggestions, arm_for, cards_of, click_record, exposure_record, suggest
 from recommender.views.words import steps_of
 
 SHOWN = 4
@@ -79,14 +80,21 @@ def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
 
 def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpResponse:
     user = learner_of(request)
+    key, began = observed_visitor(request), perf_counter()
+    assigned = arm_for(user=user, visitor_key=key, slot=slot)
     found = suggest(
         user=user,
-        visitor_key=observed_visitor(request),
+        visitor_key=key,
         slot=slot,
         course=course,
         limit=SHOWN,
+        run=assigned.run if assigned else None,
+        policy=assigned.policy if assigned else None,
         arrived=getattr(request, "visitor_arrived", None),
     )
+    if assigned and found.choices:
+        spent = round(1000 * (perf_counter() - began))
+        exposure_record(assigned=assigned, user=user, visitor_key=key, answer_ms=spent)
     return HttpResponse(_written(found, known=user is not None).replace(NOBODY, str(found.code)))
 
 

@@ -52,7 +52,7 @@ from partners.services import (
 )
 from recommender.choices import Slot, Source
 from recommender.models import DatasetSnapshot, Impression, ServedList, ShadowReading, Taste
-from recommender.services import NewPath, course_dismiss, path_create, policy_write, training_request
+from recommender.services import NewPath, course_dismiss, experiment_write, path_create, policy_write, training_request
 from tests.factories import evidence
 from tests.factories.courses import course
 from tests.house import world as house
@@ -156,6 +156,7 @@ def _learning(world: house.World, number: int, person: User, sold: Course) -> No
     DatasetSnapshot.objects.create(sha256=f"{number:064d}", rows=1, people=1, courses=1, acts=1)
     ShadowReading.objects.create(run=run, live=run, people=1, overlap_bp=1, hits=1, live_hits=1)
     course_dismiss(user=cast.lee, course_id=other.pk)
+    experiment_write(new=house.tried())
     path_create(user=cast.lee, new=NewPath(course_id=other.pk))
     served = ServedList.objects.create(user=person, slot=Slot.HOME, course=other)
     Impression.objects.create(served=served, position=1, course=sold, source=Source.POPULAR, score=1)

@@ -41,6 +41,7 @@ PAGES = {
     "marketing campaigns": ("marco", "/marketing/campaigns/"),
     "marketing attribution": ("marco", "/marketing/attribution/"),
     "marketing journeys": ("marco", "/marketing/journeys/"),
+    "marketing experiments": ("marco", "/marketing/experiments/"),
     "marketing cohorts": ("marco", "/marketing/cohorts/"),
     "admin, today": ("finn", "/admin/"),
     "admin, open months": ("finn", "/admin/ledger/closedperiod/open/"),

@@ -58,7 +58,16 @@ from partners.services import (
     version_propose,
 )
 from recommender.choices import Slot
-from recommender.services import NewPath, path_create, suggest, training_request, training_run
+from recommender.services import (
+    NewArm,
+    NewExperiment,
+    NewPath,
+    experiment_write,
+    path_create,
+    suggest,
+    training_request,
+    training_run,
+)
 from tests.cast import Cast
 from tests.factories import evidence
 from tests.factories.courses import course, lessons_of
@@ -131,6 +140,7 @@ def build(cast: Cast) -> World:
         "order": "CANARYOWN1",
         "waits": waiting(cast.carol, dune_two()),
         "party": "carol",
+        "experiment": experiment_write(new=tried()).pk,
         "path": path_create(user=cast.carol, new=NewPath(course_id=cove.pk)).pk,
         "person": cast.carol.pk,
         "sale": Order.objects.get(code="CANARYSALE").pk,
@@ -145,6 +155,12 @@ def build(cast: Cast) -> World:
     ids["training"] = training_run(run_id=training_request(model="popularity").pk).pk
     ids["run"] = report_request(since=date(2020, 1, 1), until=date(2020, 1, 31), currency="CNY").pk
     return World(cast=cast, ids=ids, absent=nowhere(ids), canaries=secrets(cast, ids))
+
+
+def tried() -> NewExperiment:
+    """An experiment between what serves and other figures."""
+    arms = [NewArm(name="Now"), NewArm(name="Tail", figures={"tail": 0.3})]
+    return NewExperiment(name="Tail", hypothesis="More find more.", arms=arms)
 
 
 def everybody(cast: Cast) -> None:

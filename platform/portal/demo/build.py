@@ -18,6 +18,7 @@ from analytics.services import report_request, report_run
 from portal.demo.aftermath import make_advances, make_aftermath, make_payees
 from portal.demo.audience import make_campaigns, make_learners, make_sign_ups, make_spend, make_visits
 from portal.demo.cast import STAFF
+from portal.demo.experiments import make_experiment
 from portal.demo.holdouts import make_holdouts
 from portal.demo.learning import make_learning
 from portal.demo.people import make_cast
@@ -77,6 +78,7 @@ def build(*, last_day: date, progress: Progress, scale: Scale | None = None, see
         training_run(run_id=training_request().pk)
     with _stage():
         make_path(people[_star(year)])
+        make_experiment(last_day=last_day, by=cast.maker, seed=seed)
 
 
 @contextmanager

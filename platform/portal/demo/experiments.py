@@ -1,0 +1,98 @@
+"""An experiment of the demo that runs: what was shown, who met which arm, and orders that came after."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+from django.utils import timezone
+
+from accounts.models import User
+from courses.models import Enrolment
+from recommender.choices import Slot, Source
+from recommender.models import Experiment, Exposure, Impression, ServedList
+from recommender.selectors.experiments import running_at, unit_of
+from recommender.services import (
+    NewArm,
+    NewExperiment,
+    arm_for,
+    experiment_replay,
+    experiment_start,
+    experiment_write,
+)
+
+READERS, PLACES, DAYS = 1_200, 4, 21
+OPENED = (0.09, 0.06, 0.04, 0.03)
+"""How often a place is opened, the first one first."""
+
+
+def make_experiment(*, last_day: date, by: User, seed: int) -> None:
+    """Lists of three weeks, a replay of them, and an experiment that has run since; orders are those of the year."""
+    rng = np.random.default_rng(seed)
+    people = list(User.objects.filter(enrolments__isnull=False).distinct().order_by("-pk")[:READERS])
+    courses = list(Enrolment.objects.order_by("-pk").values_list("course_id", flat=True)[:400])
+    if len(people) < 10 or len(set(courses)) < PLACES:
+        return
+    began = datetime.combine(last_day, time(8), timezone.get_default_timezone()) - timedelta(days=DAYS)
+    _lists(people, courses, began - timedelta(days=14), rng)
+    made = experiment_write(
+        new=NewExperiment(
+            name="More room for courses few have found",
+            name_zh="给冷门好课更多位置",
+            hypothesis="Learners who see less of what everybody takes find more that is for them, and buy as much.",
+            arms=[
+                NewArm(name="What serves now"),
+                NewArm(name="Room for the tail", figures={"tail": 0.35, "popular": 0.1}),
+            ],
+            share_bp=10_000,
+            rate_ppm=60_000,
+        ),
+        by=by,
+    )
+    experiment_replay(experiment_id=made.pk, by=by)
+    experiment_start(experiment_id=made.pk, reason="The replay speaks against neither arm.", by=by)
+    Experiment.objects.filter(pk=made.pk).update(created_at=began, started_at=began)
+    (experiment,) = running_at(slot=Slot.HOME)
+    _exposures(experiment, people, began, rng)
+
+
+def _lists(people: Sequence[User], courses: Sequence[int], first: datetime, rng: np.random.Generator) -> None:
+    served = ServedList.objects.bulk_create(
+        ServedList(user=person, slot=Slot.HOME, served_at=first + timedelta(minutes=int(rng.integers(0, 14 * 1440))))
+        for person in people
+    )
+    places = []
+    for one in served:
+        chosen = list(dict.fromkeys(int(pk) for pk in rng.permutation(courses)))[:PLACES]
+        for position, course in enumerate(chosen, 1):
+            opened = rng.random() < OPENED[position - 1]
+            places.append(
+                Impression(
+                    served=one,
+                    position=position,
+                    course_id=course,
+                    source=Source.POPULAR,
+                    score=1.0 / position,
+                    propensity=0.25,
+                    clicked_at=one.served_at + timedelta(seconds=20) if opened else None,
+                )
+            )
+    Impression.objects.bulk_create(places, batch_size=2_000)
+
+
+def _exposures(experiment: Experiment, people: Sequence[User], began: datetime, rng: np.random.Generator) -> None:
+    rows = []
+    for person in people:
+        assigned = arm_for(user=person, visitor_key=None, slot=Slot.HOME)
+        if assigned is None:
+            continue
+        rows.append(
+            Exposure(
+                experiment=experiment,
+                arm_id=assigned.arm_id,
+                unit=unit_of(experiment, user=person, visitor_key=None),
+                user=person,
+                answer_ms=int(rng.gamma(4, 1.5)),
+                exposed_at=began + timedelta(minutes=int(rng.integers(0, DAYS * 1440))),
+            )
+        )
+    Exposure.objects.bulk_create(rows, batch_size=2_000)
