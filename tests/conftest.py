@@ -52,8 +52,9 @@ TOGETHER = {
     "analytics/attribution/": "kernels",
     "analytics/commands/": "kernels",
     "analytics/test_logs.py": "kernels",
+    "portal/test_commands.py": "roles",
 }
-"""Files or folders -> what their tests share and one worker makes: a built business, compiled kernels."""
+"""Files or folders -> what their tests share and one worker makes: a built business, compiled kernels, roles."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own, which reads the groups

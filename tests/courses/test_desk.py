@@ -84,7 +84,7 @@ def test_what_the_reader_may_not_open_is_named_without_a_link(cast: Cast) -> Non
 
 def empty_inlines() -> dict[str, str]:
     fields: dict[str, str] = {}
-    for prefix in ("credits", "sections"):
+    for prefix in ("credits", "sections", "prerequisites"):
         fields |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return fields
 

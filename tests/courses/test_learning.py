@@ -238,7 +238,7 @@ def test_home_and_course_page_cost_the_same_whatever_they_show(django_assert_num
         favourite_toggle(user=reader, course_id=course().pk)
     with django_assert_num_queries(7):
         learner_home(visible_to=reader)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         page = course_page(slug=one.slug, visible_to=reader)
     assert page is not None
     assert (page.ratings, page.learners, page.lessons) == (12, 12, 40)
