@@ -117,8 +117,8 @@ def test_the_weakest_needless_step_is_left_out_again() -> None:
     options = [option(1, serves="a"), option(2, 1, serves="b", level=1), option(3, 1, serves="ab", level=1)]
     made = plan(options, {"a": 1, "b": 1}, Standing(), flat)
     assert made.item_ids == (1, 2)
-    # 5 is the best for "a", then 6 must come for "b" and brings "a" along through 4: 5 was needless.
-    options = [option(4, serves="a"), option(5, serves="a"), option(6, 4, serves="b")]
+    # 7 is the best for "a", then 6 must come for "b" and brings "a" along through 4: 7 was needless.
+    options = [option(4, serves="a"), option(7, serves="a"), option(6, 4, serves="b")]
     assert plan(options, {"a": 1, "b": 1}, Standing(), by_number).item_ids == (4, 6)
 
 

@@ -42,6 +42,7 @@ def test_what_the_model_does_not_know_stands_with_the_least_it_knows() -> None:
     found = standardise(np.array([1.0, 3.0, 99.0]), np.array([True, True, False]))
     assert found.values.tolist() == [-1, 1, -1]
     assert (found.mean, found.deviation) == (2, 1)
+    assert standardise(np.array([1.0, 3.0])).values.tolist() == [-1, 1]
     assert standardise(np.ones(3)).values.tolist() == [0, 0, 0]
     assert standardise(np.ones(2), np.zeros(2, dtype=np.bool_)).values.tolist() == [0, 0]
 
@@ -51,6 +52,12 @@ def test_a_level_is_right_where_one_is_and_one_step_on() -> None:
     assert level_gap(levels, 1).tolist() == [1, 0, 0]
     assert level_gap(levels, 0).tolist() == [0, 0, 1]
     assert level_gap(levels, None).tolist() == [0, 0, 0]
+
+
+def test_a_place_of_the_tail_goes_to_whom_the_creators_rule_lets_in() -> None:
+    makers = [(1,), (2,), (1,)]  # the last place cannot be the tail's: it is of the creator of the first
+    policy = Policy(per_creator=1, tail=0.5)
+    assert arrange([0, 1, 2], creators=makers, tail=[False, False, True], places=2, policy=policy) == [1, 2]
 
 
 @st.composite

@@ -13,7 +13,7 @@ from recommender.engine.data import Interactions
 from recommender.engine.device import choose_device, describe_device
 from recommender.engine.errors import ConfigError, DataError
 from recommender.engine.models.blend import Blend
-from recommender.engine.train import train
+from recommender.engine.train import train, valid_stage
 from tests.recommender.engine.cases import chains, checkerboard
 
 CPU = torch.device("cpu")
@@ -57,7 +57,10 @@ def test_the_returned_model_has_seen_everything() -> None:
 
 
 def test_without_times_the_last_items_are_held_out() -> None:
-    assert run(TrainConfig(model="popularity"), chains()).split == "leave_one_out"
+    config = TrainConfig(model="popularity")
+    assert run(config, chains()).split == "leave_one_out"
+    assert valid_stage(config, chains()).sees_future
+    assert not valid_stage(config, circles()).sees_future
     assert run(TrainConfig(model="popularity", split="leave_one_out"), checkerboard()).split == "leave_one_out"
     with pytest.raises(DataError, match="times"):
         run(TrainConfig(model="popularity", split="temporal"), chains())
