@@ -25,13 +25,13 @@ import polars as pl
 
 django.setup()  # before all below, which name models
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings  # noqa: E402 - after setup
 
-from analytics.attribution.builder import TouchLog, build_paths  # noqa: E402
-from analytics.selectors.logs import DAY, mirror_log  # noqa: E402
-from analytics.services import mirror, mirror_update, partitions_ensure, path_statistics_update  # noqa: E402
-from bench.attribution import CHANNELS, EXPECTED, digest, touches_and_conversions  # noqa: E402
-from tests import databases  # noqa: E402
+from analytics.attribution.builder import TouchLog, build_paths  # noqa: E402 - after setup
+from analytics.selectors.logs import DAY, mirror_log  # noqa: E402 - after setup
+from analytics.services import mirror, mirror_update, partitions_ensure, path_statistics_update  # noqa: E402 - after setup
+from bench.attribution import CHANNELS, EXPECTED, digest, touches_and_conversions  # noqa: E402 - after setup
+from tests import databases  # noqa: E402 - after setup
 
 BASE = 1_735_689_600
 """1 January 2025, UTC, in seconds."""

@@ -18,10 +18,10 @@ import django
 
 django.setup()  # before all below, which name models
 
-from django.db import connections  # noqa: E402
+from django.db import connections  # noqa: E402 - after setup
 
-from recommender.engine.data import Interactions  # noqa: E402
-from tests import databases  # noqa: E402
+from recommender.engine.data import Interactions  # noqa: E402 - after setup
+from tests import databases  # noqa: E402 - after setup
 
 SCRATCH = """
 SET session_replication_role = replica;

@@ -74,11 +74,11 @@ class ServingPolicyAdmin(Desk):
     ordering = ("-pk",)
     fields = ("values", "note")
 
-    def has_change_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Lists name the figures they were made by, so these stay."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """As above."""
         return False
 
@@ -89,7 +89,7 @@ class ServingPolicyAdmin(Desk):
             field.validators.append(_checked)
         return field
 
-    def save_model(self, request: HttpRequest, obj: ServingPolicy, form: Any, change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: ServingPolicy, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Put it in force."""
         by = clerk(request)
         obj.pk = services.policy_write(values=obj.values, note=obj.note, by=by).pk

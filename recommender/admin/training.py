@@ -116,11 +116,11 @@ class TrainingRunAdmin(Desk):
             (_("Everything measured"), {"fields": ("metrics",), "classes": ("collapse",)}),
         )
 
-    def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """A run is never written by hand."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """A run stays: served lists point at it."""
         return False
 
@@ -140,7 +140,7 @@ class TrainingRunAdmin(Desk):
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Ask for the training and wake a worker when the request is stored."""
         run = services.training_request(model=obj.model, requested_by=clerk(request))
         obj.pk = run.pk
