@@ -46,7 +46,8 @@ class MirrorState:
     """What the mirror holds: the last finished run, the instant up to which it read, and the ids that are settled.
 
     No row with an id up to the settled one can come any more. `marks` are those of runs that may yet settle. What the
-    first `erasures` of the database took away is not here either.
+    first `erasures` of the database took away is not here either. Of the transactions before `seen` the run saw all
+    that they wrote; 0 says nothing.
     """
 
     database: str
@@ -55,6 +56,7 @@ class MirrorState:
     settled: dict[str, int]
     marks: list[Mark]
     erasures: int = 0
+    seen: int = 0
 
     def text(self) -> str:
         """As it is kept."""

@@ -18,6 +18,7 @@ from analytics.models import Touchpoint, Visitor
 from analytics.selectors.mirror import CONVERSIONS, TOUCHES, change_file, changes, mirror_folder, mirror_state, mirrored
 from analytics.services import mirror, mirror_update, orders_settle, visitor_merge
 from analytics.services.mirror import Mirrored
+from analytics.services.snapshot import snapshot
 from courses.services import NewRefund, order_refund
 from tests.factories import evidence
 from tests.factories.courses import course, learner
@@ -137,6 +138,52 @@ def test_a_transaction_that_stays_open_for_long_loses_nothing(monkeypatch: pytes
     assert state is not None
     # Whatever is open anywhere in the cluster, as in the databases of other tests, keeps it from settling yet.
     assert state.settled[TOUCHES] in {0, max(stored())}
+
+
+def unseen(news: str) -> int:
+    """How many touches a run would read again that asks for these."""
+    state = mirror_state()
+    assert state is not None
+    with snapshot() as moment:
+        return sum(len(rows) for table, rows in mirror._facts(moment, news, state.settled) if table == TOUCHES)
+
+
+def test_a_run_reads_only_what_transactions_wrote_that_the_run_before_did_not_see_to_their_end() -> None:
+    key = came(NOON)
+    info = connection.connection.info
+    slow = psycopg2.connect(**info.dsn_parameters, password=info.password)
+    with slow, slow.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        begun = cursor.fetchone()[0]
+        came(NOON + DAY, key=key)
+        cursor.execute(
+            "SAVEPOINT within; INSERT INTO analytics_touchpoint (visitor_id, channel_id, landing, referrer_host, utm,"
+            " click_id, consent, occurred_at, recorded_at) SELECT visitor_id, channel_id, '', '', '{}', '', true,"
+            " occurred_at, now() FROM analytics_touchpoint WHERE occurred_at = %s; RELEASE within",
+            [NOON],
+        )
+        assert mirror_update().touches == 2
+        state = mirror_state()
+        assert state is not None
+        assert 0 < state.seen <= begun
+        assert mirror._news(state, begun) == mirror._SINCE % state.seen
+        assert (unseen("true"), unseen(mirror._SINCE % begun), unseen(mirror._SINCE % (begun + 10**6))) == (2, 1, 0)
+        assert mirror._news(state, state.seen + 2**31) == "true"
+    slow.close()
+    assert unseen(mirror._SINCE % begun) == 2
+    assert mirror_update().touches == 1
+    assert [pk for pk, _run in held()] == stored()
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT 1::bigint, 2::int", "SELECT 1::bigint, null::bigint FROM generate_series(1, 25)"]
+)
+def test_a_stream_of_other_than_whole_numbers_of_64_bits_is_refused(query: str) -> None:
+    with snapshot() as moment:
+        assert moment.pour("SELECT 1::bigint, -2::bigint", ("one", "two")).rows() == [(1, -2)]
+        assert moment.pour("SELECT 1::bigint, 2::bigint WHERE false", ("one", "two")).is_empty()
+        with pytest.raises(ValueError, match="one, two: not all of 64 bits, or some are null"):
+            moment.pour(query, ("one", "two"))
 
 
 def test_a_run_killed_before_any_of_its_files_leaves_the_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
