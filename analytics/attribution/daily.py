@@ -103,6 +103,23 @@ def rows_of(people: Codes, chosen: NDArray[np.uint8]) -> Ints:
 
 
 @compiled
+def add_owned(found: NDArray[np.bool_], owners: Codes | Ints, chosen: NDArray[np.bool_]) -> None:
+    """Mark those things whose owners are chosen, beside what is marked already."""
+    for i in range(len(owners)):
+        if chosen[owners[i]]:
+            found[i] = True
+
+
+@compiled
+def buyers_of(users: Codes, browsers: Codes, owners: Codes | Ints) -> Ints:
+    """Twice a user's key and one; where there is none, whose the browser is, a browser below 0 being the first."""
+    found = np.empty(len(users), np.int64)
+    for i in range(len(users)):
+        found[i] = 2 * np.int64(users[i]) + 1 if users[i] >= 0 else owners[max(browsers[i], 0)]
+    return found
+
+
+@compiled
 def rows_at(starts: Offsets, rows: Codes, people: Ints) -> Ints:
     """The rows of these people, of a log whose rows were sorted by person: p has rows[starts[p]:starts[p + 1]]."""
     count = 0
@@ -189,19 +206,23 @@ def merged(
         if row < rows and other < others:
             first, stop = more_starts[other], more_starts[other + 1]
             side = compared(codes, starts[row], starts[row + 1], more, first, stop)
-        own_counts[to] = 0
+        first, stop, taken = 0, 0, codes
+        conversions = value = nulls = 0
         if side <= 0:
-            first, stop = starts[row], starts[row + 1]
-            own[at : at + stop - first] = codes[first:stop]
-            own_counts[to] += counts[row]
+            first, stop, taken = starts[row], starts[row + 1], codes
+            conversions, value, nulls = counts[row, 0], counts[row, 1], counts[row, 2]
             row += 1
         if side >= 0:
-            first, stop = more_starts[other], more_starts[other + 1]
-            own[at : at + stop - first] = more[first:stop]
-            own_counts[to] += sign * more_counts[other]
+            first, stop, taken = more_starts[other], more_starts[other + 1], more
+            conversions += sign * more_counts[other, 0]
+            value += sign * more_counts[other, 1]
+            nulls += sign * more_counts[other, 2]
             other += 1
-        if own_counts[to].any():
+        if conversions != 0 or value != 0 or nulls != 0:
+            for i in range(first, stop):  # rows are short: a loop takes half as long as slices
+                own[at + i - first] = taken[i]
             at += stop - first
+            own_counts[to, 0], own_counts[to, 1], own_counts[to, 2] = conversions, value, nulls
             to += 1
             own_starts[to] = at
     return own[:at].copy(), own_starts[: to + 1].copy(), own_counts[:to].copy()

@@ -48,6 +48,7 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
 _MONTHS = """
 SELECT right(relid::regclass::text, 7) AS month FROM pg_partition_tree('analytics_touchpoint') WHERE isleaf ORDER BY 1
 """
+_COUNT = "SELECT count(*) FROM analytics_touchpoint WHERE id > %d AND %s"
 _TOUCHES = """
 SELECT id, visitor_id, channel_id, occurred_at FROM analytics_touchpoint
 WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND %s AND flag = ''
@@ -73,8 +74,8 @@ _CHANGES = {
 _EPOCH, _DAY, _Y2000 = date(1970, 1, 1), 86_400_000_000, 946_684_800_000_000
 """The first day of instants in microseconds, how long a day is, and where the database's instants begin."""
 
-_AGES = 2**31
-"""So many transactions back, ages begin anew."""
+_ALL, _AGES, _FEW = "true", 2**31, 500_000
+"""Every row; how many transactions back ages begin anew; so many rows are read at once."""
 
 
 @dataclass(frozen=True)
@@ -146,20 +147,18 @@ def _update(moment: Snapshot) -> Mirrored:
 def _news(state: MirrorState, last: int) -> str:
     """Which rows the run before cannot have seen."""
     known = state.seen and last - state.seen < _AGES
-    return _SINCE % state.seen if known else "true"
+    return _SINCE % state.seen if known else _ALL
 
 
 def _facts(moment: Snapshot, news: str, settled: dict[str, int]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows that may be new, touches a month at a time; the next are read while those before are worked on.
+    """Rows that may be new, touches a span at a time; the next are read while those before are worked on.
 
     So memory holds no more than two months and the conversions, and the database works beside this process.
     """
-    months = list(moment.read(_MONTHS)["month"])
+    spans = _spans(moment, news, settled[TOUCHES])
     with ThreadPoolExecutor(1) as streams, ThreadPoolExecutor(1) as reads:
 
-        def asked(month: str) -> tuple[Future[pl.DataFrame], Future[pl.DataFrame]]:
-            first = datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
-            until = (first + timedelta(days=31)).replace(day=1)
+        def asked(first: datetime, until: datetime) -> tuple[Future[pl.DataFrame], Future[pl.DataFrame]]:
             span = (settled[TOUCHES], first.isoformat(), until.isoformat(), news)
             return (
                 streams.submit(moment.pour, _TOUCHES % span, ("id", "visitor_id", "channel_id", "occurred_at")),
@@ -167,13 +166,25 @@ def _facts(moment: Snapshot, news: str, settled: dict[str, int]) -> Iterator[tup
             )
 
         columns = ", ".join(COLUMNS[CONVERSIONS].split())
-        ahead = [asked(month) for month in months[:1]]
+        ahead = [asked(*span) for span in spans[:1]]
         conversions = reads.submit(moment.read, _CONVERSIONS % (columns, settled[CONVERSIONS], news))
-        for place in range(len(months)):
+        for place in range(len(spans)):
             rows, marked = (part.result() for part in ahead.pop())
-            ahead += [asked(month) for month in months[place + 1 : place + 2]]
+            ahead += [asked(*span) for span in spans[place + 1 : place + 2]]
             yield TOUCHES, _touches(rows, marked)
         yield CONVERSIONS, conversions.result()
+
+
+def _spans(moment: Snapshot, news: str, settled: int) -> list[tuple[datetime, datetime]]:
+    """The months in which touches may be new; all of them together where few are, none where none is."""
+    begins = [datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC) for month in moment.read(_MONTHS)["month"]]
+    spans = [(first, (first + timedelta(days=31)).replace(day=1)) for first in begins]
+    if news == _ALL or not spans:
+        return spans
+    count = moment.read(_COUNT % (settled, news)).item()
+    if count > _FEW:
+        return spans
+    return [(spans[0][0], spans[-1][1])] if count else []
 
 
 def _touches(rows: pl.DataFrame, marked: pl.DataFrame) -> pl.DataFrame:

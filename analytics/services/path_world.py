@@ -101,11 +101,13 @@ class World:
         """The person of each order."""
         import numpy as np
 
+        from analytics.attribution.daily import buyers_of
+        from analytics.attribution.paths import read_only
+
         key = f"buyers {segment.run}"
         if key not in self.tables:
-            users, visitors = segment["user_id"], segment["visitor_id"]
-            owners = self.owners()[np.maximum(visitors, 0)]
-            self.tables[key] = np.where(users != NOBODY, 2 * users.astype(np.int64) + 1, owners)
+            users, visitors = (read_only(np.asarray(segment[name])) for name in ("user_id", "visitor_id"))
+            self.tables[key] = buyers_of(users, visitors, read_only(self.owners()))
         known: Numbers = self.tables[key]
         return known
 
@@ -246,16 +248,21 @@ class Chosen:
     def __init__(self, people: Numbers, worlds: tuple[World, World]) -> None:
         import numpy as np
 
+        from analytics.attribution.daily import add_owned
+        from analytics.attribution.paths import read_only
+
         owners = [world.owners() for world in worlds]
         buyers = [world.buyers(segment) for world in worlds for segment in world.segments(CONVERSIONS)]
         most = max(int(column.max(initial=0)) for column in (*owners, *buyers))
         self._among = np.zeros(max(most, int(people.max(initial=0))) + 1, bool)
         self._among[people] = True
-        self.codes = np.cumsum(self._among, dtype=np.int32) - np.int32(1)
-        self.count = int(self.codes[-1]) + 1
+        chosen = np.flatnonzero(self._among)
+        self.count = len(chosen)
+        self.codes = np.zeros(len(self._among), np.int32)
+        self.codes[chosen] = np.arange(len(chosen))
         browsers = np.zeros(max(map(len, owners)), bool)
         for own in owners:
-            browsers[: len(own)] |= self._among[own]
+            add_owned(browsers, read_only(own), self._among)
         self._browsers = browsers
         self.rows: dict[int, Numbers] = {}
         self.touches: dict[int, dict[str, Numbers]] = {}

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 _SCOPE = "SELECT set_config('app.scope', 'all', true), set_config('synchronize_seqscans', 'off', true)"
 """All rows, and those of a table in the order in which they lie there, also where both connections read it at once."""
+_DATABASES: dict[str, Any] = {}
+_LOCK = Lock()
+"""The last database that was read, by how it is reached."""
+
 _HEAD, _TAIL = 19, 2
 """Bytes of COPY's binary format before the first row and after the last."""
 
@@ -23,16 +28,19 @@ _HEAD, _TAIL = 19, 2
 class Snapshot:
     """Two connections that see the same moment; each may be used by one thread at a time, both at once."""
 
-    _arrow: Any
+    _link: Any
     _stream: Any
     _held: io.BytesIO
 
     def read(self, query: str) -> pl.DataFrame:
         """Rows of any kind, through ADBC."""
         import polars as pl
+        from adbc_driver_manager import AdbcStatement
 
-        self._arrow.execute(query)
-        return pl.DataFrame(self._arrow.fetch_arrow_table())
+        with AdbcStatement(self._link) as statement:
+            statement.set_sql_query(query)
+            rows, _count = statement.execute_query()
+            return pl.DataFrame(rows)
 
     def pour(self, query: str, columns: Sequence[str]) -> pl.DataFrame:
         """Rows of 64-bit columns that are never null; an instant as microseconds since 2000.
@@ -62,7 +70,7 @@ class Snapshot:
 def snapshot() -> Iterator[Snapshot]:
     """The database as it is now, read-only, for as long as the block lasts."""
     import psycopg2
-    from adbc_driver_postgresql import dbapi
+    from adbc_driver_manager import AdbcConnection, AdbcStatement
     from psycopg2.extensions import make_dsn
 
     connection.ensure_connection()
@@ -72,8 +80,26 @@ def snapshot() -> Iterator[Snapshot]:
         stream.set_session(isolation_level="REPEATABLE READ", readonly=True)
         poured.execute(f"{_SCOPE}, pg_export_snapshot()")
         *_settings, moment = poured.fetchone()
-        with dbapi.connect(dsn) as link, link.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
-            cursor.execute(_SCOPE)
-            yield Snapshot(cursor, poured, io.BytesIO())
+        with AdbcConnection(_database(dsn)) as link:
+            link.set_autocommit(False)
+            for statement in (
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                f"SET TRANSACTION SNAPSHOT '{moment}'",
+                _SCOPE,
+            ):
+                with AdbcStatement(link) as said:
+                    said.set_sql_query(statement)
+                    said.execute_update()
+            yield Snapshot(link, poured, io.BytesIO())
+
+
+def _database(dsn: str) -> Any:
+    """The driver's handle of a database, kept: it reads all types first, which takes longer than a quiet day's rows."""
+    import adbc_driver_postgresql
+
+    with _LOCK:
+        if dsn not in _DATABASES:
+            while _DATABASES:
+                _DATABASES.popitem()[1].close()
+            _DATABASES[dsn] = adbc_driver_postgresql.connect(dsn)
+        return _DATABASES[dsn]

@@ -66,6 +66,18 @@ def test_rows_are_looked_up_as_they_are_gone_through(interpreted: None) -> None:
     assert daily.rows_of(people, daily.packed(chosen)).tolist() == [0, 1, 2, 5]
 
 
+@pytest.mark.parametrize("form", ["compiled", "interpreted"])
+def test_whose_an_order_and_a_browser_is(form: str, request: pytest.FixtureRequest) -> None:
+    if form == "interpreted":
+        request.getfixturevalue("interpreted")
+    owners = np.array([0, 15, 4, 15], np.int32)
+    buyers = daily.buyers_of(np.array([8, -1, -1, -1], np.int32), np.array([1, 1, 2, -1], np.int32), owners)
+    assert buyers.tolist() == [17, 15, 4, 0]
+    found = np.array([True, False, False, False, False])
+    daily.add_owned(found, owners, np.arange(16) == 15)
+    assert found.tolist() == [True, True, False, True, False]
+
+
 NEWS = st.lists(
     st.tuples(st.sampled_from("tsmrw"), st.integers(0, 5), st.integers(-5, 30), st.integers(0, 3)), max_size=8
 )
