@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 
 from courses.selectors import on_sale
-from courses.views.frame import learner_of, observed_visitor
+from courses.views.frame import learner_of, may_observe, observed_visitor
 from recommender.choices import Slot, Source
-from recommender.services import Suggestions, cards_of, click_record, suggest
+from recommender.services import Suggestions, cards_of, click_record, suggest_tried
 
 MOST = 20
 
@@ -104,12 +104,13 @@ class RecommendationViewSet(viewsets.ViewSet):
             beside = on_sale().filter(pk=pk).first()
             if beside is None:
                 raise Http404(_("There is no such course on sale."))
-        found = suggest(
+        found = suggest_tried(
             user=learner_of(request._request),
             visitor_key=observed_visitor(request._request),
             slot=Slot(asked.validated_data["slot"]),
             course=beside,
             limit=asked.validated_data["limit"],
+            observed=may_observe(request._request),
             arrived=getattr(request._request, "visitor_arrived", None),
         )
         body = {"list": found.code, "personal": found.personal, "model": found.run, "items": _places(request, found)}

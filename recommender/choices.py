@@ -77,6 +77,13 @@ class ExperimentState(models.TextChoices):
     DECIDED = "decided", pgettext_lazy("experiment", "Decided")
 
 
+class ExperimentKind(models.TextChoices):
+    """How readers meet the arms."""
+
+    SPLIT = "split", _("Each reader sees one arm")
+    MIXED = "mixed", _("Both arms in one list (interleaving)")
+
+
 class ExperimentMethod(models.TextChoices):
     """How the difference is tested."""
 
@@ -91,3 +98,21 @@ class Decision(models.TextChoices):
     START = "start", _("Started")
     STOP = "stop", _("Stopped it")
     DECIDE = "decide", _("Decided it")
+    PROMOTE = "promote", _("Made it serve everybody")
+    ROLLBACK = "rollback", _("Went back to what served before")
+
+
+class Watched(models.TextChoices):
+    """A guardrail: what must not rise, whatever sells more."""
+
+    REFUNDS = "refunds", _("Refunded orders")
+    LATENCY = "latency", _("Milliseconds of an answer")
+    GINI = "gini", _("Creators’ Gini")
+
+
+class Verdict(models.TextChoices):
+    """Whether a guardrail holds."""
+
+    HOLDS = "holds", _("Holds")
+    UNSURE = "unsure", _("Not sure yet")
+    BREACHED = "breached", _("Breached")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from courses.choices import Level
 from courses.models import Course, Topic
 from courses.selectors import on_sale, topics_on_sale
-from recommender.choices import ExperimentMethod, Slot, TrainingState
+from recommender.choices import ExperimentKind, ExperimentMethod, Slot, TrainingState
 from recommender.models import TrainingRun
 from recommender.services import NewArm, NewExperiment, NewPath
 
@@ -93,6 +93,14 @@ class ExperimentForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("One a line, such as tail = 0.35. Those left out are the code’s own."),
     )
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=ExperimentKind.choices,
+        required=False,
+        help_text=_(
+            "Shared lists tell two models apart with far fewer readers; what is sold only two groups can tell."
+        ),
+    )
     method = forms.ChoiceField(label=_("Test"), choices=ExperimentMethod.choices)
     share = forms.IntegerField(label=_("Share of readers, percent"), min_value=1, max_value=100, initial=100)
     rate = forms.DecimalField(
@@ -137,6 +145,7 @@ class ExperimentForm(forms.Form):
             name=given["name"],
             hypothesis=given["hypothesis"],
             slot=given["slot"],
+            kind=given["kind"] or ExperimentKind.SPLIT,
             method=given["method"],
             share_bp=given["share"] * 100,
             rate_ppm=int(given["rate"] * 10_000),

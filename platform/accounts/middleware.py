@@ -113,6 +113,8 @@ def _say(scope: str, parties: str, context: str) -> None:
 class SecondFactorMiddleware:
     """Staff without a second factor are sent to set one up before anything behind the doors for staff.
 
+    Elsewhere, in the shop, they see what everybody sees until then: no drafts, no closed lessons.
+
     A session counts as proven when a code or key was given in it, at login, at a re-authentication, or by setting the
     factor up, and for as long as the person keeps that factor. Switched off by `STAFF_SECOND_FACTOR = False`, which
     only a demo has. Who was on the way somewhere finds the way on in the session, see `way_on`.
@@ -138,13 +140,15 @@ class SecondFactorMiddleware:
         if request.method == "POST" and match and match.url_name in self.setting_up:
             user = request.user
             request.__dict__["_setting_up"] = user.is_authenticated and not second_factors(user_id=user.pk)
-        if not getattr(settings, "STAFF_SECOND_FACTOR", True) or not self._is_guarded(request):
-            return None
         user = request.user
-        if not isinstance(user, User) or not user.is_staff:
+        if not getattr(settings, "STAFF_SECOND_FACTOR", True) or not isinstance(user, User) or not user.is_staff:
             return None
         kinds = second_factors(user_id=user.pk)
-        if _is_proven(request, user, kinds):
+        proven = _is_proven(request, user, kinds)
+        if not self._is_guarded(request):
+            user.factor_due = not proven
+            return None
+        if proven:
             request.session.pop(_WANTED, None)
             return None
         if request.path.startswith("/api/"):

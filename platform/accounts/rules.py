@@ -172,8 +172,13 @@ def roles_of(user: Reader) -> frozenset[str]:
 
 
 def is_staff(user: Reader) -> bool:
-    """Whether a staff role (or being the superuser) lets this person see every party's rows."""
-    return isinstance(user, User) and user.is_active and user.is_staff and (user.is_superuser or bool(roles_of(user)))
+    """Whether a staff role (or being the superuser) lets this person see every party's rows, and drafts.
+
+    Not in a session in which staff owe the second factor (`SecondFactorMiddleware`).
+    """
+    if not isinstance(user, User) or not user.is_active or not user.is_staff or user.factor_due:
+        return False
+    return user.is_superuser or bool(roles_of(user))
 
 
 def is_creator(user: Reader) -> bool:

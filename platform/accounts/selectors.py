@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -98,21 +99,32 @@ def roles_granted(*, user: User) -> QuerySet[RoleGrant]:
     return RoleGrant.objects.filter(user=user).select_related("granted_by").order_by("-revoked_at", "role")
 
 
-UNTIL_SAID = {ConsentPurpose.PERSONALISATION: True}
-"""What counts where nothing was said; False for all other purposes. Suggestions are part of the shop until refused."""
+def counts_until_said(*, purpose: str, observed: bool = True) -> bool:
+    """What counts of a purpose where a person said nothing: no, but for personal suggestions, which belong to the shop.
+
+    Those too only where no yes is wanted first (`CONSENT_FIRST`), and in a browser that lets itself be `observed`.
+    """
+    return purpose == ConsentPurpose.PERSONALISATION and observed and not settings.CONSENT_FIRST
 
 
-def consents_now(*, user: User) -> dict[str, bool]:
-    """What counts now, by purpose; `UNTIL_SAID` where nothing was said."""
+def consents_now(*, user: User, observed: bool = True) -> dict[str, bool]:
+    """What counts now, by purpose; what was said, else `counts_until_said`."""
     latest = Consent.objects.filter(user=user).order_by("purpose", "-given_at", "-pk").distinct("purpose")
     said = dict(latest.values_list("purpose", "granted"))
-    return {str(purpose): said.get(purpose, UNTIL_SAID.get(purpose, False)) for purpose in ConsentPurpose}
+    return {
+        str(purpose): said.get(purpose, counts_until_said(purpose=purpose, observed=observed))
+        for purpose in ConsentPurpose
+    }
 
 
 def refusing(*, purpose: str) -> list[int]:
-    """People whose last word on a purpose was no, by primary key."""
+    """People for whom a purpose does not count, by primary key: their last word was no, or they owe a yes."""
     last = Consent.objects.filter(purpose=purpose).order_by("user", "-given_at", "-pk").distinct("user")
-    return [user_id for user_id, granted in last.values_list("user", "granted") if not granted]
+    said = dict(last.values_list("user", "granted"))
+    if counts_until_said(purpose=purpose):
+        return [user_id for user_id, granted in said.items() if not granted]
+    everybody = User.objects.order_by("pk").values_list("pk", flat=True)
+    return [user_id for user_id in everybody if not said.get(user_id)]
 
 
 def imported_before(*, source: str, kind: str, external_ids: Iterable[str]) -> dict[str, ImportedBefore]:

@@ -28,9 +28,11 @@ def you(request: HttpRequest) -> HttpResponse:
     """Show and save names, language and consents; seats and roles are shown."""
     user = request.user
     assert isinstance(user, User)
-    said = consents_now(user=user)
     # Of visits it counts what this browser lets happen; whoever measures them says so on the request.
-    said[str(ConsentPurpose.ANALYTICS)] = getattr(request, "visitor_consent", said[str(ConsentPurpose.ANALYTICS)])
+    observed = getattr(request, "visitor_consent", None)
+    said = consents_now(user=user, observed=observed is not False)
+    if observed is not None:
+        said[str(ConsentPurpose.ANALYTICS)] = observed
     data = request.POST if request.method == "POST" else None
     own_seats = list(seats(visible_to=user).filter(user=user).order_by("party__name"))
     said_of_me = {field: getattr(user, field) for field in ("name", "name_zh", "letters_by_mail")}

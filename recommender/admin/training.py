@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from accounts.admin.base import Desk, ReadingDesk, clerk, day_words, figure, table
+from accounts.admin.confirm import Facts, confirmed
 from accounts.rules import may
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
@@ -40,6 +42,16 @@ CANARY_BP = 1_000
 """The share of people who see a canary, in basis points."""
 
 
+def run_facts(run: TrainingRun) -> Facts:
+    """What a step concerns: the run, its figures, what the gate said."""
+    words = ""
+    if run.gate.get("compared"):
+        words = gettext("passed") if run.gate.get("passed") else gettext("fell too far")
+    test = run.metrics.get("test", {})
+    figures = [(name, f"{test[name]['value']:.4f}") for name in ("ndcg@10", "hr@10") if name in test]
+    return [(_("training run"), run), *figures, *([(_("gate"), words)] if words else [])]
+
+
 @admin.register(TrainingRun)
 class TrainingRunAdmin(Desk):
     """Training runs, newest first; adding one asks for a training, which a worker does."""
@@ -59,8 +71,12 @@ class TrainingRunAdmin(Desk):
     list_select_related = ("requested_by",)
     search_fields = ("=id", "model", "=data_hash", "=artefact_sha256")
     ordering = ("-pk",)
+    empty_words = _(
+        "Ask for a training with the button above; a worker learns from what people did, and tells how well."
+    )
     list_before_template = "admin/recommender/rollback.html"
     actions = ("promote", "canary", "shadow", "stop")
+    actions_detail = ("promote_run", "canary_run", "shadow_run", "stop_run")
     fields = ("model",)
     readonly_fields = ("display_metrics", "display_gate", "display_readings", "display_progress")
 
@@ -127,7 +143,6 @@ class TrainingRunAdmin(Desk):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Models are chosen, not typed."""
         if db_field.name == "model":
-            from django import forms
             from unfold.widgets import UnfoldAdminSelectWidget
 
             from recommender.engine.names import MODEL_NAMES
@@ -167,6 +182,79 @@ class TrainingRunAdmin(Desk):
         """Stop the chosen run at its next step."""
         self._one(request, queryset, services.training_stop, gettext("%(run)s stops at its next step."))
 
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Only what this run allows now."""
+        found: list[Any] = super().get_actions_detail(request, object_id)
+        run = TrainingRun.objects.only("state", "stage", "artefact").get(pk=object_id)
+        whole = run.state == TrainingState.DONE and bool(run.artefact) and run.stage != Stage.LIVE
+        allowed = {
+            "recommender_trainingrun_promote_run": whole,
+            "recommender_trainingrun_canary_run": whole and run.stage != Stage.CANARY,
+            "recommender_trainingrun_shadow_run": whole and run.stage != Stage.SHADOW,
+            "recommender_trainingrun_stop_run": run.state in {TrainingState.QUEUED, TrainingState.RUNNING},
+        }
+        return [row for row in found if allowed.get(row.action_name, True)]
+
+    @action(description=_("Let it serve"), url_path="promote", permissions=["promote"], icon="rocket_launch")
+    @confirmed(
+        title=_("Let this model serve"),
+        does=_("Everybody’s suggestions come from it from now on; its file is held against its digest first."),
+        back=_("One click on the list of training runs goes back to the model that serves now."),
+        act=_("Let it serve"),
+        facts=run_facts,
+        destructive=False,
+    )
+    def promote_run(self, request: HttpRequest, form: forms.Form, run: TrainingRun) -> HttpResponse:
+        """Promote this run."""
+        del form
+        return self._this(request, run, services.model_promote, gettext("%(run)s serves now."))
+
+    @action(description=_("Show it to a tenth"), url_path="canary", permissions=["promote"], icon="flutter_dash")
+    @confirmed(
+        title=_("Show this model to a tenth of the people"),
+        does=_("A tenth of the people, always the same, get their suggestions from it; a canary before it steps back."),
+        back=_("Keep it in the shadow, whenever you like."),
+        act=_("Show it to a tenth of the people"),
+        facts=run_facts,
+        destructive=False,
+    )
+    def canary_run(self, request: HttpRequest, form: forms.Form, run: TrainingRun) -> HttpResponse:
+        """Make this run the canary."""
+        del form
+        verb = partial(services.model_beside, canary_bp=CANARY_BP)
+        return self._this(request, run, verb, gettext("%(run)s is shown to a tenth of the people now."))
+
+    @action(description=_("Keep it in the shadow"), url_path="shadow", permissions=["promote"], icon="visibility_off")
+    @confirmed(
+        title=_("Keep this model in the shadow"),
+        does=_("Nobody sees it; every night it is compared with the model that serves."),
+        back=_("Let it serve or show it to a tenth, whenever you like."),
+        act=_("Keep it in the shadow"),
+        facts=run_facts,
+        destructive=False,
+    )
+    def shadow_run(self, request: HttpRequest, form: forms.Form, run: TrainingRun) -> HttpResponse:
+        """Put this run beside the one that serves."""
+        del form
+        return self._this(request, run, services.model_beside, gettext("%(run)s is in the shadow now."))
+
+    @action(description=_("Stop the training"), url_path="stop", permissions=["promote"], icon="stop_circle")
+    @confirmed(
+        title=_("Stop this training"),
+        does=_("It ends at its next step and leaves no model; the model that serves stays."),
+        back=_("Ask for the training again; what it learned until now is kept for nobody."),
+        act=_("Stop the training"),
+        facts=run_facts,
+    )
+    def stop_run(self, request: HttpRequest, form: forms.Form, run: TrainingRun) -> HttpResponse:
+        """Stop this run."""
+        del form
+        return self._this(request, run, services.training_stop, gettext("%(run)s stops at its next step."))
+
+    def _this(self, request: HttpRequest, run: TrainingRun, verb: Any, words: str) -> HttpResponse:
+        self._do(request, partial(verb, run_id=run.pk), words)
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_change", args=[run.pk]))
+
     def _one(self, request: HttpRequest, queryset: QuerySet[TrainingRun], verb: Any, words: str) -> None:
         if queryset.count() == 1:
             self._do(request, partial(verb, run_id=queryset.get().pk), words)
@@ -187,8 +275,9 @@ class TrainingRunAdmin(Desk):
 
     @display(description=_("state"), label=STATES)
     def display_state(self, obj: TrainingRun) -> tuple[str, str]:
-        """As a label."""
-        return obj.state, obj.get_state_display()
+        """As a label; of a running one, how far it is."""
+        words = obj.get_state_display()
+        return obj.state, f"{words} {obj.progress_bp // 100}%" if obj.state == TrainingState.RUNNING else words
 
     @display(description=_("stage"), label=STAGES)
     def display_stage(self, obj: TrainingRun) -> tuple[str, str]:
@@ -198,7 +287,7 @@ class TrainingRunAdmin(Desk):
     @display(description=_("progress"))
     def display_progress(self, obj: TrainingRun) -> str:
         """The step and how far it is."""
-        return f"{obj.step} {obj.progress_bp / 100:.0f} %".strip()
+        return f"{obj.step} {obj.progress_bp // 100}%".strip()
 
     @display(description=_("compared on valid"))
     def display_gate(self, obj: TrainingRun) -> SafeString | str:
@@ -208,7 +297,7 @@ class TrainingRunAdmin(Desk):
                 row["figure"],
                 f"{row['before']:.4f}",
                 f"{row['now']:.4f}",
-                f"{100 * row['allowed']:.0f} %",
+                f"{100 * row['allowed']:.0f}%",
                 gettext("passed") if row["passed"] else gettext("fell too far"),
             ]
             for row in obj.gate.get("compared", [])
@@ -226,7 +315,7 @@ class TrainingRunAdmin(Desk):
                 day_words(reading.read_at),
                 str(reading.live),
                 f"{reading.people:,}",
-                f"{reading.overlap_bp / 100:.1f} %",
+                f"{reading.overlap_bp / 100:.1f}%",
                 f"{reading.hits:,}",
                 f"{reading.live_hits:,}",
             ]

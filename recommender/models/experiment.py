@@ -6,7 +6,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from recommender.choices import Decision, ExperimentMethod, ExperimentState, Slot
+from recommender.choices import Decision, ExperimentKind, ExperimentMethod, ExperimentState, Slot
 from recommender.models.served import ServingPolicy
 from recommender.models.training import TrainingRun
 
@@ -14,8 +14,10 @@ from recommender.models.training import TrainingRun
 class Experiment(models.Model):
     """A question put to readers: do they buy more from one way of suggesting than from another?
 
-    It holds `share_bp` of its layer's traffic from bucket `first_bucket` on. `rate_ppm` and `lift_bp` are what it was
-    planned for: the buyers a million readers of the first arm, and the least relative change worth finding.
+    Of kind `mixed`, both arms share each list and the places say which arm brought them; then what is planned are
+    readers who prefer one. It holds `share_bp` of its layer's traffic from bucket `first_bucket` on. `rate_ppm` and
+    `lift_bp` are what it was planned for: the buyers a million readers of the first arm, and the least relative change
+    worth finding.
     """
 
     name = models.CharField(_("name"), max_length=120)
@@ -26,6 +28,13 @@ class Experiment(models.Model):
     first_bucket = models.PositiveSmallIntegerField(_("first bucket"), default=0)
     share_bp = models.PositiveSmallIntegerField(_("share of traffic in basis points"), default=10_000)
     salt = models.CharField(_("salt"), max_length=32, unique=True, editable=False)
+    kind = models.CharField(
+        _("kind"),
+        max_length=8,
+        choices=ExperimentKind.choices,
+        default=ExperimentKind.SPLIT,
+        db_default=ExperimentKind.SPLIT,
+    )
     method = models.CharField(
         _("test"), max_length=8, choices=ExperimentMethod.choices, default=ExperimentMethod.ALWAYS
     )

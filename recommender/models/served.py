@@ -85,7 +85,7 @@ class Impression(models.Model):
 
     `propensity` is the probability with which the policy shows this course at this place, given the places before it.
     `reason` takes the score apart: `parts` ([course, amount], largest first), `features` (name to amount), `rest`; all
-    of them add up to `score`. `topic` is the topic that led here.
+    of them add up to `score`. `topic` is the topic that led here. `arm` brought it to a list that two arms share.
     """
 
     served = models.ForeignKey(ServedList, on_delete=models.CASCADE, related_name="impressions", verbose_name=_("list"))
@@ -96,10 +96,22 @@ class Impression(models.Model):
     propensity = models.FloatField(_("propensity"), default=1.0)
     reason = models.JSONField(_("why shown"), default=dict)
     clicked_at = models.DateTimeField(_("clicked at"), null=True, blank=True)
+    arm = models.ForeignKey(
+        "recommender.Arm",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("arm"),
+    )
 
     class Meta:
         verbose_name = _("impression")
         verbose_name_plural = _("impressions")
+        indexes = [
+            models.Index(fields=["arm"], condition=models.Q(arm__isnull=False), name="recommender_place_arm"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["served", "position"], name="recommender_place_once"),
             models.CheckConstraint(

@@ -10,10 +10,18 @@ from django.db import connection
 from django.db.models import Prefetch
 
 from accounts.models import User
-from recommender.choices import ExperimentMethod, ExperimentState
+from recommender.choices import Decision, ExperimentKind, ExperimentMethod, ExperimentState
 from recommender.engine.experiments.compare import SRM_ALPHA, Difference
 from recommender.engine.experiments.moments import Sums
-from recommender.models import Arm, Experiment
+from recommender.models import Arm, DecisionLog, Experiment
+from recommender.selectors.interleaved import (
+    Brought,
+    Preference,
+    brought_by,
+    creators_places,
+    preference_of,
+    refunds_of,
+)
 
 WINDOW_DAYS, BEFORE_DAYS = 14, 90
 """A purchase counts so many days after the first exposure; purchases of so many days before it are known for CUPED."""
@@ -73,7 +81,10 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
-    """An arm: people, buyers, and what sets it apart from the first arm (None there)."""
+    """An arm: people, buyers, and what sets it apart from the first arm (None there).
+
+    Of shared lists, where there are no people of an arm, the sums are places and those that were opened.
+    """
 
     arm: Arm
     sums: Sums
@@ -81,6 +92,7 @@ class ArmFigures:
     adjusted: Difference | None
     saved: float
     guardrails: tuple[Guardrail, ...]
+    brought: Brought | None = None
 
     @property
     def rate(self) -> float:
@@ -95,10 +107,13 @@ class Figures:
     experiment: Experiment
     arms: list[ArmFigures]
     ratio_p: float
+    preference: Preference | None = None
 
     @property
     def people(self) -> int:
-        """People in all arms."""
+        """People in all arms, or readers of shared lists."""
+        if self.preference is not None:
+            return self.preference.readers
         return sum(row.sums.n for row in self.arms)
 
     @property
@@ -108,11 +123,22 @@ class Figures:
 
     @property
     def is_full(self) -> bool:
-        """Whether every arm has as many people as were planned."""
+        """Whether every arm has as many people, or as many readers have a preference, as were planned."""
+        if self.preference is not None:
+            return self.preference.decided >= self.experiment.planned_people
         return bool(self.arms) and min(row.sums.n for row in self.arms) >= self.experiment.planned_people
 
     def told(self) -> dict[str, Any]:
         """The figures as plain values, for the log."""
+        if (found := self.preference) is not None:
+            return {
+                "ratio_p": self.ratio_p,
+                "readers": found.readers,
+                "wins": found.wins,
+                "losses": found.losses,
+                "share": list(found.share),
+                "arms": [{"arm": row.arm.name, "places": row.sums.n, "opened": int(row.sums.y)} for row in self.arms],
+            }
         return {
             "ratio_p": self.ratio_p,
             "arms": [
@@ -149,6 +175,8 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
     from recommender.engine.experiments.compare import always_valid, cuped, fixed_horizon, sample_ratio
 
     arms = list(experiment.arms.order_by("position"))
+    if experiment.kind == ExperimentKind.MIXED and len(arms) > 1:
+        return _mixed_figures(experiment, arms)
     sums, slow = _sums(experiment)
     refunds, gini = _refunds(experiment), _gini(experiment)
     tau = experiment.rate_ppm / 1e6 * experiment.lift_bp / 1e4
@@ -175,6 +203,38 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
     counts = [row.sums.n for row in rows]
     ratio = sample_ratio(counts, [arm.weight for arm in arms]) if len(arms) > 1 else 1.0
     return Figures(experiment, rows, ratio)
+
+
+def _mixed_figures(experiment: Experiment, arms: list[Arm]) -> Figures:
+    """Of lists that two arms share; a coin says who leads, so first places are what chance must have shared evenly."""
+    from recommender.engine.experiments.compare import gini, sample_ratio
+
+    brought = brought_by(arms, days=WINDOW_DAYS)
+    shared = {arm: gini(counts) for arm, counts in creators_places(arms).items()}
+    first, second = (brought.get(arm.pk, Brought()) for arm in arms[:2])
+    watched = (
+        _watched("refunds", refunds_of(first), refunds_of(second), experiment.refund_margin_bp / 1e4),
+        _unequal(shared.get(arms[0].pk), shared.get(arms[1].pk), experiment.gini_margin_bp / 1e4),
+    )
+    rows = [
+        ArmFigures(arm, Sums(own.places, own.opened, own.opened), None, None, 0.0, guards, own)
+        for arm, own, guards in zip(arms, (first, second), ((), watched), strict=True)
+    ]
+    ratio = sample_ratio([first.first, second.first], [1, 1])
+    return Figures(experiment, rows, ratio, preference_of(experiment, arms))
+
+
+def decided_arm(*, experiment: Experiment) -> Arm | None:
+    """The arm that was chosen, None before that."""
+    last = DecisionLog.objects.filter(experiment=experiment, act=Decision.DECIDE).order_by("-pk").first()
+    return experiment.arms.filter(pk=last.seen.get("arm")).first() if last else None
+
+
+def promotion_of(*, experiment: Experiment) -> DecisionLog | None:
+    """The promotion that still stands: what was made to serve and what served before; None where there is none."""
+    moves = DecisionLog.objects.filter(experiment=experiment, act__in=[Decision.PROMOTE, Decision.ROLLBACK])
+    last = moves.order_by("-pk").first()
+    return last if last and last.act == Decision.PROMOTE else None
 
 
 def _fetched(statement: str, experiment: Experiment) -> list[Any]:

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from accounts.choices import ConsentPurpose
 from accounts.models import User
+from accounts.selectors import counts_until_said
 from accounts.statements import Statement, fetch
 
 ACTS, COURSES = 500, 50
@@ -69,7 +71,7 @@ _PERSON = Statement(
     SELECT coalesce((
             SELECT granted FROM accounts_consent WHERE user_id = %(user)s::bigint AND purpose = 'personalisation'
             ORDER BY given_at DESC, id DESC LIMIT 1
-        ), true),
+        ), %(unsaid)s::boolean),
         {_acts("user_id = %(user)s::bigint")},
         ARRAY(SELECT course_id FROM courses_enrolment WHERE user_id = %(user)s AND withdrawn_at IS NULL ORDER BY 1),
         ARRAY(
@@ -88,10 +90,15 @@ _BROWSER = Statement("reader_browser", f"SELECT {_acts('visitor_key = %(visitor)
 _NOBODY = Statement("reader_nobody", f"SELECT {_SERVING}")
 
 
-def reader_facts(*, user: User | None, visitor_key: UUID | None) -> ReaderFacts:
-    """Read what is known of a person, else of a browser, else of nobody; one statement."""
+def reader_facts(*, user: User | None, visitor_key: UUID | None, observed: bool = True) -> ReaderFacts:
+    """Read what is known of a person, else of a browser, else of nobody; one statement.
+
+    In a browser that does not let itself be `observed`, a person's own yes is needed for anything personal.
+    """
     if user is not None:
-        said, history, owned, withdrawn, hidden, less, topics, *serving = fetch((_PERSON, {"user": user.pk}))[0]
+        unsaid = counts_until_said(purpose=ConsentPurpose.PERSONALISATION, observed=observed)
+        asked = {"user": user.pk, "unsaid": unsaid}
+        said, history, owned, withdrawn, hidden, less, topics, *serving = fetch((_PERSON, asked))[0]
         facts = ReaderFacts(
             personal=said,
             history=tuple(history),

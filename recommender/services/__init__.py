@@ -23,6 +23,7 @@ from recommender.services.paths import (
     step_replace,
     step_take_back,
 )
+from recommender.services.promotions import arm_promote, arm_rollback, promotion_words
 from recommender.services.serving import Suggestions, impressions_record, places_of, suggest
 from recommender.services.serving_choices import (
     click_record,
@@ -35,6 +36,7 @@ from recommender.services.serving_choices import (
 )
 from recommender.services.serving_mail import mail_declines, mail_token, mails_due, suggestions_mail
 from recommender.services.serving_rank import Choice
+from recommender.services.serving_trials import suggest_tried
 from recommender.services.serving_words import cards_of
 from recommender.services.training import (
     training_request,
@@ -56,6 +58,8 @@ __all__ = [
     "NewPath",
     "Suggestions",
     "arm_for",
+    "arm_promote",
+    "arm_rollback",
     "cards_of",
     "click_record",
     "course_dismiss",
@@ -80,6 +84,7 @@ __all__ = [
     "places_of",
     "policy_check",
     "policy_write",
+    "promotion_words",
     "serving_run",
     "shadows_compare",
     "step_add",
@@ -88,6 +93,7 @@ __all__ = [
     "step_replace",
     "step_take_back",
     "suggest",
+    "suggest_tried",
     "suggestions_mail",
     "taste_set",
     "training_request",

@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from recommender.choices import Decision, ExperimentMethod, ExperimentState, Slot
+from recommender.choices import Decision, ExperimentKind, ExperimentMethod, ExperimentState, Slot
 from recommender.errors import ExperimentRefusedError
 from recommender.models import Arm, DecisionLog, Experiment, Exposure, ServingPolicy, TrainingRun
 from recommender.selectors.experiments import experiment_figures, running_at, unit_of
 from recommender.services.replays import arms_replay
+from recommender.services.serving_mix import Side
 
 NONE, SECONDS = "none", 15
 """So long a place without experiments is believed to have none."""
@@ -49,6 +50,7 @@ class NewExperiment:
     slot: str = Slot.HOME
     layer: str = "suggestions"
     share_bp: int = 10_000
+    kind: str = ExperimentKind.SPLIT
     method: str = ExperimentMethod.ALWAYS
     rate_ppm: int = 30_000
     lift_bp: int = 1_000
@@ -56,31 +58,26 @@ class NewExperiment:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The arm that a reader is in."""
+    """The arm that a reader is in; of a mixed list both, as `sides`."""
 
     experiment_id: int
     arm_id: int
     run: TrainingRun | None
     policy: ServingPolicy | None
     unit: str
+    sides: tuple[Side, Side] | None = None
 
 
 @transaction.atomic
 def experiment_write(*, new: NewExperiment, by: User | None = None) -> Experiment:
     """Write a draft. ExperimentRefusedError: fewer than two arms, or figures with which no size can be planned."""
-    from recommender.engine.errors import ConfigError
-    from recommender.engine.experiments.compare import people_needed
-
     if len(new.arms) < 2:
         raise ExperimentRefusedError(
             _("An experiment needs two arms or more: what serves now, and what may be better.")
         )
-    try:
-        people = people_needed(new.rate_ppm / 1e6, new.lift_bp / 1e4)
-    except ConfigError as fault:
-        raise ExperimentRefusedError(
-            _("With these figures no number of people can be planned: rate and changed rate lie between 0 and 1.")
-        ) from fault
+    if new.kind == ExperimentKind.MIXED and len(new.arms) > 2:
+        raise ExperimentRefusedError(_("One list holds two arms; write another experiment for the third."))
+    people = _people(new)
     experiment = Experiment.objects.create(
         name=new.name,
         name_zh=new.name_zh,
@@ -88,6 +85,7 @@ def experiment_write(*, new: NewExperiment, by: User | None = None) -> Experimen
         slot=new.slot,
         layer=new.layer,
         share_bp=new.share_bp,
+        kind=new.kind,
         method=new.method,
         rate_ppm=new.rate_ppm,
         lift_bp=new.lift_bp,
@@ -167,7 +165,7 @@ def experiment_stop(*, experiment_id: int, reason: str, by: User | None = None) 
 
 @transaction.atomic
 def experiment_decide(*, experiment_id: int, arm_id: int, reason: str, by: User | None = None) -> Experiment:
-    """Keep which arm was chosen and why, with the figures seen. The model itself is promoted at its own desk.
+    """Keep which arm was chosen and why, with the figures seen; `arm_promote` then makes it serve everybody.
 
     ExperimentRefusedError: it was not stopped, the arm is another's, no reason, or sizes that chance does not make.
     """
@@ -211,9 +209,11 @@ def arm_for(*, user: User | None, visitor_key: UUID | None, slot: str) -> Assign
             weights=[arm.weight for arm in arms],
             unit=f"u{user.pk}" if user is not None else f"v{visitor_key}",
         )
-        if place is not None:
-            arm = arms[place]
-            return Assigned(experiment.pk, arm.pk, arm.run, arm.policy, unit)
+        if place is None:
+            continue
+        arm, mixes = arms[place], experiment.kind == ExperimentKind.MIXED
+        sides = (Side(arms[0].pk, arms[0].run, arms[0].policy), Side(arms[1].pk, arms[1].run, arms[1].policy))
+        return Assigned(experiment.pk, arm.pk, arm.run, arm.policy, unit, sides if mixes else None)
     return None
 
 
@@ -232,6 +232,22 @@ def exposure_record(*, assigned: Assigned, user: User | None, visitor_key: UUID 
         ],
         ignore_conflicts=True,
     )
+
+
+def _people(new: NewExperiment) -> int:
+    """How many people an arm needs, or readers who prefer one."""
+    from recommender.engine.errors import ConfigError
+    from recommender.engine.experiments.compare import people_needed
+    from recommender.engine.experiments.interleave import readers_needed
+
+    try:
+        if new.kind == ExperimentKind.MIXED:
+            return readers_needed(new.lift_bp / 1e4)
+        return people_needed(new.rate_ppm / 1e6, new.lift_bp / 1e4)
+    except ConfigError as fault:
+        raise ExperimentRefusedError(
+            _("With these figures no number of people can be planned: rate and changed rate lie between 0 and 1.")
+        ) from fault
 
 
 def _trial(arm: NewArm, by: User | None) -> ServingPolicy | None:

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from courses.models import Course
 from recommender.choices import Slot
 from recommender.models import ServingPolicy, TrainingRun
 from recommender.selectors import ReaderFacts, reader_facts, shelf_at
+from recommender.services.serving_mix import Side, mixed
 from recommender.services.serving_rank import Choice, places_for
 from recommender.services.training_stages import models_folder, serving_run
 
@@ -76,24 +77,28 @@ def suggest(
     limit: int = 4,
     run: TrainingRun | None = None,
     policy: ServingPolicy | None = None,
+    sides: tuple[Side, Side] | None = None,
+    observed: bool = True,
     mail_week: "date | None" = None,
     arrived: "Callable[[], Came | None] | None" = None,
 ) -> Suggestions:
     """The best courses for this reader in this place, none that they own or waved away. The list is kept as shown.
 
-    Beside a course, that course counts as the latest interest. `arrived` is asked for who is hardly known. `run` and
-    `policy` are the live ones unless given, as a test between two would. Without a model that serves, or for
-    who wants nothing personal, popularity answers.
+    Where the browser does not let itself be `observed`, nothing is personal without the person's yes. Beside a course,
+    that course counts as the latest interest. `arrived` is asked for who is hardly known. `run` and
+    `policy` are the live ones unless given, as a test between two would; `sides` are two that share the list. Without a
+    model that serves, or for who wants nothing personal, popularity answers.
     """
     person = user if isinstance(user, User) else None
-    facts = reader_facts(user=person, visitor_key=visitor_key)
+    facts = reader_facts(user=person, visitor_key=visitor_key, observed=observed)
     beside = course.pk if course else None
     who = f"u{person.pk}" if person else str(visitor_key or "")
     answers = run or (serving_run(person=who) if facts.canary is not None else None)
     facts = replace(facts, run=answers.pk if answers else facts.run, policy=policy.pk if policy else facts.policy)
     if facts.personal and arrived is not None and len(facts.history) < STRANGER:
         facts = _greeted(facts, arrived())
-    found = _cached(facts, who=who, beside=beside, limit=limit, day=f"{timezone.localdate()}")
+    made = partial(_cached, who=who, beside=beside, limit=limit, day=f"{timezone.localdate()}")
+    found = made(facts) if sides is None else _shared(facts, sides, made=made, limit=limit)
     if not found.choices:
         return found
     known = facts.personal or mail_week is not None
@@ -127,6 +132,34 @@ def _cached(facts: ReaderFacts, *, who: str, beside: int | None, limit: int, day
         found = _made(facts, beside=beside, limit=limit, key=key)
         cache.set(f"suggest:{key}", found, SECONDS)
     return found
+
+
+def _shared(
+    facts: ReaderFacts, sides: tuple[Side, Side], *, made: Callable[[ReaderFacts], Suggestions], limit: int
+) -> Suggestions:
+    """One list of what both sides would show."""
+    one, other = (
+        made(
+            replace(
+                facts,
+                run=side.run.pk if side.run else facts.run,
+                policy=side.policy.pk if side.policy else facts.policy,
+            )
+        )
+        for side in sides
+    )
+    rules = policy_of(facts.policy)
+    key = sha256(f"{one.key} {other.key} {sides[0].arm}".encode()).hexdigest()
+    choices = mixed(
+        (one.choices, other.choices),
+        sides=sides,
+        shelf=shelf_at(version=facts.shelf),
+        limit=limit,
+        per_creator=rules.per_creator,
+        tail=rules.tail,
+        seed=key,
+    )
+    return replace(one, choices=choices, key=key)
 
 
 def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Suggestions:
@@ -189,9 +222,9 @@ _KEEP = Statement(
             %(run)s::bigint, %(policy)s::bigint, %(week)s::date, %(at)s::timestamptz)
         RETURNING id
     )
-    INSERT INTO recommender_impression (served_id, position, course_id, source, score, propensity, reason)
+    INSERT INTO recommender_impression (served_id, position, course_id, source, score, propensity, reason, arm_id)
     SELECT list.id, p.position, (p.place ->> 'course')::bigint, p.place ->> 'source', (p.place ->> 'score')::float8,
-        (p.place ->> 'propensity')::float8, p.place -> 'reason'
+        (p.place ->> 'propensity')::float8, p.place -> 'reason', (p.place ->> 'arm')::bigint
     FROM list LEFT JOIN quick ON true, jsonb_array_elements(%(places)s::jsonb) WITH ORDINALITY AS p (place, position)
     """,
 )

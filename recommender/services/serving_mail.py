@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from email.utils import parseaddr
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -11,6 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.choices import ConsentPurpose
 from accounts.models import Consent, User
@@ -18,7 +20,8 @@ from accounts.selectors import consents_now
 from accounts.services import consent_record
 from recommender.choices import Slot
 from recommender.models import ServedList
-from recommender.services.serving import suggest
+from recommender.services.serving import Suggestions
+from recommender.services.serving_trials import suggest_tried
 from recommender.services.serving_words import cards_of
 
 SALT = "recommender.mail"
@@ -53,22 +56,27 @@ def _mail(user: User) -> bool:
     week = _week()
     if ServedList.objects.filter(user=user, mail_week=week).exists():
         return False
-    found = suggest(user=user, visitor_key=None, slot=Slot.MAIL, limit=SHOWN, mail_week=week)
+    found = suggest_tried(user=user, visitor_key=None, slot=Slot.MAIL, limit=SHOWN, mail_week=week)
     if found.code is None:
         return False
-    stop = f"{settings.BASE_URL}{reverse('recommender:mail', args=[mail_token(user=user)])}"
-    subject = _("Three courses for you this week") if found.personal else _("What many learn this week")
+    cards = [_addressed(card, found) for card in cards_of(found)]
+    if not cards:
+        return False
+    stop = _address("recommender:mail", mail_token(user=user))
+    subject = _("What many learn this week")
+    if found.personal:
+        subject = ngettext("A course for you this week", "%(count)d courses for you this week", len(cards)) % {
+            "count": len(cards)
+        }
     context = {
-        "cards": [
-            {**card, "url": f"{settings.BASE_URL}{reverse('recommender:open', args=[found.code, card['position']])}"}
-            for card in cards_of(found)
-        ],
+        "cards": cards,
         "subject": subject,
-        "preview": subject,
-        "stop_url": stop,
         "name": user.get_short_name(),
+        "personal": found.personal,
+        "stop_url": stop,
+        "yours_url": _address("recommender:yours"),
         "platform_name": settings.PLATFORM_NAME,
-        "settings_url": f"{settings.BASE_URL}{reverse('accounts:you')}",
+        "settings_url": _address("accounts:you"),
     }
     text, html = (render_to_string(f"emails/suggestions.{kind}", context) for kind in ("txt", "html"))
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "portal"
@@ -86,6 +94,20 @@ def _mail(user: User) -> bool:
     mail.attach_alternative(html, "text/html")
     mail.send()
     return True
+
+
+def _addressed(card: dict[str, Any], found: Suggestions) -> dict[str, Any]:
+    """A card with the whole addresses of its course and of what lies behind its reason."""
+    place = (found.code, card["position"])
+    return {
+        **card,
+        "url": _address("recommender:open", *place),
+        "why_url": _address("recommender:why", *place),
+    }
+
+
+def _address(name: str, *args: Any) -> str:
+    return f"{settings.BASE_URL}{reverse(name, args=args)}"
 
 
 def mail_token(*, user: User) -> str:

@@ -27,13 +27,17 @@ PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A course at its place. `reason` takes `score` apart: parts, features and rest add up to it."""
+    """A course at its place. `reason` takes `score` apart: parts, features and rest add up to it.
+
+    `arm` brought it to a list that two arms share.
+    """
 
     course: int
     source: str
     score: float
     propensity: float
     reason: dict[str, Any]
+    arm: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,17 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.rules import may
 from recommender import services
-from recommender.choices import Decision, ExperimentState
+from recommender.choices import Decision, ExperimentState, Verdict, Watched
 from recommender.errors import ExperimentRefusedError
 from recommender.forms import ExperimentForm
 from recommender.models import Experiment
-from recommender.selectors.experiments import WINDOW_DAYS, ArmFigures, Figures, Guardrail, experiment_figures
+from recommender.selectors.experiments import (
+    WINDOW_DAYS,
+    ArmFigures,
+    Figures,
+    Guardrail,
+    experiment_figures,
+)
 
 STATES = {
     ExperimentState.DRAFT: "draft",
@@ -23,7 +29,7 @@ STATES = {
     ExperimentState.STOPPED: "needs_you",
     ExperimentState.DECIDED: "available",
 }
-VERDICTS = {"holds": "available", "unsure": "pending", "breached": "failed"}
+VERDICTS = {Verdict.HOLDS: "available", Verdict.UNSURE: "pending", Verdict.BREACHED: "failed"}
 
 
 def experiments(request: HttpRequest, around: Mapping[str, Any]) -> HttpResponse:
@@ -58,7 +64,7 @@ def experiment(request: HttpRequest, pk: int, around: Mapping[str, Any]) -> Http
     writes = may(user, "change", "recommender.experiment")
     refused = ""
     if request.method == "POST":
-        if not writes:
+        if not (writes or _may_move(user, found, request.POST.get("act", ""))):
             raise PermissionDenied
         try:
             _act(request, found, user)
@@ -73,11 +79,13 @@ def experiment(request: HttpRequest, pk: int, around: Mapping[str, Any]) -> Http
         "figures": figures,
         "status": STATES[ExperimentState(found.state)],
         "arms": [_row(row) for row in figures.arms],
+        "preference": figures.preference,
         "plot": _plot(figures),
         "guardrails": [_guard(row, one) for row in figures.arms for one in row.guardrails],
         "log": found.decisions.select_related("by"),
         "replayed": [_replayed(row) for row in found.replay.get("arms", ())],
         "writes": writes,
+        "promotion": services.promotion_words(experiment=found, reader=user),
         "refused": refused,
         "days": WINDOW_DAYS,
         "share": found.share_bp / 10_000,
@@ -87,6 +95,8 @@ def experiment(request: HttpRequest, pk: int, around: Mapping[str, Any]) -> Http
 
 def sheet_rows(figures: Figures) -> list[list[str]]:
     """An experiment as rows of a sheet: one an arm, exact figures."""
+    if figures.preference is not None:
+        return _shared_rows(figures)
     head = ["arm", "people", "buyers", "rate", "difference", "low", "high", "p", "cuped_difference", "cuped_low",
             "cuped_high", "cuped_p", "variance_saved", "sample_ratio_p"]  # fmt: skip
     rows = [head]
@@ -96,6 +106,27 @@ def sheet_rows(figures: Figures) -> list[list[str]]:
             told += [f"{v:.6f}" for v in (found.estimate, found.low, found.high, found.p)] if found else [""] * 4
         rows.append([*told, f"{row.saved:.6f}", f"{figures.ratio_p:.6f}"])
     return rows
+
+
+def _shared_rows(figures: Figures) -> list[list[str]]:
+    found = figures.preference
+    assert found is not None
+    head = ["arm", "places", "opened", "orders", "readers_preferring", "share", "low", "high", "p", "sample_ratio_p"]
+    rows = [head]
+    for row, preferring in zip(figures.arms, (found.losses, found.wins), strict=True):
+        assert row.brought is not None
+        rows.append([row.arm.name, *(str(n) for n in (row.sums.n, int(row.sums.y), row.brought.orders, preferring))])
+    return [
+        head,
+        [*rows[1], "", "", "", "", f"{figures.ratio_p:.6f}"],
+        [*rows[2], *(f"{value:.6f}" for value in found.share), f"{figures.ratio_p:.6f}"],
+    ]
+
+
+def _may_move(user: User, found: Experiment, act: str) -> bool:
+    return act in {Decision.PROMOTE, Decision.ROLLBACK} and bool(
+        services.promotion_words(experiment=found, reader=user).get("may")
+    )
 
 
 def _act(request: HttpRequest, found: Experiment, user: User) -> None:
@@ -110,6 +141,10 @@ def _act(request: HttpRequest, found: Experiment, user: User) -> None:
         typed = request.POST.get("arm", "")
         arm = int(typed) if typed.isdecimal() and len(typed) < 19 else 0
         services.experiment_decide(experiment_id=found.pk, arm_id=arm, reason=reason, by=user)
+    elif act == Decision.PROMOTE and request.POST.get("sure"):
+        services.arm_promote(experiment_id=found.pk, by=user)
+    elif act == Decision.ROLLBACK:
+        services.arm_rollback(experiment_id=found.pk, by=user)
 
 
 def _reader(request: HttpRequest) -> User:
@@ -122,6 +157,7 @@ def _row(row: ArmFigures) -> dict[str, Any]:
         "arm": row.arm,
         "people": row.sums.n,
         "buyers": int(row.sums.y),
+        "brought": row.brought,
         "rate": row.rate,
         "difference": row.difference if row.sums.n else None,
         "adjusted": row.adjusted if row.saved > 0 else None,
@@ -130,7 +166,16 @@ def _row(row: ArmFigures) -> dict[str, Any]:
 
 
 def _plot(figures: Figures) -> list[dict[str, Any]]:
-    """Each arm's rate as a ratio of the first arm's, plain and with what was known before taken away."""
+    """Each arm's rate as a ratio of the first arm's, plain and with what was known before taken away.
+
+    Of shared lists: readers who prefer the second arm for each who prefers the first.
+    """
+    if (found := figures.preference) is not None:
+        share = found.share
+        if not (found.wins and found.losses):
+            return []
+        odds = [value / (1 - value) for value in (share.value, share.low, share.high)]
+        return [{"label": figures.arms[1].arm.name, "value": odds[0], "low": odds[1], "high": odds[2]}]
     if not figures.arms or figures.arms[0].rate <= 0:
         return []
     base, rows = figures.arms[0].rate, []
@@ -153,15 +198,13 @@ def _plot(figures: Figures) -> list[dict[str, Any]]:
 
 
 def _guard(row: ArmFigures, one: Guardrail) -> dict[str, Any]:
-    names = {"refunds": _("Refunded orders"), "latency": _("Milliseconds of an answer"), "gini": _("Creators’ Gini")}
-    words = {"holds": _("Holds"), "unsure": _("Not sure yet"), "breached": _("Breached")}
     return {
         "arm": row.arm,
-        "name": names[one.kind],
-        "percent": one.kind == "refunds",
+        "name": Watched(one.kind).label,
+        "percent": one.kind == Watched.REFUNDS,
         "one": one,
-        "status": VERDICTS[one.verdict],
-        "word": words[one.verdict],
+        "status": VERDICTS[Verdict(one.verdict)],
+        "word": Verdict(one.verdict).label,
     }
 
 

@@ -1,9 +1,9 @@
 """Fragments that other pages embed: suggested courses, each with its reason, and what lies behind a reason."""
 
-from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.views import redirect_to_login
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,10 +16,10 @@ from django.views.decorators.http import require_safe
 
 from courses.models import Course
 from courses.selectors import on_sale
-from courses.views.frame import learner_of, observed_visitor, shop
+from courses.views.frame import learner_of, may_observe, observed_visitor, shop
 from recommender.choices import Slot
-from recommender.selectors import explained
-from recommender.services import Suggestions, arm_for, cards_of, click_record, exposure_record, suggest
+from recommender.selectors import explained, shown_to_somebody
+from recommender.services import Suggestions, cards_of, click_record, suggest_tried
 from recommender.views.words import steps_of
 
 SHOWN = 4
@@ -62,8 +62,11 @@ def opened(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
 @require_safe
 @never_cache
 def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
-    """Why a course stood at its place, to whom it was shown and to nobody else."""
-    place = explained(code=code, position=position, user=learner_of(request), visitor_key=observed_visitor(request))
+    """Why a course stood at its place, to whom it was shown and to nobody else; who is not signed in may be they."""
+    user = learner_of(request)
+    place = explained(code=code, position=position, user=user, visitor_key=observed_visitor(request))
+    if place is None and user is None and shown_to_somebody(code=code):
+        return redirect_to_login(request.get_full_path())
     if place is None:
         raise Http404(_("There is no such suggestion among yours."))
     context = {
@@ -80,21 +83,15 @@ def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
 
 def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpResponse:
     user = learner_of(request)
-    key, began = observed_visitor(request), perf_counter()
-    assigned = arm_for(user=user, visitor_key=key, slot=slot)
-    found = suggest(
+    found = suggest_tried(
         user=user,
-        visitor_key=key,
+        visitor_key=observed_visitor(request),
         slot=slot,
         course=course,
         limit=SHOWN,
-        run=assigned.run if assigned else None,
-        policy=assigned.policy if assigned else None,
+        observed=may_observe(request),
         arrived=getattr(request, "visitor_arrived", None),
     )
-    if assigned and found.choices:
-        spent = round(1000 * (perf_counter() - began))
-        exposure_record(assigned=assigned, user=user, visitor_key=key, answer_ms=spent)
     return HttpResponse(_written(found, known=user is not None).replace(NOBODY, str(found.code)))
 
 

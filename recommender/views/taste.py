@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.selectors import consents_now
 from courses.selectors import visible_courses
-from courses.views.frame import learner_of, shop
+from courses.views.frame import learner_of, may_observe, shop
 from recommender.choices import Refusal
 from recommender.forms import InterestsForm
 from recommender.selectors import dismissals_of, taste_of
@@ -56,9 +56,10 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 def yours(request: HttpRequest) -> HttpResponse:
     """What suggestions are made of, and every switch for them."""
     user = _person(request)
-    said, taste = consents_now(user=user), taste_of(user=user)
+    said, taste = consents_now(user=user, observed=may_observe(request)), taste_of(user=user)
     context: dict[str, Any] = {
         "personal": said["personalisation"],
+        "quiet": not may_observe(request),
         "mail": said["mail"],
         "topics": [topic.local_name for topic in taste.topics.all()] if taste else [],
         "dismissals": list(dismissals_of(visible_to=user)),

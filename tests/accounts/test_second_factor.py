@@ -14,7 +14,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import User
+from courses.models import Course
 from tests.cast import PASSWORD, Cast
+from tests.factories.courses import course
 
 pytestmark = pytest.mark.urls("tests.accounts.probe")
 DOORS = ["/admin/", "/admin/accounts/user/", "/marketing/probe", "/patterns/"]
@@ -49,6 +51,17 @@ def set_up(client: Client) -> str:
     secret = str(page.context["form"].secret)
     assert client.post("/accounts/2fa/totp/activate/", {"code": code(secret)}).status_code == 302
     return secret
+
+
+@pytest.mark.urls("portal.urls")
+def test_in_the_shop_staff_see_no_drafts_until_they_gave_it(cast: Cast) -> None:
+    one = course()
+    Course.objects.filter(pk=one.pk).update(state="draft")
+    draft = f"/courses/{one.slug}/"
+    client = log_in(cast.mei)
+    assert client.get(draft).status_code == 404
+    set_up(client)
+    assert client.get(draft).status_code == 200
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -1,5 +1,6 @@
 """Experiments: replayed before they start, exposed at render, compared soundly, decided with reasons."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,24 +10,30 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import consent_record
 from courses.choices import OrderState
-from courses.models import Order
+from courses.models import Course, Order
 from courses.services import PaidLine, PaidOrder, orders_record
-from recommender.choices import ExperimentMethod, ExperimentState, Slot, Source
+from recommender.choices import ExperimentKind, ExperimentMethod, ExperimentState, Slot, Source, Stage
 from recommender.errors import ExperimentRefusedError
-from recommender.models import Experiment, Exposure, Impression, ServedList, ServingPolicy
+from recommender.models import Experiment, Exposure, Impression, ServedList, ServingPolicy, TrainingRun
 from recommender.selectors.experiments import experiment_figures
 from recommender.services import (
     Assigned,
     NewArm,
     NewExperiment,
     arm_for,
+    arm_promote,
+    arm_rollback,
+    click_record,
     experiment_decide,
     experiment_replay,
     experiment_start,
     experiment_stop,
     experiment_write,
     exposure_record,
+    suggest_tried,
+    suggestions_mail,
 )
 from tests.cast import Cast
 from tests.factories.courses import learner
@@ -45,10 +52,10 @@ def draft(**more: Any) -> Experiment:
     return experiment_write(new=NewExperiment(**{"name": "Popular?", "hypothesis": "Because.", "arms": arms, **more}))
 
 
-def shown(ids: list[int], people: list[User]) -> None:
+def shown(ids: list[int], people: list[User], *, slot: str = Slot.HOME) -> None:
     """Lists of two places, the second one drawn from two; every other first place was opened."""
     for number, person in enumerate(people):
-        served = ServedList.objects.create(user=person, slot=Slot.HOME)
+        served = ServedList.objects.create(user=person, slot=slot)
         for position, course in enumerate(ids[number % 2 : number % 2 + 2], 1):
             Impression.objects.create(
                 served=served,
@@ -62,8 +69,8 @@ def shown(ids: list[int], people: list[User]) -> None:
 
 
 def started(**more: Any) -> Experiment:
-    ids = shelves.courses(4)
-    shown(ids, [learner() for _n in range(4)])
+    ids = list(Course.objects.values_list("pk", flat=True)) or shelves.courses(4)
+    shown(ids, [learner() for _n in range(4)], slot=more.get("slot", Slot.HOME))
     experiment = draft(**more)
     experiment_replay(experiment_id=experiment.pk)
     return experiment_start(experiment_id=experiment.pk, reason="It looks harmless.")
@@ -235,3 +242,127 @@ def test_marketers_write_run_and_read_an_experiment_without_a_script(cast: Cast)
     assert finn.post(home, asked).status_code == 403
     desk = cast.client_of(cast.mei).get(f"/admin/recommender/experiment/{experiment.pk}/change/").content.decode()
     assert "Decided it" in desk
+
+
+def test_mails_and_programs_are_places_like_any_other(
+    cast: Cast, mailoutbox: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailed, asked = started(slot=Slot.MAIL), started(slot=Slot.API, layer="programs")
+    consent_record(user=cast.lee, purpose="mail", granted=True)
+    with monkeypatch.context() as broken:
+        broken.setattr("django.core.mail.EmailMultiAlternatives.send", lambda _mail: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            suggestions_mail(user_id=cast.lee.pk)
+    assert not Exposure.objects.exists()  # what was not sent exposed nobody
+    assert suggestions_mail(user_id=cast.lee.pk)
+    assert cast.client_of(cast.lee).get("/api/v1/recommendations/").status_code == 200
+    for experiment, slot in ((mailed, Slot.MAIL), (asked, Slot.API)):
+        exposure, own = Exposure.objects.get(experiment=experiment), arm_for(user=cast.lee, visitor_key=None, slot=slot)
+        assert own is not None
+        assert (exposure.user, exposure.arm_id, exposure.unit) == (cast.lee, own.arm_id, own.unit)
+        assert [row.sums.n for row in experiment_figures(experiment=experiment).arms].count(1) == 1
+    assert len(mailoutbox) == 1
+
+
+def test_two_arms_share_a_list_and_each_place_says_which_brought_it(cast: Cast) -> None:
+    shelves.courses(12)
+    shelves.courses(2, topic="new", days=1)
+    with pytest.raises(ExperimentRefusedError, match="two arms"):
+        draft(kind=ExperimentKind.MIXED, arms=[NewArm(name=name) for name in "abc"])
+    experiment = started(kind=ExperimentKind.MIXED)
+    assert experiment.planned_people == 783
+    old, new = experiment.arms.all()
+    people = [learner() for _n in range(24)]
+    for person in people:
+        first, again = (suggest_tried(user=person, visitor_key=None, slot=Slot.HOME) for _visit in range(2))
+        assert [choice.arm for choice in first.choices] == [choice.arm for choice in again.choices]
+        assert len({choice.course for choice in first.choices}) == 4
+    places = Impression.objects.filter(served__user__in=people)
+    assert not Exposure.objects.exists()
+    assert places.filter(position=1, arm=old).exists()  # a coin says who begins: never, one in 2^24
+    assert places.filter(position=1, arm=new).exists()
+    assert {place.arm_id is None for place in places.filter(source=Source.EXPLORE)} <= {True}
+    assert not places.exclude(source=Source.EXPLORE).filter(arm=None).exists()
+    assert not places.filter(propensity__lt=0.25 * 0.5).exclude(source=Source.EXPLORE).exists()
+    empty = experiment_figures(experiment=experiment)
+    assert (empty.people, empty.preference.decided, empty.preference.share.p) == (24, 0, 1.0)  # type: ignore[union-attr]  # it is mixed
+    for place in places.filter(arm=new):
+        click_record(code=place.served.code, position=place.position, visitor_key=None)
+    figures = experiment_figures(experiment=experiment)
+    found = figures.preference
+    assert found is not None
+    assert (found.wins, found.losses, found.ties) == (24, 0, 0)
+    assert found.share.low > 0.5 > found.share.p
+    assert [row.sums.y for row in figures.arms] == [0, places.filter(arm=new).count()]
+    assert [one.kind for one in figures.arms[1].guardrails] == ["refunds", "gini"]
+    page = cast.client_of(cast.marco).get(f"/marketing/experiments/{experiment.pk}/").content.decode()
+    for words in ("Readers who prefer it", "24 with a preference, 783 needed", "100.0%"):
+        assert words in re.sub(r"<[^>]+>", "", page)
+    sheet = cast.client_of(cast.marco).get(f"/marketing/experiments/{experiment.pk}.csv").content.decode()
+    assert sheet.count("\r\n") == 3
+    desk = cast.client_of(cast.mei).get(f"/admin/recommender/experiment/{experiment.pk}/change/").content.decode()
+    assert "Refunded orders" in desk
+    assert "prefer it" in desk
+
+
+def decided(arms: list[NewArm], cast: Cast) -> Experiment:
+    experiment = started(arms=arms)
+    experiment_stop(experiment_id=experiment.pk, reason="Enough.")
+    chosen = experiment.arms.all()[1]
+    return experiment_decide(experiment_id=experiment.pk, arm_id=chosen.pk, reason="It sells more.", by=cast.marco)
+
+
+def test_the_winner_s_figures_serve_after_one_confirmed_click_and_one_click_takes_them_back(cast: Cast) -> None:
+    experiment = decided([NewArm(name="Now"), NewArm(name="Popular", figures={"popular": 2.0})], cast)
+    marco, url = cast.client_of(cast.marco), f"/marketing/experiments/{experiment.pk}/"
+    assert "popular = 2" in marco.get(url).content.decode()
+    marco.post(url, {"act": "promote"})
+    assert not ServingPolicy.objects.filter(is_trial=False).exists()  # not confirmed
+    assert (
+        "Go back to what served before"
+        in marco.post(url, {"act": "promote", "sure": "on"}, follow=True).content.decode()
+    )
+    assert ServingPolicy.objects.filter(is_trial=False).latest("pk").values == {"popular": 2.0}
+    assert marco.post(url, {"act": "promote", "sure": "on"}).status_code == 409  # once
+    marco.post(url, {"act": "rollback"})
+    assert ServingPolicy.objects.filter(is_trial=False).latest("pk").values == {}
+    assert [(row.act, row.by) for row in experiment.decisions.order_by("-pk")[:2]] == [
+        ("rollback", cast.marco),
+        ("promote", cast.marco),
+    ]
+    arm_promote(experiment_id=experiment.pk, by=cast.marco)
+    ServingPolicy.objects.create(values={"tail": 0.5}, note="since")
+    with pytest.raises(ExperimentRefusedError, match="Something newer serves"):
+        arm_rollback(experiment_id=experiment.pk, by=cast.marco)
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_a_winning_model_passes_gate_and_digest_and_is_promoted_by_who_may(cast: Cast) -> None:
+    ids = shelves.courses(6)
+    better, now = shelves.live(ids), shelves.live(ids)
+    experiment = decided([NewArm(name="Now"), NewArm(name="Better", run_id=better.pk)], cast)
+    marco, olga = cast.client_of(cast.marco), cast.client_of(cast.olga)
+    url, desk = f"/marketing/experiments/{experiment.pk}/", f"/admin/recommender/experiment/{experiment.pk}/"
+    sure = {"act": "promote", "sure": "on"}
+    assert "by an operator" in marco.get(url).content.decode()
+    assert "Your role does not" in marco.post(url, sure).content.decode()
+    assert cast.client_of(cast.mei).post(f"{desk}move/", sure).status_code == 403
+    worse = {"valid": {"ndcg@10": {"value": 0.1}}}
+    TrainingRun.objects.filter(pk=now.pk).update(metrics={"valid": {"ndcg@10": {"value": 0.2}}})
+    TrainingRun.objects.filter(pk=better.pk).update(metrics=worse)
+    assert "ndcg@10 fell too far" in olga.get(f"{desk}change/").content.decode()
+    with pytest.raises(ExperimentRefusedError, match="The gate holds"):
+        arm_promote(experiment_id=experiment.pk, by=cast.olga)
+    TrainingRun.objects.filter(pk=better.pk).update(metrics={}, artefact_sha256="0" * 64)
+    with pytest.raises(ExperimentRefusedError, match="cannot serve"):
+        arm_promote(experiment_id=experiment.pk, by=cast.olga)
+    assert TrainingRun.objects.get(stage=Stage.LIVE).pk == now.pk
+    TrainingRun.objects.filter(pk=better.pk).update(artefact_sha256=better.artefact_sha256)
+    assert "becomes the model that serves" in olga.get(f"{desk}change/").content.decode()
+    olga.post(f"{desk}move/", sure)
+    assert TrainingRun.objects.get(stage=Stage.LIVE).pk == better.pk
+    assert experiment.decisions.latest("pk").seen["run_before"] == now.pk
+    olga.post(f"{desk}move/", {"act": "rollback"})
+    assert TrainingRun.objects.get(stage=Stage.LIVE).pk == now.pk
+    with pytest.raises(ExperimentRefusedError, match="nothing to take back"):
+        arm_rollback(experiment_id=experiment.pk, by=cast.olga)

@@ -335,3 +335,16 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
     assert f"#{waiting.pk}".encode() in client.get(runs).content
     page = client.get(reverse("admin:recommender_trainingrun_change", args=[waiting.pk])).content.decode()
     assert "fell too far" in page
+    asked = training_request(model="popularity")
+    stop = reverse("admin:recommender_trainingrun_stop_run", args=[asked.pk])
+    own = client.get(reverse("admin:recommender_trainingrun_change", args=[asked.pk])).content.decode()
+    assert stop in own
+    assert "/promote/" not in own  # there is nothing yet that could serve
+    assert "It ends at its next step" in client.get(stop).content.decode()
+    assert TrainingRun.objects.get(pk=asked.pk).state == TrainingState.QUEUED
+    client.post(stop, {"step": "confirm"})
+    assert TrainingRun.objects.get(pk=asked.pk).state == TrainingState.STOPPED
+    TrainingRun.objects.filter(pk=waiting.pk).update(state=TrainingState.DONE)
+    promote = reverse("admin:recommender_trainingrun_promote_run", args=[waiting.pk])
+    assert promote in client.get(reverse("admin:recommender_trainingrun_change", args=[waiting.pk])).content.decode()
+    assert "cannot serve" in client.post(promote, {"step": "confirm"}, follow=True).content.decode()

@@ -11,14 +11,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.selectors import consents_now
+from accounts.selectors import consents_now, refusing
 from accounts.services import consent_record
 from courses.models import Course, Topic
 from courses.services import cart_add, enrolment_give, order_pay, order_place
 from recommender.choices import Slot
 from recommender.models import Dismissal, Impression, ServedList, ServingPolicy, Taste
 from recommender.selectors import courses_shown, serving_figures, shelf
-from recommender.services import click_record, mails_due, suggest, suggestions_mail
+from recommender.services import click_record, mails_due, personal_set, suggest, suggestions_mail
 from tests.cast import Cast
 from tests.recommender import shelves
 
@@ -73,7 +73,7 @@ def test_the_panel_takes_the_score_apart_for_whom_it_was_shown_to_alone(cast: Ca
     assert sum(shown[:-1]) == pytest.approx(shown[-1], abs=1e-9)
     assert "<html" in text(client.get(url))
     assert cast.client_of(cast.bob).get(url).status_code == 404
-    assert Client().get(url).status_code == 404
+    assert Client().get(url).headers["Location"].startswith("/accounts/login/")  # it may be theirs, once signed in
 
 
 def test_a_course_is_waved_away_and_taken_back(cast: Cast) -> None:
@@ -164,6 +164,25 @@ def test_programs_read_the_same_lists_and_say_what_was_opened(cast: Cast) -> Non
     assert ids[5] not in [item["course"] for item in beside["items"]]
 
 
+def test_a_browser_that_declines_and_a_place_that_asks_first_need_a_yes_of_the_person(
+    cast: Cast, settings: Any
+) -> None:
+    ids = shelves.courses(6)
+    shelves.looked(cast.lee, ids[0])
+    client = cast.client_of(cast.lee)
+    quiet: dict[str, Any] = {"headers": {"Sec-GPC": "1"}}
+    assert "Next for you" in text(client.get("/suggestions/home/"))
+    assert "What many learn now" in text(client.get("/suggestions/home/", **quiet))
+    assert client.get("/api/v1/recommendations/", **quiet).json()["personal"] is False
+    assert "asks not to be observed" in text(client.get("/suggestions/yours/", **quiet))
+    settings.CONSENT_FIRST = True
+    assert "What many learn now" in text(client.get("/suggestions/home/"))
+    assert cast.lee.pk in refusing(purpose="personalisation")
+    personal_set(user=cast.lee, wanted=True)
+    assert "Next for you" in text(client.get("/suggestions/home/", **quiet))
+    assert cast.lee.pk not in refusing(purpose="personalisation")
+
+
 def test_the_weekly_mail_goes_once_to_who_wants_it_and_stops_by_its_link(cast: Cast, mailoutbox: list[Any]) -> None:
     shelves.courses(3)
     assert mails_due() == []
@@ -179,6 +198,16 @@ def test_the_weekly_mail_goes_once_to_who_wants_it_and_stops_by_its_link(cast: C
     link = f"/suggestions/open/{served.code}/1/"
     assert f"http://localhost:8000{link}" in mail.body
     assert Client().get(link).status_code == 302
+    assert mail.subject.startswith("3 courses for you this week")
+    why = f"/suggestions/why/{served.code}/1/"
+    letter = str(mail.alternatives[0][0])
+    for words in (why, "CN¥10.00", "No more suggestions by mail", "/suggestions/yours/", "Lee"):
+        assert words in letter
+        assert words.replace("No more suggestions by mail", "No more of these") in mail.body
+    assert "<" not in mail.body
+    assert Client().get(why)["Location"] == f"/accounts/login/?next={why}"  # who reads mail is not signed in
+    assert Client().get(f"/suggestions/why/{uuid4()}/1/").status_code == 404
+    assert cast.client_of(cast.lee).get(why).status_code == 200
     stop = mail.extra_headers["List-Unsubscribe"].strip("<>").removeprefix("http://localhost:8000")
     stranger = Client(enforce_csrf_checks=True)
     assert "Stop them" in text(stranger.get(stop))

@@ -63,6 +63,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     # What `accounts.rules` has read for this instance; never stored.
     known_roles: frozenset[str] | None = None
     known_seats: frozenset[int] | None = None
+    factor_due: bool = False
+    """Staff in a session in which no second factor was given: outside the doors they see what everybody sees."""
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

@@ -13,12 +13,19 @@ Row = Mapping[str, Any]
 
 
 def strip_plot_context(
-    rows: Sequence[Row], *, title: Any = "", note: Any = "", even: Any = "", digits: int = 2, mark: str = "diamond"
+    rows: Sequence[Row],
+    *,
+    title: Any = "",
+    note: Any = "",
+    even: Any = "",
+    what: Any = "",
+    digits: int = 2,
+    mark: str = "diamond",
 ) -> dict[str, Any]:
     """Draw ratios with their intervals on a doubling axis with break-even at 1.
 
     ``rows``: ``label``, ``value``, ``low``, ``high``. ``mark`` is diamond (causal), ring (paying model) or dot. Of many
-    ticks every other one is left out where it is narrow.
+    ticks every other one is left out where it is narrow. ``what`` heads the rows' names in the table, "Channel" else.
     """
     lows = [float(row["low"]) for row in rows if float(row["low"]) > 0] or [0.5]
     ticks = charts.log_ticks(min(lows), max((float(row["high"]) for row in rows), default=2.0))
@@ -34,6 +41,7 @@ def strip_plot_context(
     ]
     return {
         "rows": placed,
+        "what": what,
         "ticks": [
             {
                 "x": charts.place_log(t, ticks),

@@ -20,7 +20,14 @@ from recommender.engine.experiments.compare import (
     people_needed,
     sample_ratio,
 )
-from recommender.engine.experiments.interleave import preference, team_draft, winner
+from recommender.engine.experiments.interleave import (
+    preference,
+    readers_needed,
+    share_always,
+    share_now,
+    team_draft,
+    winner,
+)
 from recommender.engine.experiments.moments import Sums
 from recommender.engine.experiments.replay import replay
 
@@ -30,6 +37,7 @@ SECOND = [2, 4, 4, 6, 8, 9, 9, 12, 3.5]
 WELCH_P, WELCH_LOW, WELCH_HIGH = 0.2189182546213929, -1.2096015195907528, 4.862379297368531
 SRM = (0.6744854536964989, 6.334248366623988e-05, 0.6055766163353462)
 SIGN_P = 0.11531829833984375
+CLOPPER = (0.4572108177235281, 0.8810684095942724)
 PEOPLE = (3_841, 31_234)
 """scipy 1.17: stats.ttest_ind(equal_var=False), chisquare, binomtest; the planner by norm.ppf."""
 
@@ -188,6 +196,60 @@ def test_clicks_prefer_and_the_sign_test_says_how_surely() -> None:
     assert (found.wins, found.losses, found.ties) == (14, 6, 5)
     assert found.p == pytest.approx(SIGN_P)
     assert preference([0]).p == 1.0
+
+
+def _chances(first: list[int], second: list[int], *, k: int) -> dict[tuple[int, ...], list[float]]:
+    """Of all lists that coins can make, how often each is made, and the product of its places' chances."""
+    found: dict[tuple[int, ...], list[float]] = {}
+    for seed in range(2_000):
+        drafted = team_draft(first, second, k=k, rng=Random(seed))
+        row = found.setdefault(tuple(place.item for place in drafted), [0.0, 0.0])
+        row[0] += 1 / 2_000
+        row[1] = math.prod(place.chance for place in drafted)
+    return found
+
+
+@pytest.mark.parametrize(("first", "second"), [([1, 2, 3], [4, 5, 6]), ([1, 2, 3], [1, 3, 2]), ([1, 2], [1, 2])])
+def test_a_place_knows_its_chance(first: list[int], second: list[int]) -> None:
+    found = _chances(first, second, k=3)
+    assert sum(product for _often, product in found.values()) == pytest.approx(1)
+    for often, product in found.values():
+        assert often == pytest.approx(product, abs=0.05)
+
+
+def test_what_may_not_stand_together_does_not_and_the_next_comes_instead() -> None:
+    drafted = team_draft([1, 2, 3], [2, 4, 6], k=3, rng=Random(0), fits=lambda item, beside: item % 2 or not beside)
+    assert [place.item % 2 for place in drafted][1:] == [1] * (len(drafted) - 1)
+
+
+def test_equal_models_win_alike_wherever_readers_click_and_looking_daily_cries_wolf_rarely() -> None:
+    rng, ranking, cried, total = Random(7), list(range(8)), 0, 0
+    for _experiment in range(100):
+        wins = losses = 0
+        wolf = False
+        for reader in range(100):
+            drafted = team_draft(ranking, ranking, k=4, rng=rng)
+            clicked = {place.item for position, place in enumerate(drafted) if rng.random() < 0.6 / (1 + position)}
+            won = winner(drafted, clicked)
+            wins, losses = wins + (won > 0), losses + (won < 0)
+            wolf = wolf or (reader % 10 == 9 and share_always(wins, losses).p < 0.05)
+        cried, total = cried + wolf, total + wins - losses
+    assert abs(total) < 3 * math.sqrt(100 * 100 * 0.7)  # no team is favoured by place, coin or turn
+    assert cried / 100 < 0.05
+
+
+def test_shares_have_the_intervals_of_their_tests() -> None:
+    once, always = share_now(14, 6), share_always(14, 6)
+    assert (once.low, once.high) == pytest.approx(CLOPPER, abs=1e-9)
+    assert once.p == pytest.approx(SIGN_P)
+    assert always.low < once.low < 0.7 < once.high < always.high  # looking whenever one likes costs width
+    assert (share_now(0, 0), share_always(0, 0)) == ((0.5, 0.0, 1.0, 1.0),) * 2
+    assert share_always(40, 0).high == share_now(40, 0).high == 1.0
+    assert share_always(0, 40).low == 0.0
+    assert share_always(60, 20).p < 0.05 < share_always(22, 18).p
+    assert readers_needed(0.1) == 783
+    with pytest.raises(ConfigError, match="not zero"):
+        readers_needed(0)
 
 
 def test_a_replay_finds_the_value_of_a_policy_that_was_never_shown() -> None:

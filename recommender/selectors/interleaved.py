@@ -1,0 +1,117 @@
+"""What readers made of lists that two arms share: which arm's places they opened, and bought from."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from recommender.choices import ExperimentMethod
+from recommender.engine.experiments.moments import Sums
+from recommender.models import Arm, Experiment
+
+if TYPE_CHECKING:
+    from recommender.engine.experiments.interleave import Share
+
+_PLACES = """
+SELECT i.arm_id, i.position, i.course_id, i.clicked_at, l.user_id, l.visitor_key,
+    coalesce('u' || l.user_id, 'v' || l.visitor_key, 'l' || l.id) AS reader
+FROM recommender_impression i JOIN recommender_servedlist l ON l.id = i.served_id
+WHERE i.arm_id = ANY(%(arms)s)
+"""
+_READERS = f"""
+WITH places AS ({_PLACES}), readers AS (
+    SELECT count(*) FILTER (WHERE clicked_at IS NOT NULL AND arm_id = %(second)s)
+        - count(*) FILTER (WHERE clicked_at IS NOT NULL AND arm_id <> %(second)s) AS lead
+    FROM places GROUP BY reader
+)
+SELECT count(*), count(*) FILTER (WHERE lead > 0), count(*) FILTER (WHERE lead < 0) FROM readers
+"""  # noqa: S608 - put together from what stands above
+_ARMS = f"""
+WITH places AS ({_PLACES}), bought AS (
+    SELECT p.arm_id, o.id, EXISTS (
+        SELECT FROM courses_refund r WHERE r.order_id = o.id AND r.state = 'done' AND r.reverses_id IS NULL
+    ) AS is_back
+    FROM places p
+    JOIN courses_order o ON (o.buyer_id = p.user_id OR (p.user_id IS NULL AND o.visitor_key = p.visitor_key))
+        AND o.state IN ('paid', 'voided')
+        AND o.placed_at >= p.clicked_at AND o.placed_at < p.clicked_at + %(days)s * interval '1 day'
+    JOIN courses_orderline n ON n.order_id = o.id AND n.course_id = p.course_id
+)
+SELECT p.arm_id, count(*), count(p.clicked_at), count(*) FILTER (WHERE p.position = 1),
+    (SELECT count(DISTINCT b.id) FROM bought b WHERE b.arm_id = p.arm_id),
+    (SELECT count(DISTINCT b.id) FROM bought b WHERE b.arm_id = p.arm_id AND b.is_back)
+FROM places p GROUP BY p.arm_id
+"""  # noqa: S608 - as above
+_CREATORS = """
+SELECT i.arm_id, c.party_id, count(*)
+FROM recommender_impression i JOIN courses_coursecreator c ON c.course_id = i.course_id
+WHERE i.arm_id = ANY(%(arms)s) GROUP BY i.arm_id, c.party_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What an arm brought to shared lists: places, places opened, first places, orders from opened ones, given back."""
+
+    places: int = 0
+    opened: int = 0
+    first: int = 0
+    orders: int = 0
+    refunded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Readers of shared lists: how many opened more of the second arm (`wins`), of the first, or as many of both.
+
+    `share` is that of the second arm among readers with a preference, with its interval and the p-value of one half.
+    """
+
+    readers: int
+    wins: int
+    losses: int
+    share: "Share"
+
+    @property
+    def ties(self) -> int:
+        """Readers who opened as many places of both, mostly none."""
+        return self.readers - self.wins - self.losses
+
+    @property
+    def decided(self) -> int:
+        """Readers with a preference."""
+        return self.wins + self.losses
+
+
+def preference_of(experiment: Experiment, arms: list[Arm]) -> Preference:
+    """Which arm's places readers opened more; one statement."""
+    from recommender.engine.experiments.interleave import share_always, share_now
+
+    values = {"arms": [arm.pk for arm in arms], "second": arms[1].pk}
+    with connection.cursor() as cursor:
+        cursor.execute(_READERS, values)
+        readers, wins, losses = cursor.fetchone()
+    test = share_now if experiment.method == ExperimentMethod.FIXED else share_always
+    return Preference(readers, wins, losses, test(wins, losses))
+
+
+def brought_by(arms: list[Arm], *, days: int) -> dict[int, Brought]:
+    """Places, clicks and orders by arm; an order counts within so many days after its course was opened."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ARMS, {"arms": [arm.pk for arm in arms], "days": days})
+        return {arm: Brought(*counts) for arm, *counts in cursor.fetchall()}
+
+
+def refunds_of(brought: Brought) -> Sums:
+    """Orders from an arm's places, and those given back."""
+    return Sums(brought.orders, float(brought.refunded), float(brought.refunded))
+
+
+def creators_places(arms: list[Arm]) -> dict[int, list[int]]:
+    """Places by creator, arm by arm."""
+    places: dict[int, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_CREATORS, {"arms": [arm.pk for arm in arms]})
+        for arm, _party, count in cursor.fetchall():
+            places.setdefault(arm, []).append(count)
+    return places
