@@ -185,7 +185,9 @@ class TrainingRunAdmin(Desk):
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """Only what this run allows now."""
         found: list[Any] = super().get_actions_detail(request, object_id)
-        run = TrainingRun.objects.only("state", "stage", "artefact").get(pk=object_id)
+        run = TrainingRun.objects.only("state", "stage", "artefact").filter(pk=object_id).first()
+        if run is None:
+            return []
         whole = run.state == TrainingState.DONE and bool(run.artefact) and run.stage != Stage.LIVE
         allowed = {
             "recommender_trainingrun_promote_run": whole,
@@ -269,7 +271,7 @@ class TrainingRunAdmin(Desk):
         else:
             messages.success(request, words % {"run": run})
 
-    def has_promote_permission(self, request: HttpRequest) -> bool:
+    def has_promote_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Unfold's signature
         """Who may, by the role matrix."""
         return may(request.user, "promote", "recommender.trainingrun")
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from courses.models import Enrolment
-from recommender.choices import Slot, Source
+from recommender.choices import ExperimentKind, Slot, Source
 from recommender.models import Experiment, Exposure, Impression, ServedList
 from recommender.selectors.experiments import running_at, unit_of
 from recommender.services import (
@@ -18,9 +18,11 @@ from recommender.services import (
     experiment_replay,
     experiment_start,
     experiment_write,
+    suggest,
+    suggest_tried,
 )
 
-READERS, PLACES, DAYS = 1_200, 4, 21
+READERS, PLACES, DAYS, SHARING = 1_200, 4, 21, 90
 OPENED = (0.09, 0.06, 0.04, 0.03)
 """How often a place is opened, the first one first."""
 
@@ -53,6 +55,34 @@ def make_experiment(*, last_day: date, by: User, seed: int) -> None:
     Experiment.objects.filter(pk=made.pk).update(created_at=began, started_at=began)
     (experiment,) = running_at(slot=Slot.HOME)
     _exposures(experiment, people, began, rng)
+    _share(people[:SHARING], by, rng)
+
+
+def _share(people: Sequence[User], by: User, rng: np.random.Generator) -> None:
+    """An experiment of two arms in one list after a purchase, met by some people of the last two weeks."""
+    for person in people[:10]:
+        suggest(user=person, visitor_key=None, slot=Slot.BOUGHT)
+    made = experiment_write(
+        new=NewExperiment(
+            name="By topic, or by what all take",
+            name_zh="按主题，还是按大家都在学的",
+            hypothesis="After a purchase, more of the same topic is opened more often than what everybody takes.",
+            kind=ExperimentKind.MIXED,
+            slot=Slot.BOUGHT,
+            layer="shared-lists",
+            lift_bp=3_000,
+            arms=[NewArm(name="What serves now"), NewArm(name="More of the topic", figures={"topic": 2.0})],
+        ),
+        by=by,
+    )
+    experiment_replay(experiment_id=made.pk, by=by)
+    experiment_start(experiment_id=made.pk, reason="Both arms keep the rules; readers shall say.", by=by)
+    liked = made.arms.get(position=1).pk
+    for person in people:
+        shown = suggest_tried(user=person, visitor_key=None, slot=Slot.BOUGHT)
+        for position, choice in enumerate(shown.choices, 1):
+            if rng.random() < (0.3 if choice.arm == liked else 0.2) / position**0.5:
+                Impression.objects.filter(served__code=shown.code, position=position).update(clicked_at=timezone.now())
 
 
 def _lists(people: Sequence[User], courses: Sequence[int], first: datetime, rng: np.random.Generator) -> None:
