@@ -213,6 +213,21 @@ ROWS: dict[str, Row] = {
     "admin:recommender_trainingrun_rollback": Row(
         "/admin/recommender/trainingrun/rollback/", get=f"{OUT}, 405", post=f"{OUT}, o 302, 403"
     ),
+    "admin:recommender_trainingrun_promote_run": Row(
+        "/admin/recommender/trainingrun/{training}/promote/", get=f"{OUT}, o 200, 403", post=f"{OUT}, o 200, 403"
+    ),
+    "admin:recommender_trainingrun_canary_run": Row(
+        "/admin/recommender/trainingrun/{training}/canary/", get=f"{OUT}, o 200, 403", post=f"{OUT}, o 200, 403"
+    ),
+    "admin:recommender_trainingrun_shadow_run": Row(
+        "/admin/recommender/trainingrun/{training}/shadow/", get=f"{OUT}, o 200, 403", post=f"{OUT}, o 200, 403"
+    ),
+    "admin:recommender_trainingrun_stop_run": Row(
+        "/admin/recommender/trainingrun/{training}/stop/", get=f"{OUT}, o 200, 403", post=f"{OUT}, o 200, 403"
+    ),
+    "admin:recommender_experiment_move": Row(
+        "/admin/recommender/experiment/{experiment}/move/", get=f"{OUT}, 405", post=f"{OUT}, 403"
+    ),
     "admin:courses_order_void": Row(
         "/admin/courses/order/{sale}/void/", get=f"{OUT}, f 200, 403", post=f"{OUT}, f 200, 403"
     ),
