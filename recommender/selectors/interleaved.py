@@ -1,7 +1,7 @@
 """What readers made of lists that two arms share: which arm's places they opened, and bought from."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
@@ -87,7 +87,7 @@ def preference_of(experiment: Experiment, arms: list[Arm]) -> Preference:
     """Which arm's places readers opened more; one statement."""
     from recommender.engine.experiments.interleave import share_always, share_now
 
-    values = {"arms": [arm.pk for arm in arms], "second": arms[1].pk}
+    values: dict[str, Any] = {"arms": [arm.pk for arm in arms], "second": arms[1].pk}
     with connection.cursor() as cursor:
         cursor.execute(_READERS, values)
         readers, wins, losses = cursor.fetchone()

@@ -141,7 +141,6 @@ def build(cast: Cast) -> World:
         "waits": waiting(cast.carol, dune_two()),
         "party": "carol",
         "experiment": experiment_write(new=tried()).pk,
-        "training": training_request(model="popularity").pk,
         "path": path_create(user=cast.carol, new=NewPath(course_id=cove.pk)).pk,
         "person": cast.carol.pk,
         "sale": Order.objects.get(code="CANARYSALE").pk,
