@@ -1,6 +1,7 @@
 """Experiments as pure figures: against reference numbers of scipy, and by simulation (longer runs: bench/)."""
 
 import math
+from collections.abc import Collection
 from random import Random
 
 import numpy as np
@@ -218,7 +219,10 @@ def test_a_place_knows_its_chance(first: list[int], second: list[int]) -> None:
 
 
 def test_what_may_not_stand_together_does_not_and_the_next_comes_instead() -> None:
-    drafted = team_draft([1, 2, 3], [2, 4, 6], k=3, rng=Random(0), fits=lambda item, beside: bool(item % 2) or not beside)
+    def fits(item: int, beside: Collection[int]) -> bool:
+        return bool(item % 2) or not beside
+
+    drafted = team_draft([1, 2, 3], [2, 4, 6], k=3, rng=Random(0), fits=fits)
     assert [place.item % 2 for place in drafted][1:] == [1] * (len(drafted) - 1)
 
 
