@@ -17,11 +17,24 @@ class Conversion(models.Model):
     """The end of a journey: a paid order or a sign-up."""
 
     kind = models.CharField(_("kind"), max_length=8, choices=ConversionKind.choices)
+    # The trigger `analytics_conversion_keys` answers for order and person, a statement at a time.
     order = models.OneToOneField(
-        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="conversion", verbose_name=_("order")
+        Order,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="conversion",
+        db_constraint=False,
+        verbose_name=_("order"),
     )
     user = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("person")
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        verbose_name=_("person"),
     )
     visitor = models.ForeignKey(
         Visitor, on_delete=models.PROTECT, null=True, blank=True, related_name="conversions", verbose_name=_("visitor")

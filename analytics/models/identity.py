@@ -12,8 +12,13 @@ from analytics.models.touchpoint import Visitor
 class VisitorMerge(models.Model):
     """That a browser was recognised as a person's: both histories are one journey. Append-only, once a browser."""
 
-    visitor = models.OneToOneField(Visitor, on_delete=models.PROTECT, related_name="merge", verbose_name=_("visitor"))
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("person"))
+    # The trigger `analytics_visitormerge_keys` answers for both, a statement at a time.
+    visitor = models.OneToOneField(
+        Visitor, on_delete=models.PROTECT, related_name="merge", db_constraint=False, verbose_name=_("visitor")
+    )
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="+", db_constraint=False, verbose_name=_("person")
+    )
     cause = models.CharField(_("recognised by"), max_length=8, choices=MergeCause.choices)
     merged_at = models.DateTimeField(_("recognised at"), default=timezone.now)
 

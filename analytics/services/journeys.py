@@ -96,7 +96,7 @@ def channel_credits(parts: Mapping[CreditKey, int]) -> list[ChannelCredit]:
 
 def counting(order: OrderFacts, journey: Sequence[JourneyTouch]) -> list[JourneyTouch]:
     """The touches of a journey that count. Own clicks before an own order do: the agreement has a clause for these."""
-    return [touch for touch in journey if not _flag(order, touch)] if journey else []
+    return [touch for touch in journey if not ((touch.flag or touch.linked) and _flag(order, touch))]
 
 
 def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
@@ -108,12 +108,18 @@ def _flag(order: OrderFacts, touch: JourneyTouch) -> str:
     return touch.flag
 
 
-def links_in(order: OrderFacts, journey: Sequence[JourneyTouch], window_days: int) -> dict[str, Any]:
-    """The last link in the window, when each owner was last touched, also before it opened, and whose do not count."""
+def links_in(
+    order: OrderFacts, journey: Sequence[JourneyTouch], counted: Sequence[JourneyTouch], window_days: int
+) -> dict[str, Any]:
+    """The last link in the window, when each owner was last touched, also before it opened, and whose do not count.
+
+    `counted` are the touches of the journey that count.
+    """
     if not journey:
         return dict(NO_LINKS)
-    flags = {touch.owner_id: _flag(order, touch) for touch in journey if touch.owner_id and _flag(order, touch)}
-    journey = counting(order, journey)
+    some = len(counted) < len(journey)
+    flags = {t.owner_id: _flag(order, t) for t in journey if t.owner_id and _flag(order, t)} if some else {}
+    journey = counted
     opens = order.placed_at - timedelta(days=window_days)
     linked = [touch for touch in journey if touch.owner_id and touch.occurred_at >= opens]
     return {

@@ -50,6 +50,6 @@ class Evidence:
                 coupon_owner_id=order.coupon_owner_id,
                 coupon_channel_id=order.coupon_channel_id,
                 duplicate_lines=duplicates_in(order),
-                **links_in(order, journey, asked.window_days),
+                **links_in(order, journey, touches, asked.window_days),
             )
         return found

@@ -165,7 +165,7 @@ def _told(facts: Sequence[OrderFacts]) -> tuple[list[_Told], Versions]:
         weighed = {asked: credits_under(touches, order.placed_at, asked, known) for asked in _weighings(order, terms)}
         visitor_id = journey[-1].visitor_id if journey else None
         stranger = order.buyer_id is not None and any(touch.user_id is None for touch in journey)
-        sale = _sale(order, journey, weighed)
+        sale = _sale(order, journey, touches, weighed)
         found.append(_Told(order, visitor_id, weighed, sale, stranger, known.run_id))
     return found, versions
 
@@ -208,6 +208,7 @@ def _conversion(order: OrderFacts, visitor_id: int | None) -> OrderConversion:
 def _sale(
     order: OrderFacts,
     journey: Sequence[JourneyTouch],
+    counted: Sequence[JourneyTouch],
     weighed: Mapping[Weighing, Mapping[CreditKey, int]],
 ) -> SaleFacts:
     """The order as plain data for the floor below."""
@@ -237,5 +238,5 @@ def _sale(
         coupon_owner_id=order.coupon_owner_id,
         coupon_channel_id=order.coupon_channel_id,
         duplicate_lines=duplicates_in(order),
-        **links_in(order, journey, max(asked.window_days for asked in weighed)),
+        **links_in(order, journey, counted, max(asked.window_days for asked in weighed)),
     )

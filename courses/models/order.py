@@ -44,7 +44,13 @@ class Order(models.Model):
 
     code = models.CharField(_("order"), max_length=32, unique=True)
     buyer = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("buyer")
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+        db_index=False,  # `courses_order_buyer` begins with it
+        verbose_name=_("buyer"),
     )
     visitor_key = models.UUIDField(_("visitor"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=OrderState.choices, default=OrderState.PLACED)
@@ -153,7 +159,13 @@ class OrderLine(models.Model):
     The lines of an order sum to it in every amount and are inserted by one statement; a trigger holds them to it.
     """
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", verbose_name=_("order"))
+    order = models.ForeignKey(
+        Order,
+        on_delete=models.PROTECT,
+        related_name="lines",
+        db_index=False,  # both unique constraints begin with it
+        verbose_name=_("order"),
+    )
     position = models.PositiveSmallIntegerField(_("position"))
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="order_lines", verbose_name=_("course"))
     list_minor = models.PositiveBigIntegerField(_("list price"))

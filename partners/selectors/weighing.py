@@ -1,6 +1,7 @@
 """By what an order's journey is weighed: the paying model, its look-back, and the numbers that its model asks for."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from partners.choices import PayingModel
@@ -25,14 +26,19 @@ class Weighing(NamedTuple):
     @property
     def terms(self) -> str:
         """What is said beside the model, in few letters: look-back, half-life, weights."""
-        own = [f"{self.half_life_days}d"] if self.model == PayingModel.TIME_DECAY else []
-        own += [":".join(map(str, self.weights))] if self.weights else []
-        return "/".join([f"{self.window_days}d", *own])
+        return _terms(self)
 
     @property
     def key(self) -> str:
         """Model and terms."""
         return f"{self.model}/{self.terms}"
+
+
+@cache  # there are few, and each order of a batch asks
+def _terms(asked: Weighing) -> str:
+    own = [f"{asked.half_life_days}d"] if asked.model == PayingModel.TIME_DECAY else []
+    own += [":".join(map(str, asked.weights))] if asked.weights else []
+    return "/".join([f"{asked.window_days}d", *own])
 
 
 def weighing(model: str, window_days: int, half_life_days: int, weights: Sequence[int]) -> Weighing:

@@ -9,6 +9,7 @@ from ledger.selectors import BookRule, book_rule
 from ledger.splits.rule import ProcessorFee
 from partners.choices import MembershipState
 from partners.selectors.terms import HOUSE_RULE, ValidVersion, Versions, party_codes, valid_at, valid_versions
+from partners.selectors.weighing import Weighing, weighing_of
 from partners.services.facts import SaleFacts, SaleLine
 
 
@@ -20,6 +21,7 @@ class LineTerms:
     rule: BookRule
     party_ids: tuple[int, ...]
     pays_channels: bool
+    asked: Weighing | None
 
 
 @dataclass(slots=True)
@@ -47,7 +49,9 @@ class Context:
                 for take in variant.takes
             )
             parties = tuple(self.ids[code] for code in party_codes(rule.rule)) if version else ()
-            found = self._terms[key] = LineTerms(version, rule, parties, pays)
+            found = self._terms[key] = LineTerms(
+                version, rule, parties, pays, weighing_of(version) if version else None
+            )
         return found
 
     def buyers_parties(self, sale: SaleFacts) -> frozenset[int]:

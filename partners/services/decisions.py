@@ -41,9 +41,7 @@ class PartyDecided(NamedTuple):
     credit_ppm: int | None
 
 
-_KEEP = Statement(
-    "decisions_keep",
-    """
+_INSERT = """
     INSERT INTO partners_earningdecision (source_kind, source_id, version_id, entry_id, currency, list_minor,
         discount_minor, tax_minor, paid_minor, order_code, item_kind, item_id, item_title, item_title_zh,
         placed_at, matures_at, party_id, channel_id, reason, amount_minor, capped_minor, credit_ppm, decided_at)
@@ -61,13 +59,18 @@ _KEEP = Statement(
             order_code, item_kind, item_id, item_title, item_title_zh, placed_at, matures_at, line)
         ON l.line = d.line
     ORDER BY d.position
-    ON CONFLICT DO NOTHING
-    """,
-)
+"""
+
+_KEEP = Statement("decisions_keep", _INSERT + "ON CONFLICT DO NOTHING")
+_KEEP_FRESH = Statement("decisions_keep_fresh", _INSERT)
 
 
-def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]]) -> None:
-    """Store what was decided, in the order given and in one statement; what was decided before stays as it is."""
+def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]], fresh: bool = False) -> None:
+    """Store what was decided, in the order given and in one statement; what was decided before stays as it is.
+
+    `fresh`: the caller knows that nothing was, as who has just booked the sale; that takes two thirds of the time. A
+    second decision is refused then.
+    """
     rows = [(number, *party) for number, (_line, parties) in enumerate(lines, start=1) for party in parties]
     if not rows:
         return
@@ -85,4 +88,4 @@ def decisions_keep(*, lines: Sequence[tuple[LineDecided, Sequence[PartyDecided]]
         *(texts(column) for column in common[8:13]),
         *(instants(column) for column in common[13:15]),
     ]
-    send((_KEEP, columns))
+    send((_KEEP_FRESH if fresh else _KEEP, columns))

@@ -21,7 +21,6 @@ from ledger.splits.sale import Detail
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.selectors.terms import Versions
-from partners.selectors.weighing import weighing_of
 from partners.services.context import Context, LineTerms, context_of
 from partners.services.decisions import LineDecided, PartyDecided, decisions_keep
 from partners.services.facts import SaleFacts, SaleLine, Settled
@@ -181,12 +180,12 @@ def _metered(sale: _SaleUnderway, needs: Mapping[int, Needs], context: Context) 
 
 
 def _journey(sale: SaleFacts, line_id: str, terms: LineTerms, own: frozenset[int], context: Context) -> Journey:
-    version = terms.version
-    if version is None:
+    version, asked = terms.version, terms.asked
+    if version is None or asked is None:
         return Journey([], "", frozenset())
     return journey_of(
         sale,
-        asked=weighing_of(version),
+        asked=asked,
         precedence=version.precedence,
         self_purchase=version.self_purchase,
         own=own,
@@ -242,17 +241,19 @@ def _book(underway: Sequence[_SaleUnderway], context: Context) -> dict[str, int 
         booked = sales_book(drafts=[sale.draft for sale in underway])
     except SaleRefusedError as error:
         raise SettlementError(str(error)) from error
+    now = timezone.now()
     decisions_keep(
         lines=[
             decided
             for sale, row in zip(underway, booked, strict=True)
-            for decided in _sale_decisions(sale, row, context)
-        ]
+            for decided in _sale_decisions(sale, row, context, now)
+        ],
+        fresh=True,
     )
     return {sale.facts.order_code: row.entry_id for sale, row in zip(underway, booked, strict=True)}
 
 
-def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -> list[Decided]:
+def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context, now: datetime) -> list[Decided]:
     result = booked.result
     if result is None:
         return []
@@ -273,8 +274,9 @@ def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context) -
                 }
             )
         capped = {context.ids[code]: amount for code, amount in capped_by_party(settled).items()}
-        parties = _decisions(sale.facts, line, details[facts.line_id], context, capped)
-        found.append((_line_decided(sale.facts, line, booked.entry_id), parties))
+        decided = _line_decided(sale.facts, line, booked.entry_id)
+        held = decided.matures_at > now
+        found.append((decided, _decisions(sale.facts, line, details[facts.line_id], context, capped, held=held)))
     return found
 
 
@@ -295,18 +297,18 @@ def _line_decided(sale: SaleFacts, line: _LineUnderway, entry: int | None) -> Li
         item_title=facts.item_title[:200],
         item_title_zh=facts.item_title_zh[:200],
         placed_at=sale.placed_at,
-        matures_at=_matures(sale, line),
+        matures_at=sale.placed_at + timedelta(days=version.hold_days) if version else sale.placed_at,
     )
 
 
-def _matures(sale: SaleFacts, line: _LineUnderway) -> datetime:
-    """When the shares of a line are free."""
-    version = line.terms.version
-    return sale.placed_at + timedelta(days=version.hold_days if version else 0)
-
-
 def _decisions(
-    sale: SaleFacts, line: _LineUnderway, details: Sequence[Detail], context: Context, capped: Mapping[int, int]
+    sale: SaleFacts,
+    line: _LineUnderway,
+    details: Sequence[Detail],
+    context: Context,
+    capped: Mapping[int, int],
+    *,
+    held: bool,
 ) -> list[PartyDecided]:
     """One decision for every party considered on one line; `capped` is what caps kept from whom."""
     sums: dict[int, int] = {}
@@ -318,7 +320,6 @@ def _decisions(
         borne = borne or ".discounts[" in clause
     journey = line.journey
     owned = journey.owned()
-    held = _matures(sale, line) > timezone.now()
     through = journey.through()
     return [
         PartyDecided(

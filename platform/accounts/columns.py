@@ -18,7 +18,10 @@ _BREAK = "\0"
 
 def numbers(values: Iterable[int | None]) -> str:
     """Write whole numbers; None is NULL."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    rows = list(values)
+    if None in rows:
+        return "{" + ",".join(["NULL" if value is None else str(value) for value in rows]) + "}"
+    return "{" + ",".join(map(str, rows)) + "}"
 
 
 @lru_cache(8_192)

@@ -57,8 +57,9 @@ _DUE = """
 
 _BEGIN = f"""
     WITH due AS MATERIALIZED ({_DUE} {{skip}}), begun AS (
-        UPDATE events_delivery d SET begun_at = %(now)s FROM due
-        WHERE d.id = due.id AND NOT EXISTS (SELECT FROM due WHERE attempts > 0 OR begun_at IS NOT NULL)
+        UPDATE events_delivery d SET begun_at = %(now)s
+        WHERE d.id = ANY (ARRAY(SELECT id FROM due))
+            AND NOT EXISTS (SELECT FROM due WHERE attempts > 0 OR begun_at IS NOT NULL)
         RETURNING d.id
     )
     SELECT (SELECT count(*) FROM due), ARRAY(SELECT id FROM begun)

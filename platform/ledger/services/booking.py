@@ -1,8 +1,7 @@
 """The one place that writes journal entries. Batch first: the number of queries does not depend on the batch."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.db import connection
@@ -10,49 +9,61 @@ from django.utils import timezone
 
 from accounts.columns import instants, json_list, numbers, texts
 from accounts.savepoints import atomic_within
-from accounts.statements import Statement, fetch, send
+from accounts.statements import Statement, fetch
 from ledger.errors import IdempotencyConflictError, LedgerError, UnbalancedEntryError
 from ledger.money import EXPONENTS
 from ledger.selectors.body import PostingBody, body_hash, canonical, canonical_in_order
-from ledger.services.accounts import AccountKey, AccountRow, accounts_open
+from ledger.services.accounts import accounts_open
 from ledger.services.drafts import EntryDraft, PostedEntry
 from ledger.services.stillness import SHARE_LOCK
 
 _MOST = 2**63 - 1
 
 
-_POSTINGS = Statement(
-    "postings_insert",
+_BOOK = Statement(
+    "entries_book",
     """
-    INSERT INTO ledger_posting
-        (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at, matures_at,
-        booked_on)
-    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
-        %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::date[])
+    WITH booked AS (
+        INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
+            body_hash, actor_id, recorded_at, booked_on)
+        SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id,
+            %(now)s::timestamptz,
+            CASE WHEN date_trunc('month', day)::date <= c.month THEN greatest(day, %(today)s::date) ELSE day END
+        FROM ROWS FROM (
+            unnest(%(kind)s::text[], %(source_kind)s::text[], %(source_id)s::text[], %(occurred)s::timestamptz[],
+                %(reverses)s::bigint[], %(hash)s::text[], %(actor)s::bigint[]),
+            jsonb_array_elements(%(inputs)s::jsonb),
+            jsonb_array_elements(%(trace)s::jsonb)
+        ) AS d (kind, source_kind, source_id, occurred_at, reverses_id, body_hash, actor_id, inputs, trace)
+        CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s::text)::date AS day) l
+        CROSS JOIN (SELECT max(month) AS month FROM ledger_closedperiod) c
+        ON CONFLICT (kind, source_kind, source_id) DO NOTHING
+        RETURNING kind, source_kind, source_id, id, occurred_at, booked_on
+    ), told AS MATERIALIZED (
+        SELECT array_agg(coalesce(b.id, 0) ORDER BY n) AS ids,
+            array_agg(coalesce(b.occurred_at, '-infinity') ORDER BY n) AS instants,
+            array_agg(coalesce(b.booked_on, '-infinity') ORDER BY n) AS days
+        FROM unnest(%(kind)s::text[], %(source_kind)s::text[], %(source_id)s::text[]) WITH ORDINALITY
+            AS d (kind, source_kind, source_id, n)
+        LEFT JOIN booked b USING (kind, source_kind, source_id)
+    ), posted AS (
+        INSERT INTO ledger_posting (entry_id, position, account_id, party_id, amount, currency, line, clause,
+            occurred_at, matures_at, booked_on)
+        SELECT t.ids[p.entry], p.position, p.account_id, p.party_id, p.amount, p.currency, p.line, p.clause,
+            t.instants[p.entry], p.matures_at, t.days[p.entry]
+        FROM told t CROSS JOIN unnest(%(entry)s::int[], %(position)s::int[], %(account)s::bigint[],
+            %(party)s::bigint[], %(amount)s::bigint[], %(currency)s::text[], %(line)s::text[], %(clause)s::text[],
+            %(matures)s::timestamptz[])
+            AS p (entry, position, account_id, party_id, amount, currency, line, clause, matures_at)
+        WHERE t.ids[p.entry] <> 0
+    )
+    SELECT kind, source_kind, source_id, id FROM booked
     """,
 )
+"""Entries that are not booked yet, with their postings, so that what asks for both after the statement sees both.
 
-
-_ENTRIES = Statement(
-    "entries_insert",
-    """
-    INSERT INTO ledger_journalentry (kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace,
-        body_hash, actor_id, recorded_at, booked_on)
-    SELECT kind, source_kind, source_id, occurred_at, reverses_id, inputs, trace, body_hash, actor_id,
-        %(now)s::timestamptz,
-        CASE WHEN date_trunc('month', day)::date <= c.month THEN greatest(day, %(today)s::date) ELSE day END
-    FROM ROWS FROM (
-        unnest(%(c0)s::text[], %(c1)s::text[], %(c2)s::text[], %(c3)s::timestamptz[], %(c4)s::bigint[],
-            %(c5)s::text[], %(c6)s::bigint[]),
-        jsonb_array_elements(%(inputs)s::jsonb),
-        jsonb_array_elements(%(trace)s::jsonb)
-    ) AS d (kind, source_kind, source_id, occurred_at, reverses_id, body_hash, actor_id, inputs, trace)
-    CROSS JOIN LATERAL (SELECT (occurred_at AT TIME ZONE %(zone)s::text)::date AS day) l
-    CROSS JOIN (SELECT max(month) AS month FROM ledger_closedperiod) c
-    ON CONFLICT (kind, source_kind, source_id) DO NOTHING
-    RETURNING kind, source_kind, source_id, id, booked_on
-    """,
-)
+A posting finds its entry by number: an element of an array of numbers costs nothing, and a join must be planned.
+"""
 
 
 class _Prepared(NamedTuple):
@@ -72,13 +83,9 @@ def entries_post(*, drafts: Sequence[EntryDraft]) -> list[PostedEntry]:
     prepared = _unique(_prepare(draft) for draft in drafts)
     if not prepared:
         return []
-    created = _insert_entries(prepared)
+    created = _insert(prepared)
     found = _find_entries([row for row in prepared if row.draft.key not in created])
-    fresh = [row for row in prepared if row.draft.key in created]
-    if fresh:
-        accounts = accounts_open(keys={(p.account, p.currency) for row in fresh for p in row.bodies})
-        _insert_postings(fresh, created, accounts)
-    ids = {**found, **{key: pk for key, (pk, _day) in created.items()}}
+    ids = {**found, **created}
     first: set[tuple[str, str, str]] = set()
     posted = []
     for draft in drafts:
@@ -128,32 +135,51 @@ def _unique(prepared: Iterable[_Prepared]) -> list[_Prepared]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def _insert_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], tuple[int, date]]:
-    """Insert what is new; returns id and day in the books of each. Waits for others who are booking the same source.
+def _insert(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
+    """Open accounts, insert what is new; returns the id of each entry. Waits for who is booking the same source.
 
     What occurred in a month that is closed by now, or before one, is booked today: a closed month's balances are those
     of all that stands before its end.
     """
     drafts, now = [row.draft for row in prepared], timezone.now()
-    columns = [
-        texts(draft.kind for draft in drafts),
-        texts(draft.source_kind for draft in drafts),
-        texts(draft.source_id for draft in drafts),
-        instants(draft.occurred_at for draft in drafts),
-        numbers(draft.reverses_id for draft in drafts),
-        texts(row.hash for row in prepared),
-        numbers(draft.actor_id for draft in drafts),
-    ]
     told = {
         "now": now,
         "today": timezone.localdate(now),
         "zone": timezone.get_default_timezone_name(),
+        "kind": texts(draft.kind for draft in drafts),
+        "source_kind": texts(draft.source_kind for draft in drafts),
+        "source_id": texts(draft.source_id for draft in drafts),
+        "occurred": instants(draft.occurred_at for draft in drafts),
+        "reverses": numbers(draft.reverses_id for draft in drafts),
+        "hash": texts(row.hash for row in prepared),
+        "actor": numbers(draft.actor_id for draft in drafts),
         "inputs": json_list(row.inputs for row in prepared),
         "trace": json_list(json.dumps(draft.trace, ensure_ascii=False) for draft in drafts),
-        **{f"c{i}": column for i, column in enumerate(columns)},
+        **_postings(prepared),
     }
-    rows = fetch((SHARE_LOCK, []), (_ENTRIES, told))
-    return {(kind, source, source_id): (pk, day) for kind, source, source_id, pk, day in rows}
+    rows = fetch((SHARE_LOCK, []), (_BOOK, told))
+    return {(kind, source, source_id): pk for kind, source, source_id, pk in rows}
+
+
+def _postings(prepared: Sequence[_Prepared]) -> dict[str, str]:
+    """The postings' columns; `entry` counts from one, as arrays do."""
+    bodies = [body for row in prepared for body in row.bodies]
+    code, currency, amount, line, clause, matures = zip(*bodies, strict=True)
+    keys = list(zip(code, currency, strict=True))
+    accounts = accounts_open(keys=set(keys))
+    account, party = zip(*[accounts[key] for key in keys], strict=True)
+    counts = [len(row.bodies) for row in prepared]
+    return {
+        "entry": numbers([number for number, count in enumerate(counts, start=1) for _ in range(count)]),
+        "position": numbers([position for count in counts for position in range(count)]),
+        "account": numbers(account),
+        "party": numbers(party),
+        "amount": numbers(amount),
+        "currency": texts(currency),
+        "line": texts(line),
+        "clause": texts(clause),
+        "matures": instants(matures),
+    }
 
 
 def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], int]:
@@ -175,27 +201,6 @@ def _find_entries(prepared: Sequence[_Prepared]) -> dict[tuple[str, str, str], i
         if rows[row.draft.key][1] != row.hash:
             raise IdempotencyConflictError(f"{_name(row.draft)} was booked before with another body.")
     return {key: id_ for key, (id_, _hash) in rows.items()}
-
-
-def _insert_postings(
-    fresh: Sequence[_Prepared],
-    ids: Mapping[tuple[str, str, str], tuple[int, date]],
-    accounts: Mapping[AccountKey, AccountRow],
-) -> None:
-    rows = [
-        (*ids[row.draft.key], row.draft.occurred_at, i, accounts[body.account, body.currency], body)
-        for row in fresh
-        for i, body in enumerate(row.bodies)
-    ]
-    entry, booked, occurred, position, where, bodies = zip(*rows, strict=True)
-    account, party = zip(*where, strict=True)
-    _account, currency, amount, line, clause, matures = zip(*bodies, strict=True)
-    columns = [
-        *(numbers(column) for column in (entry, position, account, party, amount)),
-        *(texts(column) for column in (currency, line, clause)),
-        *(instants(column) for column in (occurred, matures, booked)),
-    ]
-    send((_POSTINGS, columns))
 
 
 def _name(draft: EntryDraft) -> str:

@@ -88,6 +88,9 @@ def sales_book(*, drafts: Sequence[SaleDraft]) -> list[BookedSale]:
     moved = [draft for draft in fresh if results[draft.key].details]
     posted = entries_post(drafts=[_entry(draft, results[draft.key]) for draft in moved])
     entries: dict[OrderKey, int | None] = {draft.key: row.id for draft, row in zip(moved, posted, strict=True)}
+    for draft, row in zip(moved, posted, strict=True):
+        if not row.created:  # by somebody else, while this call waited for them
+            del results[draft.key]
     for draft in fresh:
         if draft.key not in entries:
             _record_unmoved(draft, results[draft.key])
