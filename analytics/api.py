@@ -3,6 +3,7 @@
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -94,6 +95,14 @@ class TouchSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=SUB_ID_LENGTH), required=False, default=dict, help_text="sub1 to sub5."
     )
     consent = serializers.BooleanField(required=False, default=True, help_text="The visitor agreed to be measured.")
+
+    def validate_landing(self, landing: str) -> str:
+        """What has the form of an address."""
+        try:
+            urlsplit(landing)
+        except ValueError:
+            raise serializers.ValidationError(_("This is no address of a page.")) from None
+        return landing
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One way of coming, and no keys but ours."""

@@ -120,7 +120,7 @@ def _problem_of(column: str, number: float) -> str | None:
     """Say what is wrong with a count or value, or None."""
     if not math.isfinite(number):
         return "is not a finite number"
-    if column != VALUE and number < 0:
+    if column in (CONVERSIONS, NULLS) and number < 0:
         return "must not be negative"
     return "is too large" if abs(number) > LARGEST else None
 
@@ -231,13 +231,14 @@ def _csv_careful(file: Path, raw: bytes) -> _Columns:
             if name == PATH:
                 paths.append(fields[place].encode())
             else:
-                numbers[name].append(_number(file, fields[place], row=row, column=name))
+                numbers[name].append(number_in(file, fields[place], row=row, column=name))
     offsets = np.concatenate(([0], np.cumsum([len(path) for path in paths], dtype=np.int64)))
     data = np.frombuffer(b"".join(paths), np.uint8)
     return _Columns(data, offsets, {name: np.array(column) for name, column in numbers.items()}, rows)
 
 
-def _number(file: Path, text: str, *, row: int, column: str) -> float:
+def number_in(file: Path, text: str, *, row: int, column: str) -> float:
+    """Read a count or value. PathFileError where it is empty, no finite number, too large, or (counts) negative."""
     stripped = text.strip()
     if not stripped:
         raise PathFileError(file, "is empty", row=row, column=column)

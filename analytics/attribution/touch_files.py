@@ -1,7 +1,7 @@
 """Touches from CSV files, and path tables to CSV or Parquet files.
 
 Touch files (csv, csv.gz): `customer_id`, `time` (ISO 8601; UTC where it names no zone), `channel`, `conversion` (0 or
-1), `conversion_value` (a decimal number; may be empty where `conversion` is 0). Other columns are left alone.
+1), `conversion_value` (a number as in path tables; may be empty where `conversion` is 0). Other columns are left alone.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from pathlib import Path
 
 from analytics.attribution.errors import PathFileError
 from analytics.attribution.journeys import CustomerTouch, Paths
-from analytics.attribution.reading import CONVERSIONS, EXTENSIONS, NULLS, PATH, VALUE, csv_records, file_bytes
+from analytics.attribution.reading import (
+    CONVERSIONS,
+    EXTENSIONS,
+    NULLS,
+    PATH,
+    VALUE,
+    csv_records,
+    file_bytes,
+    number_in,
+)
 
 COLUMNS = ("customer_id", "time", "channel", "conversion", "conversion_value")
 
 EARLIEST_YEAR = 1900
 """Times before it are mistakes, and would leave no room for a look-back."""
 
-_DECIMAL = re.compile(r"[+-]?(\d{1,15}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
 _ARROW = re.compile(r"(^|\s)>(\s|$)")
 
 
@@ -60,14 +68,13 @@ def _touch(file: Path, row: int, fields: list[str]) -> CustomerTouch:
         raise PathFileError(file, f"{time!r} lies before {EARLIEST_YEAR}", row=row, column="time")
     if conversion not in {"0", "1"}:
         raise PathFileError(file, f"{conversion!r} is neither 0 nor 1", row=row, column="conversion")
-    if (value or conversion == "1") and _DECIMAL.fullmatch(value) is None:
-        raise PathFileError(file, f"{value!r} is not a decimal number", row=row, column="conversion_value")
+    known = bool(value or conversion == "1") and number_in(file, value, row=row, column="conversion_value") != 0
     return CustomerTouch(
         customer=customer,
         at=at.replace(tzinfo=UTC) if at.tzinfo is None else at,
         channel=channel,
         converted=conversion == "1",
-        value=Decimal(value or 0),
+        value=Decimal(value) if known else Decimal(0),
     )
 
 

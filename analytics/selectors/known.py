@@ -39,7 +39,10 @@ RUN_MODELS = (PayingModel.MARKOV, PayingModel.COUNTERFACTUAL)
 
 
 class KnownRuns:
-    """Finished reports, read once; `before` tells of the last one that an order could know."""
+    """Finished reports, read once; `before` tells of the last one that an order could know.
+
+    A report of days on which no order followed a touch has learnt nothing, and takes away nothing of what was known.
+    """
 
     def __init__(
         self, models: Collection[str], *, since: datetime | None = None, until: datetime | None = None
@@ -57,6 +60,8 @@ class KnownRuns:
         )
         for finished, pk, removal_effects, model in rows.iterator(chunk_size=20):
             assert finished is not None
+            if not removal_effects:
+                continue
             facts = {"removal_effects": removal_effects, "conversion_model": model}
             self._runs.append((finished, known_of(pk, facts, direct=self._direct)))
             if since is not None and finished < since:

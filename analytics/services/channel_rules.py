@@ -72,7 +72,10 @@ def channel_map(*, own: list[str]) -> ChannelMap:
 
 def own_addresses(landing: str) -> list[str]:
     """How our own addresses begin; what came from there is no arrival."""
-    page = urlsplit(landing)
+    try:
+        page = urlsplit(landing)
+    except ValueError:  # brackets that hold no IPv6 address, and the like
+        return [f"{settings.BASE_URL}/"]
     return [f"{settings.BASE_URL}/", f"{page.scheme}://{page.netloc}/"]
 
 

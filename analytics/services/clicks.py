@@ -37,6 +37,8 @@ def link_follow(*, code: str, click: Click | None) -> str | None:
     When it returns outside a transaction, the click is committed and on disk. Without a click nothing is kept. Money
     never moves by it. Raises DatabaseError where it cannot be kept; whoever is sent on then would be a click lost.
     """
+    if "\0" in code:  # which no text of the database can hold
+        return None
     if click is None:
         asked: list[Any] = [code, None, "", "{}", "", True, None]
     else:

@@ -46,6 +46,12 @@ def may_observe(request: HttpRequest) -> bool:
     return bool(getattr(request, "visitor_consent", True))
 
 
+def opens_page(request: HttpRequest) -> bool:
+    """Whether a person opens this address now, no program and no browser in advance."""
+    asked: Callable[[], bool] | None = getattr(request, "visitor_opens", None)
+    return asked is None or asked()
+
+
 def observed_visitor(request: HttpRequest) -> UUID | None:
     """The visitor's cookie of a browser that lets itself be observed, else none."""
     key: UUID | None = getattr(request, "visitor_key", None)

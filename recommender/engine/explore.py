@@ -75,9 +75,11 @@ def compose(
     places: int,
     policy: Policy,
     rng: np.random.Generator,
+    shown: Sequence[int | None] = (),
 ) -> list[Placed]:
     """A list of at most `places`: `ranked` in its order, its last places drawn from `pool` by the policy's share.
 
+    Who asks how probable a list was that was `shown`, gives it: where a draw may fall on what stood there, it does.
     `ranked` must already keep the rules; what is drawn keeps them with it. Nothing stands twice. Where the pool has
     nothing that may stand there, the place is the ranking's.
     """
@@ -86,7 +88,8 @@ def compose(
     placed: list[Placed] = []
     for place in range(places):
         kept = 1.0 if place >= places - certain else chance if place == places - certain - 1 else 0.0
-        found = _one(left, _allowed(pool, placed, creators, policy) if kept else [], kept, rng)
+        wanted = shown[place] if place < len(shown) else None
+        found = _one(left, _allowed(pool, placed, creators, policy) if kept else [], kept, rng, wanted)
         if found is None:
             break
         placed.append(found)
@@ -96,19 +99,25 @@ def compose(
     return placed
 
 
-def _one(left: Sequence[int], pool: Sequence[Fresh], kept: float, rng: np.random.Generator) -> Placed | None:
-    """Who stands here: the ranking's next, or with probability `kept` a draw from the pool."""
+def _one(
+    left: Sequence[int], pool: Sequence[Fresh], kept: float, rng: np.random.Generator, wanted: int | None
+) -> Placed | None:
+    """Who stands here: the ranking's next, or with probability `kept` a draw from the pool; `wanted` if it may be."""
     following = left[0] if left else None
     if not pool:
         return None if following is None else Placed(following, explored=False, propensity=1.0)
     if following is None:
         kept = 1.0
-    explored = bool(rng.random() < kept)
     items = [fresh.item for fresh in pool]
+    fixed = wanted if wanted in items or (wanted == following and kept < 1) else None
+    explored = bool(rng.random() < kept) if fixed is None else fixed != following
     if following is not None and not explored and following not in items:
         return Placed(following, explored=False, propensity=1 - kept)
     chances = win_probabilities(pool)
-    place = int(rng.choice(len(pool), p=chances)) if explored or following is None else items.index(following)
+    if fixed is not None:
+        place = items.index(fixed)
+    else:
+        place = int(rng.choice(len(pool), p=chances)) if explored or following is None else items.index(following)
     item = items[place]
     propensity = kept * float(chances[place]) + (1 - kept if item == following else 0.0)
     return Placed(item, explored=explored, propensity=min(propensity, 1.0))

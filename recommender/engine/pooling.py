@@ -108,7 +108,7 @@ def learn(
     and Opacus is not installed.
     """
     optimiser: Any = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate)
-    private = _private(net, optimiser, schedule) if schedule.noise else None
+    private = _private(net, optimiser, schedule, device=device, rng=rng) if schedule.noise else None
     module, optimiser = (private.net, private.optimiser) if private else (net, optimiser)
     steps = 0
     for epoch in range(schedule.epochs):
@@ -160,13 +160,21 @@ class _Private:
         return float(rdp.get_privacy_spent(orders=orders, rdp=told, delta=DELTA)[0])
 
 
-def _private(net: nn.Module, optimiser: Any, schedule: Schedule) -> _Private:
+def _private(
+    net: nn.Module, optimiser: Any, schedule: Schedule, *, device: torch.device, rng: np.random.Generator
+) -> _Private:
     try:
         from opacus import GradSampleModule
         from opacus.optimizers import DPOptimizer
     except ImportError:
         raise ConfigError("noise asks for Opacus; install it with `pip install tributary[privacy]`") from None
+    noise = torch.Generator(device)
+    noise.manual_seed(int(rng.integers(2**63)))  # torch's own is seeded with 31 bits, which could be tried out
     noisy = DPOptimizer(
-        optimiser, noise_multiplier=schedule.noise, max_grad_norm=schedule.clip, expected_batch_size=schedule.batch
+        optimiser,
+        noise_multiplier=schedule.noise,
+        max_grad_norm=schedule.clip,
+        expected_batch_size=schedule.batch,
+        generator=noise,
     )
     return _Private(GradSampleModule(net), noisy, schedule.noise)

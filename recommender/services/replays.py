@@ -3,9 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import Q
+
+from courses.choices import EventKind
 from courses.models import BehaviourEvent, Enrolment
-from recommender.models import Arm, Experiment, Impression, ServedList
+from recommender.choices import Refusal
+from recommender.models import Arm, Dismissal, Experiment, Impression, ServedList
 from recommender.selectors import ReaderFacts, reader_facts, shelf_at
+from recommender.selectors.readers import ACTS, COURSES
 from recommender.services.serving import policy_of, recommender_of
 from recommender.services.serving_rank import places_for
 
@@ -17,7 +22,8 @@ def arms_replay(*, experiment: Experiment) -> dict[str, Any] | None:
     """Clicks a place under each arm, by IPS and SNIPS with 95 % intervals; None where nothing was shown.
 
     An arm's probability of a place is what the serving pipeline gives it for the reader as they stood at that instant:
-    acts and purchases since then are taken away.
+    what they did, bought, gave back or waved away since then is taken away. An arm that suggests as was suggested
+    replays to what was logged. Lists of people who want nothing personal by now are left out.
     """
     from recommender.engine.experiments.replay import replay
 
@@ -31,14 +37,16 @@ def arms_replay(*, experiment: Experiment) -> dict[str, Any] | None:
         shown.setdefault(place.served_id, []).append(place)
     if not shown:
         return None
-    facts = {one.pk: _then(one) for one in lists if one.pk in shown}
+    facts = {one.pk: then for one in lists if one.pk in shown and (then := _then(one)).personal}
+    if not facts:
+        return None
     told = []
     for arm in experiment.arms.select_related("run", "policy"):
         rewards, logged, target = [], [], []
         for one in lists:
-            if one.pk not in shown:
+            if one.pk not in facts:
                 continue
-            would = _would(arm, facts[one.pk], one, len(shown[one.pk]))
+            would = _would(arm, facts[one.pk], one, [place.course_id for place in shown[one.pk]])
             for place in shown[one.pk]:
                 rewards.append(float(place.clicked_at is not None))
                 logged.append(place.propensity)
@@ -55,23 +63,33 @@ def arms_replay(*, experiment: Experiment) -> dict[str, Any] | None:
                 "places": found.rows,
             }
         )
-    return {"lists": len(shown), "arms": told}
+    return {"lists": len(facts), "arms": told}
 
 
 def _then(one: ServedList) -> ReaderFacts:
     """The reader as they stood when the list was made."""
     facts = reader_facts(user=one.user, visitor_key=None)
+    if not facts.personal:
+        return facts
     acts = BehaviourEvent.objects.filter(user=one.user, occurred_at__lt=one.served_at, course__isnull=False)
-    latest: dict[int, None] = {}
-    for course in acts.order_by("occurred_at", "pk").values_list("course_id", flat=True):
-        latest.pop(course, None)
-        latest[course] = None
-    owned = Enrolment.objects.filter(user=one.user, withdrawn_at=None, enrolled_at__lt=one.served_at)
-    return replace(facts, history=tuple(latest), owned=tuple(owned.values_list("course_id", flat=True)))
+    latest = acts.exclude(kind=EventKind.REFUND).order_by("-occurred_at", "-pk").values_list("course_id", flat=True)
+    held = Enrolment.objects.filter(user=one.user, enrolled_at__lt=one.served_at).values_list("course_id", flat=True)
+    said = Dismissal.objects.filter(user=one.user, created_at__lt=one.served_at).values_list("course_id", flat=True)
+    return replace(
+        facts,
+        history=tuple(reversed(list(dict.fromkeys(latest[:ACTS]))[:COURSES])),
+        owned=tuple(held.filter(Q(withdrawn_at=None) | Q(withdrawn_at__gte=one.served_at))),
+        withdrawn=tuple(held.filter(withdrawn_at__lt=one.served_at)),
+        hidden=tuple(said.filter(kind=Refusal.COURSE)),
+        less=tuple(said.filter(kind=Refusal.LESS)),
+    )
 
 
-def _would(arm: Arm, facts: ReaderFacts, one: ServedList, places: int) -> dict[int, float]:
-    """Course -> the arm's probability of showing it in a list of this length."""
+def _would(arm: Arm, facts: ReaderFacts, one: ServedList, shown: list[int]) -> dict[int, float]:
+    """Course -> the arm's probability of showing it in a list of the length of the one that was `shown`.
+
+    A place that is drawn is asked for what stood there: another draw would say nothing of it.
+    """
     import numpy as np
 
     run = arm.run_id or facts.run
@@ -82,7 +100,8 @@ def _would(arm: Arm, facts: ReaderFacts, one: ServedList, places: int) -> dict[i
         recommender=recommender_of(run) if facts.personal else None,
         policy=policy_of(policy),
         beside=one.course_id,
-        places=places,
+        places=len(shown),
         rng=np.random.default_rng(one.pk),
+        shown=shown,
     )
     return {choice.course: choice.propensity for choice in choices}

@@ -20,9 +20,10 @@ from recommender.models import Dismissal, Impression, ServingPolicy, Taste
 
 
 @transaction.atomic
-def click_record(*, code: UUID, position: int, visitor_key: UUID | None) -> Course | None:
+def click_record(*, code: UUID, position: int, visitor_key: UUID | None, counts: bool = True) -> Course | None:
     """Keep that a place of a list was opened, the first time; its course, None where there is no such place.
 
+    Nothing is kept where it does not count, as when a program or a browser in advance asks for the page.
     The first time the outbox tells it as `suggestion.opened`, so that slots are a channel like any other.
     """
     place = (
@@ -33,7 +34,7 @@ def click_record(*, code: UUID, position: int, visitor_key: UUID | None) -> Cour
     )
     if place is None:
         return None
-    if place.clicked_at is None:
+    if counts and place.clicked_at is None:
         place.clicked_at = timezone.now()
         place.save(update_fields=["clicked_at"])
         event_record(

@@ -89,8 +89,12 @@ def places_for(
     beside: int | None,
     places: int,
     rng: "np.random.Generator",
+    shown: Sequence[int] = (),
 ) -> list[Choice]:
-    """The list for this reader, best first; empty where nothing may be suggested. `beside`: the course on the page."""
+    """The list for this reader, best first; empty where nothing may be suggested. `beside`: the course on the page.
+
+    `shown`: the courses of a list of which one asks how probable it was, see `compose`.
+    """
     from recommender.engine.explore import Fresh, compose
     from recommender.engine.re_rank import arrange
 
@@ -104,7 +108,9 @@ def places_for(
     ranked = arrange(order, creators=creators, tail=shelf.tail[judged.at].tolist(), places=places, policy=policy)
     new = shelf.new[judged.at].tolist()
     pool = [Fresh(item, int(shelf.clicks[at[item]]), int(shelf.shows[at[item]])) for item in order if new[item]][:POOL]
-    placed = compose(ranked, pool, creators=creators, places=places, policy=policy, rng=rng)
+    index = {int(shelf.ids[place]): item for item, place in enumerate(at)} if shown else {}
+    as_shown = [index.get(course) for course in shown]
+    placed = compose(ranked, pool, creators=creators, places=places, policy=policy, rng=rng, shown=as_shown)
     parts = _parts(asked, judged, [place.item for place in placed])
     reasons = [_reason(asked, judged, place.item, own) for place, own in zip(placed, parts, strict=True)]
     return [

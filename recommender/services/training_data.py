@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -218,6 +219,19 @@ def snapshots_thin(*, keep: set[int]) -> None:
     for snapshot in DatasetSnapshot.objects.exclude(file="").exclude(pk__in={*keep, *newest}):
         (datasets_folder() / snapshot.file).unlink(missing_ok=True)
         DatasetSnapshot.objects.filter(pk=snapshot.pk).update(file="")
+
+
+def snapshots_forget(*, before: datetime) -> None:
+    """Remove the files of all datasets taken before an instant: somebody may be in them who is gone."""
+    for snapshot in DatasetSnapshot.objects.exclude(file="").filter(taken_at__lt=before):
+        (datasets_folder() / snapshot.file).unlink(missing_ok=True)
+        DatasetSnapshot.objects.filter(pk=snapshot.pk).update(file="")
+
+
+def people_kept() -> set[int]:
+    """Everybody (by pseudonym) who stands in some dataset whose file is kept."""
+    kept = (snapshot_read(snapshot) for snapshot in DatasetSnapshot.objects.exclude(file=""))
+    return {person for data in kept if data is not None for person in data.user_ids.tolist()}
 
 
 def datasets_folder() -> Path:

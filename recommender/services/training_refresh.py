@@ -8,7 +8,7 @@ from django.utils import timezone
 from recommender.choices import Stage, TrainingState
 from recommender.models import ShadowReading, TrainingRun
 from recommender.services.training import file_name, model_keep, run_fail, run_finish
-from recommender.services.training_data import behaviour_read, snapshot_read, snapshot_take
+from recommender.services.training_data import behaviour_read, people_kept, snapshot_read, snapshot_take
 from recommender.services.training_stages import models_folder, models_forget
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def training_update() -> TrainingRun | None:
         return None
     after = behaviour_read().data
     gone, new, rows = changes(before, after)
-    left = set(before.user_ids.tolist()) - set(after.user_ids.tolist())
+    left = people_kept() - set(after.user_ids.tolist())  # also who only a model in the shadow learned from
     if not len(after) or (rows <= REFIT_SHARE * len(before) and not left):
         return None
     if not live.sums:

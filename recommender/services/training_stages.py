@@ -1,20 +1,27 @@
 """Which model serves: the automatic gate, promotion, the way back, canary and shadow."""
 
 import hmac
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
 from recommender.models import TrainingRun
+from recommender.services.training_data import snapshots_forget
 
 GATES = {"ndcg@10": 0.01, "tail100_hr@10": 0.05}
 """Figure on valid -> the share of the serving model's that a new model may lose and still be promoted by itself."""
+
+
+_OF_RUN = re.compile(r"run-(\d+)[-.]")
+"""How the files of a run begin, also those that a lost worker left."""
 
 
 def models_folder() -> Path:
@@ -48,6 +55,12 @@ def _valid(run: TrainingRun, name: str) -> float | None:
     return float(figure["value"]) if figure else None
 
 
+def stages_turn() -> None:
+    """Wait for whoever changes stages just now: of two models promoted at once both would find the same one serving."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('recommender_stages'))")
+
+
 @transaction.atomic
 def model_promote(*, run_id: int) -> TrainingRun:
     """Let a finished run serve; the one that served until now is retired.
@@ -55,6 +68,7 @@ def model_promote(*, run_id: int) -> TrainingRun:
     Raises TrainingRefusedError where the run has no finished model, or its file is not the one that was registered; the
     model that serves then goes on serving.
     """
+    stages_turn()
     runs = {run.pk: run for run in TrainingRun.objects.select_for_update().filter(Q(pk=run_id) | Q(stage=Stage.LIVE))}
     chosen = runs[run_id]
     _require_whole(chosen)
@@ -68,11 +82,19 @@ def model_promote(*, run_id: int) -> TrainingRun:
 
 
 def models_forget(*, run: TrainingRun) -> None:
-    """Remove the files of all models older than `run`: they were made of data with somebody in them who is gone."""
-    older = TrainingRun.objects.filter(pk__lt=run.pk).exclude(artefact="")
-    for told in older:
-        for name in filter(None, (told.artefact, told.sums)):
-            (models_folder() / name).unlink(missing_ok=True)
+    """Remove all that is older than `run` on the disk: models, datasets, checkpoints. Somebody is in it who is gone.
+
+    What a training that is under way reads and writes stays, so that the next forgetting finds the person in it.
+    """
+    busy = dict(TrainingRun.objects.filter(state=TrainingState.RUNNING).values_list("pk", "started_at"))
+    if run.snapshot is not None:
+        snapshots_forget(before=min([run.snapshot.taken_at, *(at for at in busy.values() if at)]))
+    older = TrainingRun.objects.filter(pk__lt=run.pk)
+    names = {name for told in older.exclude(artefact="") for name in (told.artefact, told.sums) if name}
+    for path in models_folder().iterdir():
+        number = _OF_RUN.match(path.name)
+        if path.name in names or (number and int(number[1]) < run.pk and int(number[1]) not in busy):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     older.filter(stage__in=[Stage.SHADOW, Stage.CANARY]).update(stage=Stage.RETIRED, canary_bp=0)
     older.update(artefact="", sums="")
 
@@ -96,6 +118,7 @@ def model_beside(*, run_id: int, canary_bp: int = 0) -> TrainingRun:
     """
     if not 0 <= canary_bp <= 5_000:
         raise TrainingRefusedError("A canary is shown to half of the people at most.")
+    stages_turn()
     run = TrainingRun.objects.select_for_update().get(pk=run_id)
     _require_whole(run)
     if run.stage == Stage.LIVE:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from courses.models import Course
 from courses.selectors import on_sale
-from courses.views.frame import learner_of, may_observe, observed_visitor, shop
+from courses.views.frame import learner_of, may_observe, observed_visitor, opens_page, shop
 from recommender.choices import Slot
 from recommender.selectors import explained, shown_to_somebody
 from recommender.services import Suggestions, cards_of, click_record, suggest_tried
@@ -52,8 +52,10 @@ def after_purchase(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def opened(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
-    """Keep that a suggestion was opened, and go on to its course."""
-    course = click_record(code=code, position=position, visitor_key=observed_visitor(request))
+    """Keep that a suggestion was opened, and go on to its course. Mail is read by programs that open every link."""
+    course = click_record(
+        code=code, position=position, visitor_key=observed_visitor(request), counts=opens_page(request)
+    )
     if course is None:
         raise Http404(_("There is no such suggestion any more."))
     return redirect("courses:course", slug=course.slug)

@@ -78,6 +78,8 @@ def test_a_landing_page_is_read_by_the_rules_and_a_channel_by_its_code(db: None)
         ({"channel": "nowhere"}, 409),
         ({"link": "nowhere"}, 409),
         ({"landing": "/", "visitor": "me"}, 400),
+        ({"landing": "http://[::1/"}, 400),
+        ({"landing": "/", "sub_ids": {"sub1": "a\0"}}, 400),
         ({"landing": "/", "sub_ids": {"sub6": "x"}}, 400),
         ({"landing": "/", "sub_ids": {"sub1": "x" * 65}}, 400),
         ({"landing": "/", "utm": {"gclid": "x"}}, 400),

@@ -57,7 +57,8 @@ def test_robots_and_prefetches_are_sent_on_and_leave_none(link: Any, headers: di
 
 
 def test_unknown_and_retired_links_are_not_found_and_nothing_may_be_posted(link: Any) -> None:
-    assert visit(Client(), "/go/nowhere").status_code == 404
+    for nowhere in ("nowhere", "reef-1/", "reef%00", "%FF", "a" * 2_000):
+        assert visit(Client(), f"/go/{nowhere}").status_code == 404
     assert Client().post("/go/reef-1").status_code == 405
     type(link).objects.filter(pk=link.pk).update(is_active=False)
     assert visit(Client(), "/go/reef-1").status_code == 404

@@ -70,6 +70,10 @@ def test_evidence_told_again_is_what_was_settled(sold: Course, model: str) -> No
     effects = {str(pk): 0.25 for pk in channels}
     facts = {"removal_effects": effects, "conversion_model": {"intercept": -2.0, "effects": effects}}
     ReportRun.objects.filter(pk=run.pk).update(finished_at=NOON - timedelta(days=1), facts=facts)
+    empty = {"removal_effects": {}, "conversion_model": {"intercept": -700.0, "effects": {}}}
+    days = {"since": NOON.date(), "until": NOON.date()}
+    later = {"state": "done", "finished_at": NOON - timedelta(hours=1)}
+    ReportRun.objects.create(**days, **later, currency="CNY", facts=empty)  # nobody bought: nothing was learnt
     codes = list(Order.objects.values_list("code", flat=True))
     asked = Weighing(model, 30)
     found = Evidence().journeys([*codes, "nowhere"], asked)
@@ -81,6 +85,8 @@ def test_evidence_told_again_is_what_was_settled(sold: Course, model: str) -> No
             assert {(c.channel_id, c.owner_id, c.ppm) for c in found[code].credited(asked)} == set(
                 stored.values_list("channel_id", "owner_id", "ppm")
             )
+        if model == "counterfactual":
+            assert {credit.channel_id is None for credit in found[code].credited(asked)} == {False, True}
         if model == "markov":  # one of the two channels is known to the report
             assert [credit.ppm for credit in found[code].credited(asked)] == [1_000_000]
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.services import consent_record
 from courses.choices import OrderState
 from courses.models import Course, Order
-from courses.services import PaidLine, PaidOrder, orders_record
+from courses.services import PaidLine, PaidOrder, enrolment_give, orders_record
 from recommender.choices import ExperimentKind, ExperimentMethod, ExperimentState, Slot, Source, Stage
 from recommender.errors import ExperimentRefusedError
 from recommender.models import Experiment, Exposure, Impression, ServedList, ServingPolicy, TrainingRun
@@ -26,12 +26,15 @@ from recommender.services import (
     arm_promote,
     arm_rollback,
     click_record,
+    course_dismiss,
     experiment_decide,
     experiment_replay,
     experiment_start,
     experiment_stop,
     experiment_write,
     exposure_record,
+    personal_set,
+    suggest,
     suggest_tried,
     suggestions_mail,
 )
@@ -112,6 +115,25 @@ def test_it_is_replayed_first_started_once_stopped_and_decided_each_with_a_reaso
         draft(arms=[NewArm(name="alone")])
     with pytest.raises(ExperimentRefusedError, match="no number of people"):
         draft(rate_ppm=0)
+
+
+def test_an_arm_that_suggests_as_was_suggested_replays_to_what_was_logged(cast: Cast) -> None:
+    ids = [*shelves.courses(6), *shelves.courses(6, topic="new", days=1)]
+    people = [learner() for _n in range(10)]
+    for number, person in enumerate(people):
+        shelves.looked(person, ids[number % 3])
+        suggest(user=person, visitor_key=None, slot=Slot.HOME)
+    assert Impression.objects.filter(propensity__lt=1).count() == 10  # the last place of four is drawn
+    drawn = Impression.objects.filter(position=4)
+    assert {click_record(code=place.served.code, position=4, visitor_key=None) for place in drawn}
+    for place in drawn.select_related("served"):  # what they did then must not change what they would have been shown
+        course_dismiss(user=people[0], course_id=place.course_id)
+        enrolment_give(user=User.objects.get(pk=place.served.user_id), course_id=place.course_id)
+        shelves.looked(User.objects.get(pk=place.served.user_id), place.course_id)
+    personal_set(user=people[1], wanted=False)
+    arms = experiment_replay(experiment_id=draft().pk).replay["arms"]
+    assert arms[0]["places"] == 36
+    assert arms[0]["ips"] == pytest.approx(arms[0]["logged"], rel=0.05)
 
 
 def test_experiments_of_a_layer_take_what_is_free(cast: Cast) -> None:

@@ -29,7 +29,7 @@ from recommender.services import (
     training_waiting,
 )
 from recommender.services.training import LEASE, sign_of_life
-from recommender.services.training_data import behaviour_read, snapshot_read
+from recommender.services.training_data import behaviour_read, datasets_folder, snapshot_read
 from recommender.services.training_search import study_storage
 from recommender.services.training_stages import models_folder
 from tests.recommender.conftest import START
@@ -270,6 +270,16 @@ def test_what_is_new_is_added_to_the_sums_and_who_is_gone_is_unlearned(
     _equals_a_fresh_fit(without)
     assert [path.name for path in models_folder().glob("*.safetensors")] == [without.artefact]
     assert TrainingRun.objects.exclude(artefact="").get() == without
+    assert [path.name for path in datasets_folder().iterdir()] == [f"{without.data_hash}.npz"]
+    User.objects.filter(pk=learners[1].pk).update(is_staff=False)
+    trained("popularity")  # stays in the shadow, and is the only one that learned from them
+    (models_folder() / "run-1.steps").mkdir()  # what a worker left that was lost
+    User.objects.filter(pk=learners[1].pk).update(is_staff=True)
+    again = training_update()
+    assert again is not None
+    assert {path.name for path in models_folder().iterdir()} == {again.artefact, again.sums}
+    assert [path.name for path in datasets_folder().iterdir()] == [f"{again.data_hash}.npz"]
+    assert training_update() is None
 
 
 def _equals_a_fresh_fit(run: TrainingRun) -> None:

@@ -23,6 +23,7 @@ from tests.cast import Cast
 from tests.recommender import shelves
 
 pytestmark = pytest.mark.django_db
+BROWSER = "Mozilla/5.0"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,12 @@ def test_each_card_says_why_and_leads_to_its_course_by_a_click_that_counts(cast:
     link = f"/suggestions/open/{served.code}/1/"
     assert link in page
     first = served.impressions.get(position=1)
-    response = client.get(link)
+    for early in ({"User-Agent": "curl/8"}, {"User-Agent": BROWSER, "Sec-Purpose": "prefetch"}):
+        assert client.get(link, headers=early).status_code == 302
+    assert client.head(link, headers={"User-Agent": BROWSER}).status_code == 302
+    first.refresh_from_db()
+    assert first.clicked_at is None
+    response = client.get(link, headers={"User-Agent": BROWSER})
     assert response.headers["Location"] == f"/courses/{first.course.slug}/"
     first.refresh_from_db()
     assert first.clicked_at is not None

@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from recommender.choices import Stage, TrainingState
 from recommender.engine.models import MODELS
 from recommender.engine.names import MODEL_NAMES
+from recommender.engine.serve import open_recommender
 from recommender.errors import TrainingRefusedError
 from recommender.models import TrainingRun
 from recommender.services import model_promote, training_request, training_run
+from recommender.services.training_stages import models_folder
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything", "own_folder")]
 
@@ -34,6 +37,15 @@ def test_a_finished_training_serves_and_keeps_its_figures() -> None:
     assert run.device == "cpu"
     assert len(run.artefact_sha256) == 64
     assert set(run.metrics) >= {"valid", "test", "split", "cpu_seconds"}
+
+
+@pytest.mark.usefixtures("behaviour")
+def test_noise_that_hides_people_is_drawn_anew_for_every_run() -> None:
+    """Whoever knew the seed could take the noise away."""
+    asked = [training_request(model="private_ease", parameters={"epsilon": 1e6}) for _n in range(2)]
+    files = [models_folder() / training_run(run_id=run.pk).artefact for run in asked]
+    first, second = (open_recommender(file).model.state()["matrix"] for file in files)
+    assert not np.array_equal(first, second)
 
 
 @pytest.mark.usefixtures("behaviour")

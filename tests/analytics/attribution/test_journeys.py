@@ -109,12 +109,12 @@ def test_touches_are_read_from_any_order_of_columns(tmp_path: Path) -> None:
         "channel,extra,time,customer_id,conversion_value,conversion\n"
         "a b,1,2025-03-01T00:00:00Z,u,,0\n"
         "c,2,2025-03-02T08:30:00+08:00,u,12.50,1\n"
-        "d,2,2025-03-03,u,0.0,0\n"
+        "d,2,2025-03-03,u,1.2345678901234567e-3,1\n"
     )
     assert read_touches(file) == [
         CustomerTouch("u", START, "a b"),
         CustomerTouch("u", START + timedelta(days=1, minutes=30), "c", True, Decimal("12.50")),
-        CustomerTouch("u", START + timedelta(days=2), "d"),
+        CustomerTouch("u", START + timedelta(days=2), "d", True, Decimal("0.0012345678901234567")),
     ]
 
 
@@ -131,8 +131,9 @@ def test_touches_are_read_from_any_order_of_columns(tmp_path: Path) -> None:
         (HEADER + "u,1.3.2025,a,0,\n", "row 2, column time: '1.3.2025' is not an ISO 8601 time"),
         (HEADER + "u,0001-01-01,a,0,\n", "row 2, column time: '0001-01-01' lies before 1900"),
         (HEADER + "u,2025-03-01,a,yes,1\n", "row 2, column conversion: 'yes' is neither 0 nor 1"),
-        (HEADER + "u,2025-03-01,a,1,\n", "row 2, column conversion_value: '' is not a decimal number"),
-        (HEADER + "u,2025-03-01,a,0,nan\n", "row 2, column conversion_value: 'nan' is not a decimal number"),
+        (HEADER + "u,2025-03-01,a,1,\n", "row 2, column conversion_value: is empty"),
+        (HEADER + "u,2025-03-01,a,0,nan\n", "row 2, column conversion_value: 'nan' is not a number"),
+        (HEADER + "u,2025-03-01,a,1,1e16\n", "row 2, column conversion_value: '1e16' is too large"),
     ],
 )
 def test_bad_touches_get_one_line_with_row_and_column(tmp_path: Path, content: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -44,6 +45,23 @@ def test_places_are_drawn_as_often_as_they_say() -> None:
         told[key] = float(np.prod([place.propensity for place in found]))
     assert abs(sum(told.values()) - 1) < 1e-9
     assert all(abs(seen[key] / 800 - chance) < 0.06 for key, chance in told.items())
+
+
+def test_a_list_that_was_shown_is_as_probable_as_it_was_when_it_was_drawn() -> None:
+    pool, alone = [Fresh(8, 1, 10), Fresh(9, 0, 10), Fresh(2, 0, 3)], [(n,) for n in range(10)]
+
+    def made(seed: int, **more: Any) -> list[tuple[int, float]]:
+        policy = Policy(explore=0.45)
+        found = compose([0, 1, 2, 3], pool, creators=alone, places=4, policy=policy, rng=_rng(seed), **more)
+        return [(place.item, place.propensity) for place in found]
+
+    for seed in range(40):
+        drawn = made(seed)
+        assert made(seed + 1_000, shown=[item for item, _chance in drawn]) == drawn
+    assert [item for item, _chance in made(0, shown=[None, 7, 5, None])][:2] == [
+        0,
+        1,
+    ]  # what cannot stand there does not
 
 
 def test_the_same_generator_draws_the_same_list_and_an_empty_shelf_gives_none() -> None:

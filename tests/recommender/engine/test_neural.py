@@ -101,6 +101,7 @@ def test_in_private_each_person_is_drawn_by_chance_and_what_was_spent_is_told(mo
     assert model.settings.epsilon == 3.5
     assert (told["noise_multiplier"], told["max_grad_norm"], told["expected_batch_size"]) == (1.5, 1.0, 6)
     assert (told["q"], told["steps"]) == (0.2, 10)
+    assert told["generator"].initial_seed() >= 2**31  # no seed that could be tried out
 
 
 @pytest.mark.parametrize("values", [{"dimension": 1}, {"noise": -1}])
