@@ -16,8 +16,14 @@ from partners.choices import ChannelKind
 from partners.models import Channel
 from partners.services import NewChannel, channels_ensure
 
-ROBOTS = re.compile(r"bot|crawl|spider|slurp|preview|monitor|headless|curl|wget|python-requests|httpx", re.IGNORECASE)
-"""User agents that are no visitors. Their requests are answered and leave no touch."""
+ROBOTS = re.compile(
+    r"(?<!cu)bot|crawl|spider|slurp|preview|monitor|headless|lighthouse|phantomjs|pingdom|archiver"
+    r"|externalhit|facebookcatalog|^whatsapp/|embedly|mediapartners|(apis|read-aloud)-google|google-inspection"
+    r"|curl|wget|python-|httpx|aiohttp|urllib|scrapy|go-http-client|okhttp|^java/|httpclient|libwww|axios|node-fetch"
+    r"|postman|^ruby|guzzle",
+    re.IGNORECASE,
+)
+"""User agents that are no visitors (of Cubot there are phones). Their requests are answered and leave no touch."""
 
 
 def is_robot(user_agent: str) -> bool:

@@ -222,10 +222,15 @@ def snapshots_thin(*, keep: set[int]) -> None:
 
 
 def snapshots_forget(*, before: datetime) -> None:
-    """Remove the files of all datasets taken before an instant: somebody may be in them who is gone."""
-    for snapshot in DatasetSnapshot.objects.exclude(file="").filter(taken_at__lt=before):
-        (datasets_folder() / snapshot.file).unlink(missing_ok=True)
-        DatasetSnapshot.objects.filter(pk=snapshot.pk).update(file="")
+    """Remove the files of all datasets taken before an instant: somebody may be in them who is gone.
+
+    So are those that belong to none, as a process that was killed leaves them.
+    """
+    DatasetSnapshot.objects.filter(taken_at__lt=before).update(file="")
+    kept = set(DatasetSnapshot.objects.values_list("file", flat=True))
+    for path in datasets_folder().iterdir():
+        if path.name not in kept and path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
 
 
 def people_kept() -> set[int]:

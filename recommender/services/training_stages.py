@@ -20,7 +20,7 @@ GATES = {"ndcg@10": 0.01, "tail100_hr@10": 0.05}
 """Figure on valid -> the share of the serving model's that a new model may lose and still be promoted by itself."""
 
 
-_OF_RUN = re.compile(r"run-(\d+)[-.]")
+_OF_RUN = re.compile(r"\.?run-(\d+)[-.]")
 """How the files of a run begin, also those that a lost worker left."""
 
 

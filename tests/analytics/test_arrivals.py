@@ -68,10 +68,27 @@ def test_rules_are_met_in_their_order() -> None:
     assert found.channel == "first"
 
 
-@pytest.mark.parametrize("agent", ["", "Googlebot/2.1", "curl/8", "Slackbot-LinkExpanding 1.0", "HeadlessChrome"])
-def test_robots_are_known(agent: str) -> None:
-    assert is_robot(agent)
-    assert not is_robot(BROWSER)
+def test_programs_that_look_at_links_are_told_from_people() -> None:
+    programs = (
+        "",
+        "Googlebot/2.1",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "WhatsApp/2.23.20.0 A",
+        "Slackbot-LinkExpanding 1.0",
+        "curl/8",
+        "Go-http-client/2.0",
+        "Java/17.0.2",
+        "python-urllib3/2.2",
+        "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/130.0",
+    )
+    people = (
+        BROWSER,
+        "Mozilla/5.0 (Linux; Android 9; CUBOT_X20 Build/P) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 [FBAN/FBIOS;FBAV/480.0]",
+        "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile MicroMessenger/8.0.50",
+    )
+    assert [agent for agent in programs if not is_robot(agent)] == []
+    assert [agent for agent in people if is_robot(agent)] == []
 
 
 @pytest.mark.usefixtures("everything")

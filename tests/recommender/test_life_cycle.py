@@ -273,7 +273,9 @@ def test_what_is_new_is_added_to_the_sums_and_who_is_gone_is_unlearned(
     assert [path.name for path in datasets_folder().iterdir()] == [f"{without.data_hash}.npz"]
     User.objects.filter(pk=learners[1].pk).update(is_staff=False)
     trained("popularity")  # stays in the shadow, and is the only one that learned from them
-    (models_folder() / "run-1.steps").mkdir()  # what a worker left that was lost
+    (models_folder() / "run-1.steps").mkdir()  # what workers left that were lost
+    (models_folder() / ".run-1.safetensors.x").touch()
+    (datasets_folder() / ".dataset.x").touch()
     User.objects.filter(pk=learners[1].pk).update(is_staff=True)
     again = training_update()
     assert again is not None
