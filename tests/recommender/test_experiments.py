@@ -128,7 +128,7 @@ def test_an_arm_that_suggests_as_was_suggested_replays_to_what_was_logged(cast: 
     assert {click_record(code=place.served.code, position=4, visitor_key=None) for place in drawn}
     for place in drawn.select_related("served"):  # what they did then must not change what they would have been shown
         course_dismiss(user=people[0], course_id=place.course_id)
-        enrolment_give(user=User.objects.get(pk=place.served.user_id), course_id=place.course_id)
+        enrolment_give(user=User.objects.get(pk=place.served.user_id or 0), course_id=place.course_id)
     personal_set(user=people[1], wanted=False)
     arms = experiment_replay(experiment_id=draft().pk).replay["arms"]
     assert arms[0]["places"] == 36
