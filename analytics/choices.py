@@ -66,6 +66,7 @@ class Goal(models.TextChoices):
     REVENUE = "revenue", _("Revenue")
     ORDERS = "orders", _("Orders")
     BUYERS = "buyers", _("New buyers")
+    SIGN_UPS = "sign_ups", _("Sign-ups")
 
 
 class HoldoutKind(models.TextChoices):

@@ -46,6 +46,7 @@ class ReportForm(forms.Form):
     by = forms.ChoiceField(required=False, label=_("Cut by"), choices=[(s.value, s.label) for s in CUTS])
     goal = forms.ChoiceField(required=False, label=_("Goal"), choices=Goal.choices)
     direct = forms.ChoiceField(required=False, label=_("Direct visits"), choices=DIRECT)
+    only = forms.RegexField(r"^(channel|course|creator):\d{1,18}$", required=False, label=_("Only"))
     open = forms.CharField(required=False, label=_("Open rows"), max_length=4_000)
 
     def __init__(self, *args: Any, known_currencies: list[str], today: date, **kwargs: Any) -> None:

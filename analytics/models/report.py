@@ -171,6 +171,9 @@ class ReportNode(models.Model):
     buyers_high_ppm = models.BigIntegerField(_("new buyers in ppm, upper end"), default=0)
     revenue_low_minor = models.BigIntegerField(_("revenue in minor units, lower end"), default=0)
     revenue_high_minor = models.BigIntegerField(_("revenue in minor units, upper end"), default=0)
+    sign_ups_ppm = models.BigIntegerField(_("sign-ups in ppm"), default=0, db_default=0)
+    sign_ups_low_ppm = models.BigIntegerField(_("sign-ups in ppm, lower end"), default=0, db_default=0)
+    sign_ups_high_ppm = models.BigIntegerField(_("sign-ups in ppm, upper end"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("node of a channel report")

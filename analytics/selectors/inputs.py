@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from operator import itemgetter
 
@@ -49,6 +49,7 @@ class ReportInputs:
     `channel_visitors` counts each person once, at the channel of the first touch in the range. `null_journeys` counts,
     by block of people (`block_of`) and path, those who came in the range and bought nothing in it. `redeemed` counts
     the coupons that were a touch of their own by their channel and owner (0: none); `touches` has them too.
+    `strangers` counts, by path, browsers that came in the range and are nobody's yet.
     """
 
     orders: list[ReportPath]
@@ -61,6 +62,7 @@ class ReportInputs:
     watermark: datetime
     rates: list[dict[str, str]]
     redeemed: dict[tuple[int, int], int]
+    strangers: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     @property
     def null_paths(self) -> dict[tuple[int, ...], int]:
@@ -135,6 +137,11 @@ def report_inputs(
         for person in visits.came_by
         if person not in bought
     )
+    strangers = Counter(
+        _but(passed_over, tuple(channel for channel, _ in visits.journeys[person]))
+        for person in visits.came_by
+        if person < 0
+    )
     return ReportInputs(
         orders=paths[ConversionKind.ORDER],
         sign_ups=paths[ConversionKind.SIGN_UP],
@@ -146,6 +153,7 @@ def report_inputs(
         watermark=timezone.now(),
         rates=exchange.used(),
         redeemed=dict(redeemed),
+        strangers=dict(sorted(strangers.items())),
     )
 
 

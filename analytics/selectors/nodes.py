@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Party
 from analytics.attribution.disagreement import disagreement
 from analytics.attribution.report import ChannelRow
-from analytics.choices import Goal
+from analytics.choices import Goal, Segment
 from analytics.models import Campaign, ReportNode, ReportRun
 from analytics.selectors.segments import steps_of
 from courses.models import Course
@@ -22,11 +23,13 @@ MOST_ROWS = 20
 
 SUMMED = (
     "touches", "spend_minor", "orders_ppm", "buyers_ppm", "revenue_minor", "refunds_minor", "margin_minor",
+    "sign_ups_ppm",
 )  # fmt: skip
 
 _COLUMNS = (
     "parent", "key", "depth", "has_rows", "model", *SUMMED,
     "revenue_low_minor", "revenue_high_minor", "buyers_low_ppm", "buyers_high_ppm", "orders_low_ppm", "orders_high_ppm",
+    "sign_ups_low_ppm", "sign_ups_high_ppm",
 )  # fmt: skip
 
 
@@ -39,6 +42,7 @@ GOALS: Mapping[str, _Goal] = {
     Goal.REVENUE: _Goal("revenue_minor", "revenue_ends"),
     Goal.ORDERS: _Goal("orders_ppm", "orders_ends"),
     Goal.BUYERS: _Goal("buyers_ppm", "buyers_ends"),
+    Goal.SIGN_UPS: _Goal("sign_ups_ppm", "sign_ups_ends"),
 }
 """What each goal shows of a row."""
 
@@ -49,9 +53,11 @@ class NodeRow(ChannelRow):
 
     touches: int = 0
     margin_minor: int = 0
+    sign_ups_ppm: int = 0
     revenue_ends: tuple[int, int] | None = None
     buyers_ends: tuple[int, int] | None = None
     orders_ends: tuple[int, int] | None = None
+    sign_ups_ends: tuple[int, int] | None = None
 
     @property
     def net_margin_minor(self) -> int:
@@ -103,50 +109,80 @@ class NodeLine:
 
 @dataclass(frozen=True)
 class Detail:
-    """The rows that are shown, from top to bottom, and the sums of those on the highest level."""
+    """The rows that are shown, from top to bottom, and the sums of those on the highest level; all `within` one row."""
 
     run: ReportRun
     segment: str
     lines: list[NodeLine]
     total: NodeLine
+    within: NodeLine | None = None
 
 
 def report_detail(
-    run: ReportRun, *, segment: str, model: str, goal: str = Goal.REVENUE, opened: Collection[str] = ()
+    run: ReportRun, *, segment: str, model: str, goal: str = Goal.REVENUE, opened: Collection[str] = (), only: str = ""
 ) -> Detail:
     """The highest level of a segment by the goal's figure under `model`, and the rows below each key in `opened`.
 
     Every figure of a row is the sum of the rows below it. "Unattributed" and what has no further detail come last.
+    `only` is the key of a channel, course or creator: all figures are then of what lies in it. Within a course or
+    creator rows are channels; within a channel they are its ways, or its part of every course or creator.
     """
-    rows = ReportNode.objects.filter(run=run, segment=segment, parent__in=["", *opened])
-    below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
-    for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
-        line = below[parent].get(key)
-        if line is None:
-            line = below[parent][key] = NodeLine(key, depth, has_rows=has_rows)
-        line.models[of] = _figures(figures)
+    below = _below(ReportNode.objects.filter(run=run), segment, only, opened)
     total = _sum("", below[""].values())
     lines = list(_in_order("", below, model, goal))
-    _name(lines)
-    return Detail(run, segment, lines, total)
+    within = NodeLine(only) if only else None
+    _name([*lines, within] if within else lines)
+    return Detail(run, segment, lines, total, within)
 
 
-def node_rows(run: ReportRun, *, segment: str, model: str) -> list[NodeLine]:
-    """Every row of a segment under one model, each above those below it, named."""
-    below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
-    rows = ReportNode.objects.filter(run=run, segment=segment, model=model)
-    for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
-        below[parent][key] = NodeLine(key, depth, has_rows=has_rows, models={of: _figures(figures)})
+def node_rows(run: ReportRun, *, segment: str, model: str, only: str = "") -> list[NodeLine]:
+    """Every row of a segment (within `only`) under one model, each above those below it, named."""
+    below = _below(ReportNode.objects.filter(run=run, model=model), segment, only)
     lines = list(_in_order("", below, model, Goal.REVENUE, most=None))
     _name(lines)
     return lines
 
 
+def _below(
+    rows: QuerySet[ReportNode], segment: str, only: str, opened: Collection[str] | None = None
+) -> dict[str, dict[str, NodeLine]]:
+    """Rows by the key of the one above them; at the top, and below each key in `opened` (None: below every one)."""
+    level = only.partition(":")[0]
+    segment = {"course": Segment.COURSES, "creator": Segment.CREATORS}.get(level, segment)
+    rows, above = rows.filter(segment=segment), ""
+    if level == "channel" and segment != Segment.WAYS:  # this channel's part of each course or creator
+        rows = rows.filter(depth=2, key__endswith=f"/{only}")
+    else:
+        above = only
+        rows = rows.filter(parent__startswith=above) if opened is None else rows.filter(parent__in=[above, *opened])
+    below: dict[str, dict[str, NodeLine]] = defaultdict(dict)
+    for parent, key, depth, has_rows, of, *figures in rows.values_list(*_COLUMNS):
+        told = _within((parent, key, depth, has_rows), segment, only, above)
+        if told is None:
+            continue
+        above_it, shown, deep, opens = told
+        line = below[above_it].setdefault(shown, NodeLine(shown, deep, has_rows=opens))
+        line.models[of] = _figures(figures)
+    return below
+
+
+def _within(
+    place: tuple[str, str, int, bool], segment: str, only: str, above: str
+) -> tuple[str, str, int, bool] | None:
+    """Parent, key, depth and whether there are rows below, as told within `only`; None of what lies beside it."""
+    parent, key, depth, has_rows = place
+    if above and parent != above and not parent.startswith(f"{above}/"):
+        return None
+    if only and segment != Segment.WAYS:  # "course:5/channel:3" is told by the step that is not given
+        return "", key.replace(only, "").strip("/"), 1, False
+    return "" if parent == above else parent, key, depth - bool(above), has_rows
+
+
 def _figures(figures: Sequence[int]) -> NodeRow:
     """The figures of a row in the order of `_COLUMNS`."""
-    touches, spend, orders, buyers, revenue, refunds, margin, *ends = figures
-    told = [(ends[place], ends[place + 1]) for place in (0, 2, 4)]
-    return NodeRow(spend, revenue, refunds, orders, buyers, touches, margin, *told)
+    touches, spend, orders, buyers, revenue, refunds, margin, sign_ups, *ends = figures
+    told = [(ends[place], ends[place + 1]) for place in (0, 2, 4, 6)]
+    return NodeRow(spend, revenue, refunds, orders, buyers, touches, margin, sign_ups, *told)
 
 
 def _sum(key: str, lines: Iterable[NodeLine], depth: int = 1) -> NodeLine:

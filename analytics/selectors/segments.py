@@ -92,6 +92,15 @@ class SoldOrder:
     later: tuple[tuple[int, int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody who signed up, with the path that led there."""
+
+    person: int
+    occurred_at: datetime
+    path: tuple[tuple[Way, datetime], ...]
+
+
 Paths = dict[int, list[tuple[Way, datetime]]]
 
 
@@ -186,6 +195,29 @@ def orders_sold(
         fresh = first[row.person] is row
         more = tuple(later[row.person]) if fresh else ()
         found.append(SoldOrder(row.order_id, row.person, row.at, fresh, path, lines[row.order_id], more))
+    return found
+
+
+def joined_within(*, since: date, until: date, window_days: int, passed_over: Collection[int] = ()) -> list[Joined]:
+    """Who signed up in [since, until], oldest first, each with the path in the look-back, as `orders_sold` tells it."""
+    opens, closes = day_start(since), day_start(until + timedelta(days=1))
+    window = timedelta(days=window_days)
+    rows = list(
+        conversions_held()
+        .filter(kind=ConversionKind.SIGN_UP, occurred_at__gte=opens, occurred_at__lt=closes)
+        .order_by("occurred_at", "pk")
+        .values_list("user_id", "visitor_id", "occurred_at")
+    )
+    if not rows:
+        return []
+    users = {user for user, _visitor, _at in rows if user is not None}
+    browsers = {visitor for user, visitor, _at in rows if user is None and visitor}
+    paths, _apart = _paths(users, browsers, opens - window, closes)
+    found = []
+    for user, visitor, at in rows:
+        person = user if user is not None else -(visitor or 0)
+        path = tuple(step for step in paths.get(person, []) if at - window <= step[1] <= at)
+        found.append(Joined(person, at, tuple(step for step in path if step[0].channel not in passed_over) or path))
     return found
 
 

@@ -23,12 +23,15 @@ REST = "rest:"
 _AT_ONCE = 4_000
 """Columns that are drawn anew at once."""
 
-ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN = range(len(FIGURES))
+ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN, SIGN_UPS = range(len(FIGURES))
 
-SURE = (("orders_{}_ppm", ORDERS), ("buyers_{}_ppm", BUYERS), ("revenue_{}_minor", REVENUE))
+SURE = (
+    ("orders_{}_ppm", ORDERS), ("buyers_{}_ppm", BUYERS), ("revenue_{}_minor", REVENUE), ("sign_ups_{}_ppm", SIGN_UPS),
+)  # fmt: skip
 """Figures with an interval, and the names of its ends."""
 
-ENDS = tuple(name.format(end) for name, _figure in SURE for end in ("low", "high"))
+ENDS = tuple(name.format(end) for name, figure in SURE if figure != SIGN_UPS for end in ("low", "high"))
+"""Those that a channel's own row has."""
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ def nodes_of(
     touches: Mapping[str, int],
     spend: Mapping[str, int],
 ) -> list[ReportNode]:
-    """The rows of a segment under every model. `whole.totals[model]` are orders, buyers (ppm), revenue and refunds.
+    """The rows of a segment under every model. `whole.totals[model]` are as `FIGURES` (margin left at 0), and spend.
 
     Rows are divided from above: what a row shows is divided over the rows below in proportion to their credit, so that
     columns sum on every level, also where a model (Markov) credits channels as a whole. Intervals come from drawing
@@ -112,6 +115,7 @@ def nodes_of(
                 revenue_minor=figures[key][REVENUE],
                 refunds_minor=figures[key][REFUNDS],
                 margin_minor=figures[key][MARGIN],
+                sign_ups_ppm=figures[key][SIGN_UPS],
                 **{**ends[key], **whole.ends.get(model, {}).get(key, {})},
             )
             for key in tree.nodes
@@ -156,14 +160,14 @@ def _divided(
     scale: int = PPM,
     touches: Mapping[str, Sequence[int]],
 ) -> dict[str, list[int]]:
-    """Every node's figures, from the totals down; the last figure of five (margin) may be below zero.
+    """Every node's figures, from the totals down; margin may be below zero.
 
     What a model gives a channel whose touches are on no order's path is divided by touches.
     """
     width = len(next(iter(weights.values())))
     found: dict[str, list[int]] = {"": [*totals[:width]]}
     if width == len(FIGURES):
-        found[""] = [*totals[:MARGIN], _rounded([sum(weights[key][MARGIN] for key in tree.children[""])], scale)[0]]
+        found[""][MARGIN] = _rounded([sum(weights[key][MARGIN] for key in tree.children[""])], scale)[0]
     for parent in ("", *tree.nodes):
         below = tree.children.get(parent, [])
         if not below:
@@ -203,14 +207,16 @@ def _ends(
     weights: Mapping[str, Sequence[int]],
     figures: Mapping[str, Sequence[int]],
 ) -> dict[str, dict[str, int]]:
-    """The intervals of orders, new buyers and revenue of every node; each holds the figure itself."""
+    """The intervals of the figures that have one, of every node; each holds the figure itself."""
     import numpy as np
 
     drawn = draws()
     found: dict[str, dict[str, int]] = {}
     for first in range(0, len(tree.nodes), _AT_ONCE // len(SURE)):
         some = tree.nodes[first : first + _AT_ONCE // len(SURE)]
-        own = np.stack([blocks[tree.below[key]].sum(axis=0)[:, (ORDERS, BUYERS, REVENUE)] for key in some], axis=1)
+        own = np.stack(
+            [blocks[tree.below[key]].sum(axis=0)[:, [figure for _name, figure in SURE]] for key in some], axis=1
+        )
         low, high = interval(resampled(own.reshape(BLOCKS, -1).astype(np.float64), drawn))
         ends = np.stack([low, high]).reshape(2, len(some), len(SURE))
         for place, key in enumerate(some):
@@ -226,11 +232,12 @@ def _ends(
 
 def whole_of(rows: Sequence[Any], *, segment: str) -> Whole:
     """What the rows of the channels say that a segment must sum to; for ways, also each of them."""
-    totals: dict[str, list[int]] = {model: [0] * 5 for model in MODELS}
+    totals: dict[str, list[int]] = {model: [0] * (len(FIGURES) + 1) for model in MODELS}
     channels: dict[str, dict[str, list[int]]] = {model: {} for model in MODELS}
     ends: dict[str, dict[str, dict[str, int]]] = {model: {} for model in MODELS}
     for row in rows:
-        said = [row.orders_ppm, row.buyers_ppm, row.revenue_minor, row.refunds_minor, row.spend_minor]
+        sign_ups = row.sign_ups_ppm if segment == Segment.WAYS else 0  # nobody signs up for a course
+        said = [row.orders_ppm, row.buyers_ppm, row.revenue_minor, row.refunds_minor, 0, sign_ups, row.spend_minor]
         totals[row.model] = [a + b for a, b in zip(totals[row.model], said, strict=True)]
         channels[row.model][f"channel:{row.channel_id or ''}"] = said
         ends[row.model][f"channel:{row.channel_id or ''}"] = {name: getattr(row, name) for name in ENDS}

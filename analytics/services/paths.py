@@ -1,20 +1,21 @@
 """What journeys of a report looked like: from which channel they began, by which they ended, and what came of them."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from analytics.selectors import ReportInputs
+from analytics.selectors import ReportPath
 
 ORDERED = 0
-"""Stands for the order at the end of a path of channels."""
+"""Stands for the order or sign-up at the end of a path of channels."""
 
 MOST_PATHS = 12
 """Most frequent paths that a report keeps."""
 
 
-def path_facts(inputs: ReportInputs) -> dict[str, Any]:
-    """Count journeys with a touch, as plain data.
+def path_facts(reached: Sequence[ReportPath], null_paths: Mapping[tuple[int, ...], int]) -> dict[str, Any]:
+    """Count journeys with a touch, as plain data: those that `reached` the goal (orders or sign-ups), and the others.
 
     `ends`: [first channel, last channel, orders, journeys without one]; `top`: the same of the commonest paths, with
     their channels (repeats told once) in front; `touches`: orders by the number of touches before them; `days`: orders
@@ -23,10 +24,10 @@ def path_facts(inputs: ReportInputs) -> dict[str, Any]:
     ends: dict[tuple[int, int], list[int]] = {}
     paths: dict[tuple[int, ...], list[int]] = {}
     touches: Counter[int] = Counter()
-    days = Counter((order.occurred_at - order.path[0][1]).days for order in inputs.orders if order.path)
+    days = Counter((order.occurred_at - order.path[0][1]).days for order in reached if order.path)
     steps: Counter[tuple[int, int]] = Counter()
-    journeys = [(tuple(channel for channel, _at in order.path), 1, 0) for order in inputs.orders]
-    journeys += [(path, 0, count) for path, count in inputs.null_paths.items()]
+    journeys = [(tuple(channel for channel, _at in order.path), 1, 0) for order in reached]
+    journeys += [(path, 0, count) for path, count in null_paths.items()]
     for path, orders, nulls in journeys:
         if not path:
             continue

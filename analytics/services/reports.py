@@ -25,7 +25,7 @@ from analytics.services.paths import path_facts
 from analytics.services.stretches import parts_ensure, stretches_compute, stretches_ensure, stretches_gather
 from ledger.money import MoneyError, exponent
 
-VERSION = 4
+VERSION = 5
 """Of how reports are computed; with the parameters it says what made a run's figures."""
 
 LONGEST_DAYS = 1100
@@ -165,7 +165,7 @@ def _channels(run: ReportRun) -> None:
         ChannelReportRow.objects.filter(run=run).delete()
         ChannelReportRow.objects.bulk_create(rows)
         ReportRun.objects.filter(pk=run.pk).update(facts={**_facts(inputs), **learnt})
-        stretches_ensure(run, {local_day(order.occurred_at) for order in inputs.orders})
+        stretches_ensure(run, {local_day(one.occurred_at) for one in (*inputs.orders, *inputs.sign_ups)})
         part.state, part.read_at, part.input_hash = RunState.DONE, inputs.watermark, _hash(run, inputs)
         part.save()
 
@@ -181,7 +181,8 @@ def _facts(inputs: ReportInputs) -> dict[str, Any]:
         "visitors": inputs.visitors,
         "touches": sum(inputs.touches.values()),
         "days": _by_day(inputs),
-        "paths": path_facts(inputs),
+        "paths": path_facts(inputs.orders, inputs.null_paths),
+        "sign_up_paths": path_facts(inputs.sign_ups, inputs.strangers),
         "rates": inputs.rates,
         "redeemed": [[*key, count] for key, count in sorted(inputs.redeemed.items())],
     }

@@ -13,7 +13,7 @@ from analytics.attribution.credits import Known, Touch, credits_ppm
 from analytics.attribution.uncertainty import block_of
 from analytics.choices import ReportModel, Segment
 from analytics.selectors.inputs import local_day
-from analytics.selectors.segments import SoldLine, SoldOrder, Way, key_of
+from analytics.selectors.segments import Joined, SoldLine, SoldOrder, Way, key_of
 from ledger.money import PPM, apportion
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODELS = tuple(ReportModel.values)
-FIGURES = ("orders", "buyers", "revenue", "refunds", "margin")
-"""Columns of what is summed: orders and buyers in ppm, money in millionths of a minor unit."""
+FIGURES = ("orders", "buyers", "revenue", "refunds", "margin", "sign_ups")
+"""Columns of what is summed: orders, buyers and sign-ups in ppm, money in millionths of a minor unit."""
 
-Figures = tuple[int, int, int, int, int]
+Figures = tuple[int, int, int, int, int, int]
 
 TREES = (Segment.WAYS, Segment.COURSES, Segment.CREATORS)
 
@@ -86,8 +86,11 @@ def unpacked(content: bytes) -> Packed:
         return Packed(keys, held["leaf"], held["model"], held["block"], held["sums"])
 
 
-def tallied(orders: Sequence[SoldOrder], known: Known) -> dict[str, Tally]:
-    """Credit the orders of a stretch in every segment, under every model; by what is `known` of the run."""
+def tallied(orders: Sequence[SoldOrder], known: Known, joined: Sequence[Joined] = ()) -> dict[str, Tally]:
+    """Credit the orders of a stretch in every segment, under every model; by what is `known` of the run.
+
+    Who `joined` in the stretch is credited to ways alone: nobody signs up for a course.
+    """
     tallies: dict[str, Tally] = {segment: Tally() for segment in TREES}
     for order in orders:
         block = block_of(order.person)
@@ -99,7 +102,7 @@ def tallied(orders: Sequence[SoldOrder], known: Known) -> dict[str, Tally]:
             ways = _ways(order, model, known)
             channels: dict[Any, int] = {}
             for way, ppm in ways.items():
-                figures = ppm, ppm if order.fresh else 0, ppm * kept, ppm * back, ppm * margin
+                figures = ppm, ppm if order.fresh else 0, ppm * kept, ppm * back, ppm * margin, 0
                 tallies[Segment.WAYS].add(_way_key(way), number, block, figures)
                 channel = way.channel if way else ""
                 channels[channel] = channels.get(channel, 0) + ppm
@@ -108,10 +111,14 @@ def tallied(orders: Sequence[SoldOrder], known: Known) -> dict[str, Tally]:
                     for channel, ppm in channels.items():
                         figures = _line_figures(ppm, part, line, among, fresh=order.fresh)
                         tallies[segment].add(f"{key}/channel:{channel}", number, block, figures)
+    for one in joined:
+        for number, model in enumerate(MODELS):
+            for way, ppm in _ways(one, model, known).items():
+                tallies[Segment.WAYS].add(_way_key(way), number, block_of(one.person), (0, 0, 0, 0, 0, ppm))
     return tallies
 
 
-def _ways(order: SoldOrder, model: str, known: Known) -> dict[Way | None, int]:
+def _ways(order: SoldOrder | Joined, model: str, known: Known) -> dict[Way | None, int]:
     ways = {way for way, _at in order.path}
     if len(ways) < 2 and model != ReportModel.COUNTERFACTUAL:  # all others leave nothing to the baseline
         return {next(iter(ways), None): PPM}
@@ -142,7 +149,7 @@ def _line_figures(ppm: int, part: int, line: SoldLine, among: int, *, fresh: boo
     """Figures of a line that is `part` of its order in ppm, under a channel of `ppm`; `among` share it."""
     orders = ppm * part // PPM // among
     kept, back, margin = line.net_minor, line.refunded_minor, line.margin_minor
-    return orders, orders if fresh else 0, ppm * kept // among, ppm * back // among, ppm * margin // among
+    return orders, orders if fresh else 0, ppm * kept // among, ppm * back // among, ppm * margin // among, 0
 
 
 def cohorts_of(orders: Sequence[SoldOrder]) -> dict[str, dict[str, Any]]:

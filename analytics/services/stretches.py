@@ -17,7 +17,7 @@ from analytics.models import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.models.report import ABANDONED
 from analytics.selectors.exchange import Exchange
 from analytics.selectors.known import direct_channels, known_of, passed_over
-from analytics.selectors.segments import SoldOrder, Way, orders_sold, ways_spent, ways_touched
+from analytics.selectors.segments import Joined, SoldOrder, Way, joined_within, orders_sold, ways_spent, ways_touched
 from analytics.services.nodes import nodes_of, whole_of
 from analytics.services.segments import TREES, cohorts_added, cohorts_of, tallied, unpacked
 
@@ -39,7 +39,7 @@ def parts_ensure(run: ReportRun) -> None:
 
 
 def stretches_ensure(run: ReportRun, days: Collection[date]) -> None:
-    """A row for each stretch with an order on one of its `days`, in each segment."""
+    """A row for each stretch with an order or a sign-up on one of its `days`, in each segment."""
     length = stretch_days(run)
     starts = sorted({run.since + timedelta(days=(day - run.since).days // length * length) for day in days})
     wanted = [
@@ -73,15 +73,15 @@ def _stretch(run: ReportRun, since: date, until: date, known: Known, exchange: E
     if not parts:  # another worker was given the same run and came first
         return
     read_at = timezone.now()
-    orders = orders_sold(
-        since=since, until=until, window_days=run.window_days, exchange=exchange, passed_over=passed_over(run)
-    )
-    told, tallies = _hash(orders), tallied(orders, known)
+    over = passed_over(run)
+    orders = orders_sold(since=since, until=until, window_days=run.window_days, exchange=exchange, passed_over=over)
+    joined = joined_within(since=since, until=until, window_days=run.window_days, passed_over=over)
+    told, tallies = _hash(orders, joined), tallied(orders, known, joined)
     for part in parts:
         if part.segment == Segment.COHORTS:
             part.content = json.dumps(cohorts_of(orders)).encode()
         else:
-            part.content = tallies[part.segment].packed().bytes() if orders else b""
+            part.content = tallies[part.segment].packed().bytes() if tallies[part.segment].rows else b""
         part.state, part.read_at, part.input_hash = RunState.DONE, read_at, told
     ReportPart.objects.bulk_update(parts, ["content", "state", "read_at", "input_hash"])
 
@@ -121,13 +121,13 @@ def _by_key(ways: dict[Way, int]) -> dict[str, int]:
     return found
 
 
-def _hash(orders: Sequence[SoldOrder]) -> str:
-    """Same orders, same hash."""
+def _hash(orders: Sequence[SoldOrder], joined: Sequence[Joined]) -> str:
+    """Same orders and sign-ups, same hash."""
 
     def plain(value: object) -> object:
         return value.isoformat() if isinstance(value, datetime) else str(value)
 
-    body = [
+    body: list[Any] = [
         (
             order.order_id,
             order.fresh,
@@ -138,4 +138,5 @@ def _hash(orders: Sequence[SoldOrder]) -> str:
         )
         for order in orders
     ]  # fmt: skip
+    body += [(one.person, one.path) for one in joined]
     return hashlib.sha256(json.dumps(body, default=plain).encode()).hexdigest()

@@ -18,7 +18,7 @@ from analytics.selectors import Span, currencies, span_ready
 
 DEFAULT_DAYS = 30
 
-KEPT = {"currency", "window", "direct", "model", "goal", "by", "open"}
+KEPT = {"currency", "window", "direct", "model", "goal", "by", "only", "open"}
 """Keys that stay when another range is chosen."""
 
 PAGES = ("overview", "explorer", "journeys", "cohorts")
@@ -42,6 +42,7 @@ class Asked:
     by: str = Segment.WAYS
     goal: str = Goal.REVENUE
     opened: tuple[str, ...] = ()
+    only: str = ""
 
     def url(self, **changes: Any) -> str:
         """The page's address with some keys replaced."""
@@ -63,6 +64,7 @@ class Asked:
             **({"direct": "out"} if not self.span.with_direct else {}),
             **({"by": self.by} if self.by != Segment.WAYS else {}),
             **({"goal": self.goal} if self.goal != Goal.REVENUE else {}),
+            **({"only": self.only} if self.only else {}),
             **({"open": ",".join(self.opened)} if self.opened else {}),
         }
 
@@ -146,10 +148,20 @@ def read(request: HttpRequest, *, visible_to: Reader | None, page: str = "analyt
         span = ready or Span(last - timedelta(days=DEFAULT_DAYS - 1), last, currency, window, direct)
     compare = values.get("compare") or "none"
     model = values.get("model") or ReportModel.LINEAR.value
-    by = values.get("by") or Segment.WAYS.value
-    goal = values.get("goal") or Goal.REVENUE.value
     opened = tuple(dict.fromkeys(key for key in (values.get("open") or "").split(",") if key))[:MOST_OPEN]
-    return Asked(span, model, compare, _before(span, compare), wrong, known, page, by, goal, opened)
+    by, goal, only = _cut(values)
+    return Asked(span, model, compare, _before(span, compare), wrong, known, page, by, goal, opened, only)
+
+
+def _cut(values: dict[str, Any]) -> tuple[str, str, str]:
+    """What the explorer is cut by, its goal, and within what; a course or creator is cut by channel alone."""
+    only = values.get("only") or ""
+    sold = bool(only) and not only.startswith("channel:")
+    by = Segment.WAYS.value if sold else values.get("by") or Segment.WAYS.value
+    goal = values.get("goal") or Goal.REVENUE.value
+    if goal == Goal.SIGN_UPS and (sold or by != Segment.WAYS):
+        goal = Goal.REVENUE.value  # nobody signs up for a course
+    return by, goal, only
 
 
 def page_of(request: HttpRequest) -> str:

@@ -1,5 +1,6 @@
 """The attribution explorer: from channels down to links, and by course and creator, under every model."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from statistics import median
@@ -15,6 +16,7 @@ from accounts.rules import entrance
 from analytics.attribution.disagreement import disagreement
 from analytics.choices import Goal, ReportModel, Segment
 from analytics.forms import CUTS
+from analytics.models import ReportRun
 from analytics.selectors import whole_units
 from analytics.selectors.holdouts import Calibration
 from analytics.selectors.nodes import Detail, NodeLine, NodeRow, node_rows, report_detail
@@ -26,6 +28,11 @@ from analytics.views.runs import compared, finished, opened, reader
 from analytics.views.sheets import csv_answer, millionths, ten_thousandths
 from ledger.money import apportion, decimal_from_minor, exponent, half_up
 
+ONLY = re.compile(r"(channel|course|creator):\d+$")
+"""Rows that a reader may look at alone."""
+
+NOT_TOLD = Calibration()
+
 
 @require_GET
 @never_cache
@@ -35,24 +42,39 @@ def explorer(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     asked, context = opened(request, "analytics:explorer")
     if run := context["run"]:
-        detail = report_detail(run, segment=asked.by, model=asked.model, goal=asked.goal, opened=asked.opened)
-        calibration = calibrate(run, asked, user)
-        before = compared(asked, user, lambda other: report_detail(other, segment=asked.by, model=asked.model))
+        cut = {"segment": asked.by, "model": asked.model, "only": asked.only}
+        detail = report_detail(run, **cut, goal=asked.goal, opened=asked.opened)
+        # Tests tell of whole channels, not of what one sold of a course.
+        calibration = NOT_TOLD if asked.only else calibrate(run, asked, user)
+        before = compared(asked, user, lambda other: report_detail(other, **cut))
         context |= {
             "before": before,
             "cuts": [
                 {"label": cut.label, "url": asked.url(by=cut.value, open=""), "current": cut == asked.by}
-                for cut in CUTS
+                for cut in _cuts(asked)
             ],
             "goals": [
-                {"label": goal.label, "url": asked.url(goal=goal.value), "current": goal == asked.goal} for goal in Goal
+                {"label": goal.label, "url": asked.url(goal=goal.value), "current": goal == asked.goal}
+                for goal in _goals(asked, run)
             ],
+            "within": detail.within,
+            "all_url": asked.url(only="", open=""),
             "figures": _figures(detail, before, asked.model, asked.goal),
             "shown": _shown(detail, asked, calibration),
             "calibration": calibration,
             **tables.heads(asked),
         }
     return render(request, "analytics/explorer.html", context)
+
+
+def _cuts(asked: Asked) -> Sequence[Segment]:
+    return CUTS if not asked.only or asked.only.startswith("channel:") else CUTS[:1]
+
+
+def _goals(asked: Asked, run: ReportRun) -> Sequence[Goal]:
+    """Nobody signs up for a course; runs from before sign-ups were told by way know none."""
+    of_ways = asked.by == Segment.WAYS and len(_cuts(asked)) > 1
+    return [goal for goal in Goal if goal != Goal.SIGN_UPS or (of_ways and "sign_up_paths" in run.facts)]
 
 
 def _figures(detail: Detail, before: Detail | None, model: str, goal: str) -> list[dict[str, Any]]:
@@ -98,6 +120,7 @@ def _shown(detail: Detail, asked: Asked, calibration: Calibration) -> dict[str, 
             "line": line,
             "row": row,
             "toggle": asked.toggled(line.key) if line.has_rows else "",
+            "only": "" if asked.only or not ONLY.match(line.key) else asked.url(only=line.key, open=""),
             "spend": spend[place],
             "cells": [
                 {
@@ -187,13 +210,17 @@ def _ratios(row: NodeRow, currency: str) -> dict[str, Any]:
 def explorer_csv(request: HttpRequest) -> HttpResponse:
     """Every row of the explorer under the chosen model, exactly; rows of a deeper level sum to the one above."""
     asked, run = finished(request, "analytics:explorer")
-    lines = node_rows(run, segment=asked.by, model=asked.model)
-    return csv_answer(f"{asked.by}-{run.since}-{run.until}-{run.currency}.csv", _sheet(lines, asked, run.currency))
+    lines = node_rows(run, segment=asked.by, model=asked.model, only=asked.only)
+    within = asked.only and f"{asked.only.replace(':', '-')}-"
+    return csv_answer(
+        f"{within}{asked.by}-{run.since}-{run.until}-{run.currency}.csv", _sheet(lines, asked, run.currency)
+    )
 
 
 def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[Sequence[str]]:
+    ways = LEVELS[1:] if asked.only.startswith("channel:") else LEVELS
     levels = {Segment.COURSES: ("course", "channel"), Segment.CREATORS: ("creator", "channel")}.get(
-        Segment(asked.by), LEVELS
+        Segment(asked.by), ways
     )
     names = tables.level_names()
     yield [
@@ -202,6 +229,7 @@ def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[S
         *(_("Revenue"), _("Refunds"), _("Margin before spend"), _("Net margin"), _("CAC"), _("ROAS")),
         *(_("Revenue, 95% from"), _("Revenue, 95% to"), _("New buyers, 95% from"), _("New buyers, 95% to")),
         *(_("Orders, 95% from"), _("Orders, 95% to")),
+        *(_("Sign-ups"), _("Sign-ups, 95% from"), _("Sign-ups, 95% to")),
     ]  # fmt: skip
     above: list[tuple[str, str]] = []
     for line in lines:
@@ -222,4 +250,5 @@ def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[S
             "" if roas is None else ten_thousandths(roas),
             *(decimal_from_minor(end, currency) for end in row.revenue_ends or (0, 0)),
             *(millionths(end) for end in (*(row.buyers_ends or (0, 0)), *(row.orders_ends or (0, 0)))),
+            *(millionths(told) for told in (row.sign_ups_ppm, *(row.sign_ups_ends or (0, 0)))),
         ]  # fmt: skip

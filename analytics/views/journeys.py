@@ -12,10 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.rules import entrance
+from analytics.choices import Goal, Segment
 from analytics.models import ReportRun
 from analytics.selectors import Report, report_table
 from analytics.selectors.cohorts import Cohort, Cohorts, report_cohorts
 from analytics.views import paths
+from analytics.views.asking import Asked
 from analytics.views.runs import finished, opened
 from analytics.views.sheets import csv_answer
 from ledger.money import decimal_from_minor
@@ -37,15 +39,36 @@ def journeys(request: HttpRequest) -> HttpResponse:
     asked, context = opened(request, "analytics:journeys")
     if run := context["run"]:
         report = report_table(run, model=asked.model)
-        facts: Mapping[str, Any] = run.facts.get("paths", {})
+        signing_up = asked.goal == Goal.SIGN_UPS and "sign_up_paths" in run.facts
+        facts: Mapping[str, Any] = run.facts.get("sign_up_paths" if signing_up else "paths", {})
         context |= {
-            "flow": paths.flow(report),
+            "goals": _goals(asked, run, signing_up=signing_up),
+            "signing_up": signing_up,
+            "flow": paths.flow(report, facts, signing_up=signing_up),
             "lengths": _binned(facts.get("touches", {}), LENGTHS),
             "days": _binned(facts.get("days", {}), DAYS),
-            "names": [_("Orders")],
-            "steps": _steps(facts.get("steps", []), _names(report)),
+            "names": [_("Sign-ups") if signing_up else _("Orders")],
+            "steps": _steps(facts.get("steps", []), _names(report), _goal_reached(signing_up=signing_up)),
         }
     return render(request, "analytics/journeys.html", context)
+
+
+def _goals(asked: Asked, run: ReportRun, *, signing_up: bool) -> list[dict[str, Any]]:
+    """What journeys lead to, where the run tells more than orders."""
+    if "sign_up_paths" not in run.facts:
+        return []
+    return [
+        {
+            "label": goal.label,
+            "url": asked.url(goal=goal.value, by=Segment.WAYS.value, only=""),
+            "current": (goal == Goal.SIGN_UPS) == signing_up,
+        }
+        for goal in (Goal.ORDERS, Goal.SIGN_UPS)
+    ]
+
+
+def _goal_reached(*, signing_up: bool) -> str:
+    return _("Sign-up") if signing_up else _("Paid order")
 
 
 def _names(report: Report) -> dict[int, str]:
@@ -65,8 +88,8 @@ def _binned(counts: Mapping[str, int], bins: Sequence[tuple[int, int | None]]) -
     return rows
 
 
-def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str]) -> dict[str, Any] | None:
-    """Which channel follows which: shares of each row, the busiest channels first, an order as the last column."""
+def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str], reached: str) -> dict[str, Any] | None:
+    """Which channel follows which: shares of each row, the busiest channels first, the goal as the last column."""
     if not rows:
         return None
     out: dict[int, int] = {}
@@ -76,7 +99,7 @@ def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str]) -> dict[str,
     heads = [*shown, 0]
     counts = {(source, target): count for source, target, count in rows}
     return {
-        "columns": [names.get(channel) or _("Other channels") for channel in shown] + [_("Paid order")],
+        "columns": [names.get(channel) or _("Other channels") for channel in shown] + [reached],
         "rows": [
             {
                 "label": names.get(source) or _("Other channels"),
@@ -92,25 +115,37 @@ def _steps(rows: Sequence[Sequence[int]], names: Mapping[int, str]) -> dict[str,
 @entrance("marketing")
 def journeys_csv(request: HttpRequest) -> HttpResponse:
     """How often each channel was followed by which, path lengths and days to the order, exactly."""
-    _asked, run = finished(request, "analytics:journeys")
+    asked, run = finished(request, "analytics:journeys")
     report = report_table(run, model="linear")
-    return csv_answer(f"journeys-{run.since}-{run.until}.csv", _journey_sheet(run, _names(report)))
+    signing_up = asked.goal == Goal.SIGN_UPS
+    name = "sign-ups" if signing_up else "journeys"
+    return csv_answer(f"{name}-{run.since}-{run.until}.csv", _journey_sheet(run, _names(report), signing_up=signing_up))
 
 
-def _journey_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequence[str]]:
-    facts: Mapping[str, Any] = run.facts.get("paths", {})
+def _journey_sheet(run: ReportRun, names: Mapping[int, str], *, signing_up: bool) -> Iterator[Sequence[str]]:
+    facts: Mapping[str, Any] = run.facts.get("sign_up_paths" if signing_up else "paths", {})
+    touches, days, reached, missed = (
+        (_("Touches before the sign-up"), _("Days to the sign-up"), _("Paths to a sign-up"), _("Paths to none"))
+        if signing_up
+        else (
+            _("Touches before the order"),
+            _("Days to the order"),
+            _("Paths that were paid"),
+            _("Paths that were not"),
+        )
+    )
     yield [_("Table"), _("From"), _("To"), _("Count")]
     for source, target, count in facts.get("steps", []):
-        follower = names.get(target, str(target)) if target else _("Paid order")
+        follower = names.get(target, str(target)) if target else _goal_reached(signing_up=signing_up)
         yield [_("Transitions"), names.get(source, str(source)), follower, str(count)]
     for number, count in facts.get("touches", {}).items():
-        yield [_("Touches before the order"), number, "", str(count)]
+        yield [touches, number, "", str(count)]
     for number, count in facts.get("days", {}).items():
-        yield [_("Days to the order"), number, "", str(count)]
+        yield [days, number, "", str(count)]
     for path, orders, nulls in facts.get("top", []):
         told = " > ".join(names.get(channel, str(channel)) for channel in path)
-        yield [_("Paths that were paid"), told, "", str(orders)]
-        yield [_("Paths that were not"), told, "", str(nulls)]
+        yield [reached, told, "", str(orders)]
+        yield [missed, told, "", str(nulls)]
 
 
 @require_GET

@@ -49,7 +49,7 @@ def _shown(asked: Asked, report: Report, before: Report | None) -> dict[str, Any
         "money": tables.money_rows(report),
         "people": tables.people_rows(report),
         "returns": tables.returns(report),
-        "flow": paths.flow(report),
+        "flow": paths.flow(report, report.run.facts.get("paths", {})),
         "sure": any(line.revenue_ends for line in report.lines),
         "points": points,
         "step": step,

@@ -15,9 +15,11 @@ MOST_CHANNELS = 8
 REST, PAID, NOT_YET = 0, "paid", "not yet"
 
 
-def flow(report: Report) -> dict[str, Any] | None:
-    """What the component `flow` takes, with the best channel under the chosen model lit; None without any journey."""
-    facts: Mapping[str, Any] = report.run.facts.get("paths", {})
+def flow(report: Report, facts: Mapping[str, Any], *, signing_up: bool = False) -> dict[str, Any] | None:
+    """What the component `flow` takes, with the best channel under the chosen model lit; None without any journey.
+
+    `facts` are of journeys that lead to orders, or to sign-ups.
+    """
     ends: list[list[int]] = facts.get("ends", [])
     if not ends:
         return None
@@ -35,6 +37,8 @@ def flow(report: Report) -> dict[str, Any] | None:
         links.append({"step": 1, "source": f"last {end}", "target": PAID, "amount": orders})
         links.append({"step": 1, "source": f"last {end}", "target": NOT_YET, "amount": nulls})
     labels: dict[str, str] = {PAID: _("Paid order"), NOT_YET: _("No order yet")}
+    if signing_up:
+        labels = {PAID: _("Sign-up"), NOT_YET: _("No sign-up yet")}
     for channel in (*shown, REST):
         name = names.get(channel) or _("Other channels")
         labels |= {f"first {channel}": name, f"last {channel}": name}
@@ -44,7 +48,7 @@ def flow(report: Report) -> dict[str, Any] | None:
         "labels": labels,
         "chosen": f"last {chosen}",
         "good": PAID,
-        "note": _note(ends, chosen, names),
+        "note": _note(ends, chosen, names, signing_up=signing_up),
         "top": [
             {
                 "steps": [names.get(channel) or _("Other channels") for channel in path],
@@ -70,14 +74,19 @@ def _summed(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _note(ends: list[list[int]], chosen: int, names: Mapping[int, str]) -> str:
+def _note(ends: list[list[int]], chosen: int, names: Mapping[int, str], *, signing_up: bool) -> str:
     """How much of everything ended by the chosen channel."""
     if chosen == REST:
         return ""
     paid, journeys = sum(row[2] for row in ends), sum(row[2] + row[3] for row in ends)
     mine_paid = sum(row[2] for row in ends if row[1] == chosen)
     mine = sum(row[2] + row[3] for row in ends if row[1] == chosen)
-    return pgettext("path", "%(channel)s as last touch: %(share)d%% of journeys, %(orders)d%% of paid orders") % {
+    words = (
+        pgettext("path", "%(channel)s as last touch: %(share)d%% of journeys, %(orders)d%% of sign-ups")
+        if signing_up
+        else pgettext("path", "%(channel)s as last touch: %(share)d%% of journeys, %(orders)d%% of paid orders")
+    )
+    return words % {
         "channel": names.get(chosen, ""),
         "share": round(100 * mine / journeys),
         "orders": round(100 * mine_paid / paid) if paid else 0,

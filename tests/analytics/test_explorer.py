@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 
 from analytics.models import ReportRun
-from analytics.services import NewTouch, orders_settle, touchpoints_record
+from analytics.services import NewTouch, SignUp, orders_settle, sign_ups_settle, touchpoints_record
+from courses.models import OrderLine
 from tests.analytics.test_pages import MARCH, computed, page, table
 from tests.cast import Cast
 from tests.factories import evidence
@@ -30,6 +31,8 @@ def trade() -> int:
         at = NOON - timedelta(days=place)
         touchpoints_record(touches=[NewTouch(key, ads, at, utm={"utm_source": source, "utm_content": f"c{place}"})])
         ids.append(evidence.order(of, at=NOON, buyer=person, key=key, minor=9_950).pk)
+        if place < 2:
+            sign_ups_settle(sign_ups=[SignUp(person.pk, key, NOON)])
     ids.append(evidence.order(of, at=NOON, minor=5_000).pk)
     evidence.spend(ads, NOON, 3_333)
     orders_settle(order_ids=ids)
@@ -59,6 +62,8 @@ def test_rows_open_sum_and_stand_in_the_sheets_as_they_are_shown(cast: Cast) -> 
         cuts_sum_to_the_same_total_and_spend_belongs_to_none(client, cut)
     sheets_have_every_row_exactly_and_no_cell_is_a_formula(client)
     cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client)
+    within_a_channel_or_course_every_table_and_sheet_is_of_it_alone(client, ads)
+    sign_ups_are_a_goal_of_ways_and_journeys(client, ads)
 
 
 def channels_open_into_sources_and_they_into_contents(client: Client, ads: int) -> None:
@@ -144,6 +149,44 @@ def cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client: C
     text = page(client, "/marketing/journeys/")
     for words in ("Touches before the order", "Days to the order", "Which channel follows which", "Paid order"):
         assert words in text
+
+
+def within_a_channel_or_course_every_table_and_sheet_is_of_it_alone(client: Client, ads: int) -> None:
+    only = f"course:{OrderLine.objects.values_list('course_id', flat=True)[:1].get()}"
+    assert f"only={quote(only, safe='')}" in page(client, EXPLORER, by="courses")
+    text = page(client, EXPLORER, only=only, by="creators")
+    for name in ("channels", "economics"):
+        assert [row[0] for row in table(text, name)] == ["Ads", "Unattributed", "Total"]
+    assert [whole(row[2]) for row in table(text, "channels")] == [299, 50, 349]
+    assert "chip-remove" in text
+    assert "goal=sign_ups" not in text
+    rows = sheet(client, "/marketing/attribution.csv", only=only)
+    assert [(row["Channel"], row["Revenue"], row["Spend"]) for row in rows] == [
+        ("Ads", "298.50", "0.00"), ("Unattributed", "50.00", "0.00"),
+    ]  # fmt: skip
+    channel = f"channel:{ads}"
+    told = [row[0] for row in table(page(client, EXPLORER, only=channel, open=f"{channel}/source:news"), "channels")]
+    assert told == ["news", "c0", "c1", EVIL.replace('"', "&quot;"), "net", "Total"]
+    sold = table(page(client, EXPLORER, only=channel, by="courses"), "channels")
+    assert [whole(row[2]) for row in sold] == [299, 299]
+    rows = sheet(client, "/marketing/attribution.csv", only=channel)
+    assert {(row["Source"], row["Content"]) for row in rows if row["Step"] == "2"} >= {("news", "c0"), ("news", "c1")}
+    assert "Enter a valid value" in page(client, EXPLORER, only="x")
+
+
+def sign_ups_are_a_goal_of_ways_and_journeys(client: Client, ads: int) -> None:
+    rows = table(page(client, EXPLORER, goal="sign_ups", open=f"channel:{ads}"), "channels")
+    for column in range(2, 9):
+        assert [float(row[column]) for row in rows if row[0] in {"Ads", "news", "Total"}] == [2, 2, 2], column
+    top = [row for row in sheet(client, "/marketing/attribution.csv") if row["Step"] == "1"]
+    assert [(row["Channel"], float(row["Sign-ups"])) for row in top] == [("Ads", 2), ("Unattributed", 0)]
+    text = page(client, "/marketing/journeys/", goal="sign_ups")
+    for words in ("Touches before the sign-up", "Days to the sign-up", "Signed up"):
+        assert words in text, words
+    assert "Paid order" not in text
+    told = sheet(client, "/marketing/journeys.csv", goal="sign_ups")
+    assert [row["Count"] for row in told if row["Table"] == "Touches before the sign-up"] == ["2"]
+    assert "goal=sign_ups" in page(client, "/marketing/journeys/")
 
 
 def test_nothing_yet_is_said_with_what_will_be_here(cast: Cast) -> None:
