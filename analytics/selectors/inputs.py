@@ -137,11 +137,6 @@ def report_inputs(
         for person in visits.came_by
         if person not in bought
     )
-    strangers = Counter(
-        _but(passed_over, tuple(channel for channel, _ in visits.journeys[person]))
-        for person in visits.came_by
-        if person < 0
-    )
     return ReportInputs(
         orders=paths[ConversionKind.ORDER],
         sign_ups=paths[ConversionKind.SIGN_UP],
@@ -153,7 +148,7 @@ def report_inputs(
         watermark=timezone.now(),
         rates=exchange.used(),
         redeemed=dict(redeemed),
-        strangers=dict(sorted(strangers.items())),
+        strangers=visits.strangers(passed_over),
     )
 
 
@@ -202,6 +197,11 @@ class _Visits:
     def visitors(self) -> ByChannel:
         """Visitors by the channel of their first touch in the range, so that the column sums to the visitors."""
         return dict(Counter[int | None](self.came_by.values()))
+
+    def strangers(self, passed_over: Collection[int]) -> dict[tuple[int, ...], int]:
+        """The paths of browsers that are nobody's, in order."""
+        paths = (tuple(channel for channel, _at in self.journeys[person]) for person in self.came_by if person < 0)
+        return dict(sorted(Counter(_but(passed_over, path) for path in paths).items()))
 
 
 _LENT = """

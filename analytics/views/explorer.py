@@ -81,13 +81,14 @@ def _figures(detail: Detail, before: Detail | None, model: str, goal: str) -> li
     now = detail.total.models.get(model, NodeRow())
     then = (before.total.models.get(model) or NodeRow()) if before else None
     figure = tables.figure
+    spend = figure(_("Spend"), "money", now.spend_minor, then and then.spend_minor, "")
     return [
         {
             **figure(_("Revenue"), "money", now.revenue_minor, then and then.revenue_minor, "up"),
             "given_back": now.refunds_minor,
         },
         figure(_("New buyers"), "number", now.buyers_ppm // 10**6, then and then.buyers_ppm // 10**6, "up"),
-        figure(_("Spend"), "money", now.spend_minor, then and then.spend_minor, ""),
+        *([spend] if now.spend_minor or not detail.within else []),  # no course has spend of its own
         figure(_("Net margin"), "money", now.net_margin_minor, then and then.net_margin_minor, "up"),
         {
             **figure(_("Models differ by"), "percent", _apart(detail, goal), None, ""),

@@ -48,6 +48,7 @@ def flow(report: Report, facts: Mapping[str, Any], *, signing_up: bool = False) 
         "labels": labels,
         "chosen": f"last {chosen}",
         "good": PAID,
+        "top_note": _("signed up on this path") if signing_up else "",
         "note": _note(ends, chosen, names, signing_up=signing_up),
         "top": [
             {
