@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0017_credit_checks'),
+        ('analytics', '0018_conversion_keys'),
     ]
 
     operations = [
