@@ -40,13 +40,14 @@ def chunks(stage: Stage, size: int = CHUNK_USERS) -> Iterator[Chunk]:
     for start in range(0, stage.users.size, size):
         users = stage.users[start : start + size]
         pointers = stage.pointers[start : start + size + 1]
-        rows = np.arange(users.size)
-        histories = [stage.known.history(user) for user in users]
-        seen = np.repeat(rows, [history.size for history in histories])
+        seen, places, _after = stage.known.newest(users)
         yield Chunk(
             users=users,
-            seen=(seen, np.concatenate(histories).astype(np.int64)),
-            asked=(np.repeat(rows, np.diff(pointers)), stage.targets[pointers[0] : pointers[-1]].astype(np.int64)),
+            seen=(seen, stage.known.items[places].astype(np.int64)),
+            asked=(
+                np.repeat(np.arange(users.size), np.diff(pointers)),
+                stage.targets[pointers[0] : pointers[-1]].astype(np.int64),
+            ),
             first=pointers[:-1] - pointers[0],
         )
 

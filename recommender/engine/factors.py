@@ -8,24 +8,39 @@ the weight `unobserved`, and a row's own penalty grows with how much is known of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from recommender.engine.data import Float32, Int32, Int64, Interactions
 
-# Floats of the largest intermediate: the batch of matrices, and the batch of gathered rows.
+# Floats of the largest intermediate, the batch of matrices and the batch of gathered rows: what a processor's cache
+# holds, and what keeps an accelerator busy.
 ROOM = 1 << 20
+ROOM_THERE = 1 << 28
+
+
+class Group(NamedTuple):
+    """Rows int64 [rows], what each is connected with int64 [rows, widest], weights float32, 0 where there is less."""
+
+    rows: torch.Tensor
+    others: torch.Tensor
+    weights: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Connections of every row of one side: rows of the other side and weights, as a compressed sparse row table."""
+    """Connections of every row of one side: rows of the other side and weights, as a compressed sparse row table.
+
+    What is cut into groups is kept, on its device, for the epochs that follow.
+    """
 
     pointers: Int64
     others: Int64
     weights: Float32
+    kept: dict[tuple[int, torch.device], list[Group]] = field(default_factory=dict)
 
     @classmethod
     def of_users(cls, interactions: Interactions) -> Side:
@@ -46,17 +61,31 @@ class Side:
         others = np.concatenate([items for items, _ in histories]).astype(np.int64)
         return cls(pointers, others, np.concatenate([weights for _, weights in histories]))
 
-    def groups(self, dimension: int) -> Iterator[Int64]:
-        """Rows with connections, in groups of nearly one degree that fit into the room."""
+    def groups(self, dimension: int, device: torch.device) -> list[Group]:
+        """Rows with connections, in groups of nearly one degree that fit into the room, on `device`."""
+        if (dimension, device) not in self.kept:
+            room = ROOM if device.type == "cpu" else ROOM_THERE
+            self.kept[dimension, device] = [self._group(rows, device) for rows in self._cut(dimension, room)]
+        return self.kept[dimension, device]
+
+    def _group(self, rows: Int64, device: torch.device) -> Group:
+        degrees = self.pointers[rows + 1] - self.pointers[rows]
+        width = np.arange(degrees.max())
+        inside = width < degrees[:, None]
+        source = np.where(inside, self.pointers[rows, None] + width, 0)
+        weights = np.where(inside, self.weights[source], np.float32(0))
+        return Group(*(torch.from_numpy(part).to(device) for part in (rows, self.others[source], weights)))
+
+    def _cut(self, dimension: int, room: int) -> Iterator[Int64]:
         degrees = np.diff(self.pointers)
         order = np.argsort(degrees, kind="stable")
         order = order[degrees[order] > 0]
         start = 0
         while start < order.size:
-            at_most = max(ROOM // dimension**2, 1)
+            at_most = max(room // dimension**2, 1)
             stop = min(start + at_most, order.size)
             widest = degrees[order[start:stop]] * np.arange(1, stop - start + 1) * dimension
-            stop = start + max(int(np.searchsorted(widest, ROOM, side="right")), 1)
+            stop = start + max(int(np.searchsorted(widest, room, side="right")), 1)
             yield order[start:stop]
             start = stop
 
@@ -79,16 +108,11 @@ def solve_side(fixed: torch.Tensor, side: Side, *, unobserved: float, ridge: flo
     shared, axes = spectrum.clamp(min=0).to(fixed.dtype), axes.to(fixed.dtype)
     turned = fixed @ axes
     solved = torch.zeros(side.pointers.size - 1, dimension, dtype=fixed.dtype, device=device)
-    for rows in side.groups(dimension):
-        degrees = side.pointers[rows + 1] - side.pointers[rows]
-        width = np.arange(degrees.max())
-        inside = width < degrees[:, None]
-        source = np.where(inside, side.pointers[rows, None] + width, 0)
-        weights = torch.from_numpy(np.where(inside, side.weights[source], 0)).to(device, fixed.dtype)
-        own = turned[torch.from_numpy(side.others[source]).to(device)]
+    for rows, others, strength in side.groups(dimension, device):
+        weights, own = strength.to(fixed.dtype), turned[others]
         diagonal = shared + ridge * (weights.sum(1, keepdim=True) + unobserved * fixed.shape[0])
-        solve = _solve_small if width.size < dimension else _solve_wide
-        solved[torch.from_numpy(rows).to(device)] = solve(own, weights, diagonal)
+        solve = _solve_small if others.shape[1] < dimension else _solve_wide
+        solved[rows] = solve(own, weights, diagonal)
     rows_found: torch.Tensor = solved @ axes.T
     return rows_found
 

@@ -7,6 +7,7 @@ MODEL_NAMES = (
     "sequence_ease",
     "stepped_ease",
     "ials",
+    "graph_filter",
     "sasrec",
     "content",
     "hybrid",

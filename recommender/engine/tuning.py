@@ -23,7 +23,6 @@ from recommender.engine.evaluate import evaluate
 from recommender.engine.models import get_model
 from recommender.engine.models.base import Model
 from recommender.engine.models.blend import Blend
-from recommender.engine.models.linear import LinearModel
 from recommender.engine.split import Stage
 
 USERS = 4_000
@@ -43,8 +42,8 @@ POSITIONS = 20_000
 class Family:
     """A model with the settings to start from and the steps to try, as factors (`times`) or values (`values`).
 
-    `fading` are settings that only scoring needs. `when`: what the data must have, see `_Search.has`. `square`: it
-    needs matrices of all items by all items.
+    `fading` are settings that only scoring needs; where a history has no order, all of it counts alike. `when`: what
+    the data must have, see `_Search.has`. `square`: it needs matrices of all items by all items.
     """
 
     model: str
@@ -57,6 +56,7 @@ class Family:
 
 
 FADING = {"decay": (1.0, 0.9, 0.8, 0.7071), "window": (20, 50, 200)}
+WHOLE = {"decay": (1.0,), "window": (1000,)}
 MONTH = 30 * 86_400
 
 FAMILIES = (
@@ -73,7 +73,14 @@ FAMILIES = (
         when="content",
     ),
     Family("ease", start={"ridge": 200.0, "decay": 1.0, "window": 200}, fading=FADING, square=False, when="invertible"),
-    Family("ials", values={"dimension": (128,)}, square=False, when="large"),
+    Family("ials", values={"dimension": (128,)}, fading=FADING, square=False, when="large"),
+    Family(
+        "graph_filter",
+        values={"smooth": (0.6, 0.15), "dimension": (512,)},
+        fading=FADING,
+        square=False,
+        when="large or unordered",
+    ),
     Family("sasrec", square=False, when="order"),
 )
 
@@ -161,6 +168,7 @@ class _Search:
             "content": train.content is not None,
             "no content": train.content is None,
             "large": large,
+            "large or unordered": large or self.stage.unordered,
             "invertible": large and train.n_items <= solve.LARGEST and 9 * train.n_items**2 < _free_memory(),
             "order": not self.stage.unordered,
         }
@@ -194,19 +202,16 @@ class _Search:
         yield from (replace(top.model.settings, **{name: value}) for value in values if value != now)
 
     def _faded(self, found: Found, family: Family) -> Found:
-        """Try what only scoring needs, over the same matrix."""
+        """Try what only scoring needs, over the same arrays."""
         top = found
-        for name, values in family.fading.items():
+        fading = WHOLE if family.fading and self.stage.unordered else family.fading
+        for name, values in fading.items():
             for value in values:
                 model = top.model
-                if not isinstance(model, LinearModel) or getattr(model.settings, name) == value or not self._left(0):
+                if getattr(model.settings, name) == value or not self._left(0):
                     continue
-                other = type(model)(
-                    settings=replace(model.settings, **{name: value}),
-                    item_ids=model.item_ids,
-                    matrix=model.matrix,
-                    prior=model.prior,
-                )
+                changed = replace(model.settings, **{name: value})
+                other = type(model).from_state(settings=changed, item_ids=model.item_ids, arrays=model.state())
                 tried = self._measured(other, found.seconds)
                 top = tried if tried.value > top.value else top
         return top

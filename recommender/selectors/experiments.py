@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
@@ -22,6 +22,9 @@ from recommender.selectors.interleaved import (
     preference_of,
     refunds_of,
 )
+
+if TYPE_CHECKING:
+    from recommender.engine.data import Int64
 
 WINDOW_DAYS, BEFORE_DAYS = 14, 90
 """A purchase counts so many days after the first exposure; purchases of so many days before it are known for CUPED."""
@@ -53,14 +56,14 @@ JOIN courses_order o ON (o.buyer_id = e.user_id OR (e.user_id IS NULL AND o.visi
 WHERE e.experiment_id = %(experiment)s GROUP BY e.arm_id
 """
 _PLACES = """
-SELECT e.arm_id, c.party_id, count(*)
+SELECT e.arm_id, e.id %% 200, c.party_id, count(*)
 FROM recommender_exposure e
 JOIN recommender_servedlist l ON (l.user_id = e.user_id OR (e.user_id IS NULL AND l.visitor_key = e.visitor_key))
     AND l.slot = %(slot)s AND l.served_at >= e.exposed_at - interval '1 minute'
     AND (%(stopped)s::timestamptz IS NULL OR l.served_at < %(stopped)s::timestamptz)
 JOIN recommender_impression i ON i.served_id = l.id
 JOIN courses_coursecreator c ON c.course_id = i.course_id
-WHERE e.experiment_id = %(experiment)s GROUP BY e.arm_id, c.party_id
+WHERE e.experiment_id = %(experiment)s GROUP BY 1, 2, 3
 """
 
 
@@ -68,7 +71,7 @@ WHERE e.experiment_id = %(experiment)s GROUP BY e.arm_id, c.party_id
 class Guardrail:
     """Something that must not get worse: the change in its unit, its margin, and whether it holds.
 
-    `kind` is refunds (share of orders), latency (milliseconds) or gini (0 to 1); Gini has no interval.
+    `kind` is refunds (share of orders), latency (milliseconds) or gini (0 to 1, its interval by bootstrap).
     """
 
     kind: str
@@ -178,7 +181,7 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
     if experiment.kind == ExperimentKind.MIXED and len(arms) > 1:
         return _mixed_figures(experiment, arms)
     sums, slow = _sums(experiment)
-    refunds, gini = _refunds(experiment), _gini(experiment)
+    refunds, places = _refunds(experiment), _places(experiment)
     tau = experiment.rate_ppm / 1e6 * experiment.lift_bp / 1e4
 
     def compared(control: Sums, treated: Sums) -> Difference:
@@ -197,7 +200,7 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
         watched = (
             _watched("refunds", refunds.get(first), refunds.get(arm.pk), experiment.refund_margin_bp / 1e4),
             _watched("latency", slow.get(first), slow.get(arm.pk), float(experiment.latency_margin_ms)),
-            _unequal(gini.get(first), gini.get(arm.pk), experiment.gini_margin_bp / 1e4),
+            _unequal(places.get(first), places.get(arm.pk), experiment.gini_margin_bp / 1e4),
         )
         rows.append(ArmFigures(arm, mine, compared(theirs, mine), compared(control, treated), saved, watched))
     counts = [row.sums.n for row in rows]
@@ -263,14 +266,19 @@ def _refunds(experiment: Experiment) -> dict[int, Sums]:
     return {arm: Sums(n, float(back), float(back)) for arm, n, back in _fetched(_REFUNDS, experiment)}
 
 
-def _gini(experiment: Experiment) -> dict[int, float]:
-    """How unequally places fall to creators, by arm."""
-    from recommender.engine.experiments.compare import gini
+def _places(experiment: Experiment) -> dict[int, "Int64"]:
+    """Places that fell to creators, by arm: [blocks of people, creators], the same creators in every arm."""
+    import numpy as np
 
-    places: dict[int, list[int]] = {}
-    for arm, _party, count in _fetched(_PLACES, experiment):
-        places.setdefault(arm, []).append(count)
-    return {arm: gini(counts) for arm, counts in places.items()}
+    rows = np.array(_fetched(_PLACES, experiment), dtype=np.int64).reshape(-1, 4)
+    creators, columns = np.unique(rows[:, 2], return_inverse=True)
+    found: dict[int, Int64] = {}
+    for arm in np.unique(rows[:, 0]):
+        mine = rows[:, 0] == arm
+        blocks, places = np.unique(rows[mine, 1], return_inverse=True)
+        found[int(arm)] = np.zeros((blocks.size, creators.size), dtype=np.int64)
+        np.add.at(found[int(arm)], (places, columns[mine]), rows[mine, 3])
+    return found
 
 
 def _watched(kind: str, control: Sums | None, treated: Sums | None, margin: float) -> Guardrail:
@@ -284,10 +292,15 @@ def _watched(kind: str, control: Sums | None, treated: Sums | None, margin: floa
     return Guardrail(kind, found.estimate, found.low, found.high, margin, guardrail(found, margin=margin))
 
 
-def _unequal(control: float | None, treated: float | None, margin: float) -> Guardrail:
+def _unequal(control: "Int64 | None", treated: "Int64 | None", margin: float) -> Guardrail:
+    from recommender.engine.experiments.compare import gini_difference, guardrail
+
     if control is None or treated is None:
         return Guardrail("gini", 0.0, None, None, margin, "unsure")
-    return Guardrail("gini", treated - control, None, None, margin, _plain(treated - control, margin))
+    found = gini_difference(control, treated)
+    if min(len(control), len(treated)) < 2:
+        return Guardrail("gini", found.estimate, None, None, margin, "unsure")
+    return Guardrail("gini", found.estimate, found.low, found.high, margin, guardrail(found, margin=margin))
 
 
 def _plain(change: float, margin: float) -> str:

@@ -1,7 +1,9 @@
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -41,6 +43,34 @@ def test_what_was_odd_about_the_data_is_told(courses: Path) -> None:
     path = courses / "sequences.txt"
     path.write_text(path.read_text() + "1 2 2 3\n")
     assert evaluated(courses, "popularity")["findings"] == {"repeated_rows": 1}
+
+
+def test_odd_files_give_the_figures_of_a_plain_count(tmp_path: Path) -> None:
+    """Huge scattered ids, compressed CRLF lines that end in blanks, empty lines, repeats, people who are only asked."""
+    rng = np.random.default_rng(4)
+    people, items = np.sort(rng.choice(10**17, 60, replace=False)).tolist(), rng.choice(10**12, 30, replace=False)
+    past = {user: rng.choice(items[:28], rng.integers(1, 8), replace=False).tolist() for user in people}
+    asked = {user: [item for item in rng.choice(items, 2) if item not in past[user]] for user in people[:50]}
+    asked = {user: list(dict.fromkeys(own)) for user, own in asked.items() if own} | {10**18: [items[29], items[3]]}
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    lines = "".join(f"{user} {' '.join(map(str, [*own, own[0]]))} \t\r\n\r\n" for user, own in past.items())
+    (folder / "train.txt.gz").write_bytes(gzip.compress(lines.encode()))
+    (folder / "test.txt").write_text("\n".join(f"{user} {' '.join(map(str, own))}" for user, own in asked.items()))
+    told = evaluated(folder, "popularity", protocol="split")
+    taken = {item: sum(item in own for own in past.values()) for item in items}
+    found: dict[str, list[float]] = {"hr@10": [], "mrr": [], "recall@20": [], "ndcg@20": []}
+    for user, own in asked.items():
+        rest = [count for item, count in taken.items() if item not in past.get(user, [])]
+        ranks = np.array([1 + np.sum(np.array(rest) > taken[i]) + 0.5 * (rest.count(taken[i]) - 1) for i in own])
+        gains = np.where(ranks <= 20, 1 / np.log2(ranks + 1), 0).sum()
+        found["hr@10"].append(float((ranks <= 10).any()))
+        found["mrr"].append(1 / ranks.min())
+        found["recall@20"].append((ranks <= 20).mean())
+        found["ndcg@20"].append(gains / (1 / np.log2(np.arange(len(own)) + 2)).sum())
+    figures = told["models"]["popularity"]["metrics"]
+    assert {name: figures[name] for name in found} == pytest.approx({k: np.mean(v) for k, v in found.items()})
+    assert told["findings"] == {"repeated_rows": 60}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from recommender.services import (
     suggestions_mail,
 )
 from tests.cast import Cast
-from tests.factories.courses import learner
+from tests.factories.courses import creator, learner
 from tests.recommender import shelves
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +208,11 @@ def test_who_bought_after_they_saw_it_counts_and_what_they_bought_before_is_take
     assert not figures.is_skewed
     assert [one.kind for one in treated.guardrails] == ["refunds", "latency", "gini"]
     assert treated.guardrails[0].verdict == "holds"
+    assert treated.guardrails[2].low is None
+    shown(shelves.courses(3, topic="made", makers=[(creator(name).pk,) for name in ("A", "B", "C")]), people)
+    unequal = experiment_figures(experiment=experiment).arms[1].guardrails[2]
+    assert unequal.low is not None
+    assert unequal.low <= unequal.change <= unequal.high  # type: ignore[operator] # both ends or none
     assert Order.objects.filter(state=OrderState.PAID).count() == 17
 
 

@@ -7,6 +7,7 @@ from recommender.engine.models.base import Model
 from recommender.engine.models.blend import Blend
 from recommender.engine.models.content import ContentLikeness
 from recommender.engine.models.ease import Ease, Hybrid
+from recommender.engine.models.graph_filter import GraphFilter
 from recommender.engine.models.ials import Ials
 from recommender.engine.models.item_knn import ItemKnn
 from recommender.engine.models.ncf import Ncf
@@ -27,6 +28,7 @@ MODELS: dict[str, type[Model]] = {
         SequenceEase,
         SteppedEase,
         Ials,
+        GraphFilter,
         SasRec,
         ContentLikeness,
         Hybrid,

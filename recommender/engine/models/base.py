@@ -94,11 +94,17 @@ class Model(ABC):
     ) -> Self:
         """Learn from ``stage.train``, and from the stage's targets whatever `settings` leave to be fitted to them.
 
-        The settings of the result say what was found. Most models have nothing of the kind.
+        The settings of the result say what was found.
         """
-        return cls.fit_resumed(
+        fitted = cls.fit_resumed(
             stage.train, settings=settings, device=device, rng=rng, progress=progress, checkpoint=checkpoint
         )
+        return fitted.tuned(stage, device=device, rng=rng)
+
+    def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
+        """This model, fitted on ``stage.train``, with what the stage's targets tell; to most they tell nothing."""
+        del stage, device, rng
+        return self
 
     @classmethod
     def additive(cls, settings: Any) -> bool:
@@ -184,9 +190,8 @@ class Model(ABC):
         from recommender.engine.ranking import select_top_batch
 
         scores = self.score_batch(histories, users, device=device)
-        seen = [histories.history(user) for user in users]
-        rows = np.repeat(np.arange(users.size), [items.size for items in seen])
-        columns = np.concatenate([np.empty(0, dtype=np.int64), *seen]).astype(np.int64)
+        rows, places, _after = histories.newest(users)
+        columns = histories.items[places].astype(np.int64)
         scores[torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)] = -torch.inf
         if candidates is not None:
             scores[:, torch.from_numpy(~candidates).to(device)] = -torch.inf

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 STEPS = 100
 MOVES = (20, 10, 5, 2, 1)
 TUNE_USERS = 4_000
-TUNE_CELLS = 2**25
-"""Users times items that are held in memory at once for each component: 128 MB of float32."""
+TUNE_CELLS = 2**26
+"""Users times items that are held in memory at once for each component: 256 MB of float32."""
 TUNE_CHUNK = 500
 BEHIND = 1e9
 EVEN_USERS = 20_000
@@ -50,7 +50,7 @@ FLAT = 1e-5
 class BlendSettings:
     """components: ``{"model": name, "settings": {...}}``, one to six. coefficients: one per component, from 0 to 1.
 
-    Coefficients left empty count every component alike; `Blend.fit_tuned` finds them. evenness, 0 to 1: how far places
+    Coefficients left empty count every component alike; `Blend.tuned` finds them. evenness, 0 to 1: how far places
     shown follow less than demand (0: as scores have it; 1: as if all items were asked for alike), see `Blend.evened`.
     """
 
@@ -158,24 +158,6 @@ class Blend(Model):
         ]
         return cls(settings=settings, item_ids=item_ids, components=components)
 
-    @classmethod
-    def fit_tuned(
-        cls,
-        stage: Stage,
-        *,
-        settings: Any,
-        device: torch.device,
-        rng: np.random.Generator,
-        progress: Progress = silent,
-        checkpoint: Path | None = None,
-    ) -> Self:
-        """Fit the components, and coefficients that sum to one for the best NDCG@10 of the stage (see `tuned`)."""
-        fitted = cls.fit(
-            stage.train, settings=settings, device=device, rng=rng, progress=progress, checkpoint=checkpoint
-        )
-        tuned = fitted.tuned(stage, device=device, rng=rng)
-        return tuned.evened(stage.train, device=device, rng=rng) if settings.evenness else tuned
-
     def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
         """The same components with coefficients that sum to one for the best NDCG@10 of the stage's first targets.
 
@@ -193,7 +175,8 @@ class Blend(Model):
             return sum(_gain(lead, coefficients) for lead in leads)
 
         best = replace(self.settings, coefficients=_climb(gain, len(self.components)))
-        return type(self)(settings=best, item_ids=self.item_ids, components=self.components)
+        blend = type(self)(settings=best, item_ids=self.item_ids, components=self.components)
+        return blend.evened(stage.train, device=device, rng=rng) if best.evenness else blend
 
     def evened(self, interactions: Interactions, *, device: torch.device, rng: np.random.Generator) -> Self:
         """The same components with an offset an item, by which the ten best of many people follow demand more evenly.

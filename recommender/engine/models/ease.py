@@ -15,8 +15,8 @@ import numpy as np
 from recommender.engine.config import Progress, require_range, silent
 from recommender.engine.data import Float32, Int64, Interactions
 from recommender.engine.errors import DataError
-from recommender.engine.models.base import counted, popularity_prior, prior_of, require_interactions
-from recommender.engine.models.linear import LinearModel, LinearSettings
+from recommender.engine.models.base import popularity_prior, prior_of, require_interactions
+from recommender.engine.models.linear import LinearSettings, PairsModel
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class HybridSettings(EaseSettings):
     content: float = 5.0
 
 
-class Ease(LinearModel):
+class Ease(PairsModel):
     """Each item predicted from all others at once, by ridge regression with a zero diagonal."""
 
     name: ClassVar[str] = "ease"
@@ -92,16 +92,8 @@ class Ease(LinearModel):
 
     @classmethod
     def additive(cls, settings: Any) -> bool:
-        """The table of pairs is a sum of one outer product a person."""
+        """What descriptions add to the table is nobody's."""
         return not settings.content
-
-    @classmethod
-    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
-        """`gram`: the table of pairs."""
-        from recommender.engine.solve import gram
-
-        del settings
-        return {"gram": gram(interactions, device=device), **counted(interactions, device)}
 
     @classmethod
     def from_moments(

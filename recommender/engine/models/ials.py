@@ -43,7 +43,7 @@ class IalsSettings:
         require_range("ridge", self.ridge, 1e-9, 100)
         require_range("epochs", self.epochs, 1, 1000)
         require_range("decay", self.decay, 0.5, 1)
-        require_range("window", self.window, 1, 100)
+        require_range("window", self.window, 1, 1000)
 
 
 class Ials(Model):

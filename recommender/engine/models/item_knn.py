@@ -9,8 +9,8 @@ import numpy as np
 
 from recommender.engine.config import Progress, require_range, silent
 from recommender.engine.data import Int64, Interactions
-from recommender.engine.models.base import counted, prior_of, require_interactions
-from recommender.engine.models.linear import LinearModel, LinearSettings
+from recommender.engine.models.base import prior_of, require_interactions
+from recommender.engine.models.linear import LinearSettings, PairsModel
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class ItemKnnSettings(LinearSettings):
         require_range("shrink", self.shrink, 0, 1e9)
 
 
-class ItemKnn(LinearModel):
+class ItemKnn(PairsModel):
     """matrix[i, j] = G[i, j] / (sqrt(G[i, i] G[j, j]) + shrink) for the nearest j of each i, else 0."""
 
     name: ClassVar[str] = "item_knn"
@@ -56,20 +56,6 @@ class ItemKnn(LinearModel):
         model = cls.from_moments(moments, settings=settings, item_ids=interactions.item_ids)
         progress("fit", 1, 1)
         return model
-
-    @classmethod
-    def additive(cls, settings: Any) -> bool:
-        """The table of pairs is a sum of one outer product a person."""
-        del settings
-        return True
-
-    @classmethod
-    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
-        """`gram`: the table of pairs."""
-        from recommender.engine.solve import gram
-
-        del settings
-        return {"gram": gram(interactions, device=device), **counted(interactions, device)}
 
     @classmethod
     def from_moments(

@@ -16,7 +16,7 @@ import numpy as np
 
 from recommender.engine.config import require_range
 from recommender.engine.data import Float32, Int32, Int64, Interactions
-from recommender.engine.models.base import Contributions, Model, stored_array
+from recommender.engine.models.base import Contributions, Model, counted, stored_array
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +47,7 @@ class LinearModel(Model):
         # Row by row in memory: a history picks rows, and solvers return columns.
         self.matrix = np.ascontiguousarray(matrix)
         self.prior = prior
+        self._there: torch.Tensor | None = None
         self.baseline = prior * np.float32(TRACE)
         # Oldest first, like histories: the newest event's factor stands last.
         self.faded = (settings.decay ** np.arange(settings.window - 1, -1, -1.0)).astype(np.float32)
@@ -87,13 +88,35 @@ class LinearModel(Model):
     def _score_together(self, histories: Interactions, users: Int64, *, device: torch.device) -> torch.Tensor:
         import torch
 
-        pieces = [self._recent(histories.history(user), histories.history_weights(user)) for user in users]
-        sizes = np.array([piece[0].size for piece in pieces])
+        rows, places, after = histories.newest(users, self.settings.window)
+        factors = self.faded[self.faded.size - 1 - after]
+        if histories.weights is not None:
+            factors = factors * histories.weights[places]
+        if self._there is None or self._there.device != device:
+            self._there = torch.tensor(self.matrix, device=device)
         scores = torch.nn.functional.embedding_bag(
-            torch.tensor(np.concatenate([piece[0] for piece in pieces]).astype(np.int64), device=device),
-            torch.tensor(self.matrix, device=device),
-            torch.tensor(np.concatenate([[0], np.cumsum(sizes)[:-1]]), device=device),
+            torch.from_numpy(histories.items[places].astype(np.int64)).to(device),
+            self._there,
+            torch.from_numpy(np.searchsorted(rows, np.arange(users.size))).to(device),
             mode="sum",
-            per_sample_weights=torch.tensor(np.concatenate([piece[1] for piece in pieces]), device=device),
+            per_sample_weights=torch.from_numpy(factors).to(device),
         )
         return scores + torch.tensor(self.baseline, device=device)
+
+
+class PairsModel(LinearModel):
+    """A linear model whose matrix follows from how often each two items were taken by one person."""
+
+    @classmethod
+    def additive(cls, settings: Any) -> bool:
+        """The table of pairs is a sum of one outer product a person."""
+        del settings
+        return True
+
+    @classmethod
+    def moments(cls, interactions: Interactions, *, settings: Any, device: torch.device) -> dict[str, torch.Tensor]:
+        """`gram`: the table of pairs."""
+        from recommender.engine.solve import gram
+
+        del settings
+        return {"gram": gram(interactions, device=device), **counted(interactions, device)}

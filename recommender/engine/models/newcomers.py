@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from recommender.engine.config import Progress, require_range, settings_from, silent
+from recommender.engine.config import Progress, require_range, settings_from, settings_to, silent
 from recommender.engine.data import Float32, Int32, Int64, Interactions
 from recommender.engine.errors import ConfigError, DataError
 from recommender.engine.models.base import Contributions, Model
@@ -97,34 +97,17 @@ class Newcomers(Model):
         base = kind.fit_resumed(
             interactions, settings=own, device=device, rng=rng, progress=progress, checkpoint=checkpoint
         )
-        return cls._around(base, interactions, settings)
-
-    @classmethod
-    def fit_tuned(
-        cls,
-        stage: Stage,
-        *,
-        settings: Any,
-        device: torch.device,
-        rng: np.random.Generator,
-        progress: Progress = silent,
-        checkpoint: Path | None = None,
-    ) -> Self:
-        """Let the base fit what it leaves open to the stage's targets."""
-        kind, own = settings.resolve()
-        base = kind.fit_tuned(stage, settings=own, device=device, rng=rng, progress=progress, checkpoint=checkpoint)
-        from recommender.engine.config import settings_to
-
-        found = {"model": kind.name, "settings": settings_to(base.settings)}
-        return cls._around(base, stage.train, replace(settings, base=found))
-
-    @classmethod
-    def _around(cls, base: Model, interactions: Interactions, settings: NewcomersSettings) -> Self:
         new = np.flatnonzero(interactions.item_counts <= settings.most)
         likeness = np.zeros((interactions.n_items, new.size), dtype=np.float32)
         if interactions.content is not None and new.size:
             likeness = interactions.content.between(slice(None), new)
         return cls(settings=settings, item_ids=interactions.item_ids, base=base, new=new, likeness=likeness)
+
+    def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
+        """The same places around the base as it is tuned."""
+        base = self.base.tuned(stage, device=device, rng=rng)
+        found = replace(self.settings, base={"model": base.name, "settings": settings_to(base.settings)})
+        return type(self)(settings=found, item_ids=self.item_ids, base=base, new=self.new, likeness=self.likeness)
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
         """The base's scores, with the likest newcomers lifted or lowered to the places kept for them."""

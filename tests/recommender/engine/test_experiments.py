@@ -16,7 +16,7 @@ from recommender.engine.experiments.compare import (
     always_valid,
     cuped,
     fixed_horizon,
-    gini,
+    gini_difference,
     guardrail,
     people_needed,
     sample_ratio,
@@ -174,9 +174,22 @@ def test_a_guardrail_holds_breaks_or_is_unsure() -> None:
 
 
 def test_gini_is_nought_for_equals_and_near_one_for_a_monopoly() -> None:
-    assert gini([3, 3, 3]) == pytest.approx(0)
-    assert gini([0] * 99 + [5]) == pytest.approx(0.99)
-    assert gini([0]) == gini([]) == 0.0
+    alike, alone, nothing = np.full((5, 4), 3), np.eye(4, dtype=np.int64)[[2] * 5], np.zeros((5, 4), dtype=np.int64)
+    assert gini_difference(alike, alone).estimate == pytest.approx(0.75)
+    assert gini_difference(nothing, alike).estimate == 0.0
+    assert gini_difference(alike[:1], alone).high == math.inf
+    certain = gini_difference(alike, alone)
+    assert (certain.low, certain.high, certain.p) == pytest.approx((0.75, 0.75, 2 / 501))
+
+
+def test_the_interval_of_ginis_difference_holds_nought_as_often_as_it_promises() -> None:
+    """80 pairs of arms of 60 people, two places each, with one and the same unequal choice among five creators."""
+    rng, held = np.random.default_rng(5), 0
+    for _pair in range(80):
+        first, second = rng.multinomial(2, [0.4, 0.3, 0.15, 0.1, 0.05], (2, 60))
+        found = gini_difference(first, second, replicates=200)
+        held += found.low <= 0 <= found.high
+    assert 70 <= held <= 80
 
 
 @settings(max_examples=15, deadline=None)

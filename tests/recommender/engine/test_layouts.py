@@ -109,7 +109,7 @@ def test_figures_of_sets_are_the_textbooks(tmp_path: Path) -> None:
 
 
 def test_given_asks_with_histories_of_their_own(tmp_path: Path) -> None:
-    files = {"train_input_txt": "1 2 3\n4 5 6 7\n", "val_input_txt": "1 2\n4\n3 1\n", "val_output_txt": "3\n7 5\n\n"}
+    files = {"train_input_txt": "1 2 3\n4 5 6 7\n", "val_input_txt": "1 2\n4\n3 1\n", "val_output_txt": "3\n7 5\n\n\n"}
     data = read_dataset(folder(tmp_path, **files), "given")
     test = data.split.test
     assert histories(test.train) == [[1, 2, 3], [4, 5, 6, 7]]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,23 @@ def test_a_large_catalogue_is_squared_once_in_single_precision_or_not_at_all(mon
     stage = split_leave_one_out(chains(30, 9)).test
     monkeypatch.setattr(solve, "LARGE", 8)
     monkeypatch.setattr(tuning, "FAMILIES", [family for family in tuning.FAMILIES if family.model != "sasrec"])
-    assert {family.model for family in families(stage)} == {"ease", "ials"}
+    assert {family.model for family in families(stage)} == {"ease", "ials", "graph_filter"}
     monkeypatch.setattr(tuning, "_free_memory", lambda: 9 * 9**2)
-    assert {family.model for family in families(stage)} == {"ials"}
-    assert choose(stage)[0] == "ials"
+    assert {family.model for family in families(stage)} == {"ials", "graph_filter"}
+    assert choose(stage)[0] in ("ials", "blend")
+
+
+def test_where_a_history_has_no_order_all_of_it_counts_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = replace(split_leave_one_out(chains(30, 9)).test, unordered=True)
+    monkeypatch.setattr(tuning._Search, "_measured", lambda _search, model, cost: _reaching(model, cost))
+    monkeypatch.setattr(tuning, "FAMILIES", [family for family in tuning.FAMILIES if family.model == "graph_filter"])
+    name, values = choose(stage)
+    assert (name, values["decay"], values["window"]) == ("graph_filter", 1.0, 1000)
+
+
+def _reaching(model: Any, cost: float) -> tuning.Found:
+    """The more of a history counts, the better."""
+    return tuning.Found(model, float(model.settings.decay + model.settings.window / 1000), cost)
 
 
 def test_a_stage_that_asks_nobody_gets_the_default() -> None:
