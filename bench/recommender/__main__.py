@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -183,7 +184,7 @@ def measure_speed(seconds: float = 20.0) -> None:
         settings = settings_from(SasRecSettings, values)
         learner = Learner(table, settings, device=device, rng=np.random.default_rng(0))
         learner.dropout.refill()
-        batches = iter(learner.lessons.groups(learner.rng))
+        batches = cycle(learner.lessons.groups(learner.rng))
         learner.learn(next(batches), settings.learning_rate)
         steps, positions, started, wall = 0, 0, time.process_time(), time.perf_counter()
         while time.process_time() - started < seconds:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from lenskit.als import ImplicitMFScorer
-from lenskit.data import ItemList, from_interactions_df
+from lenskit.data import ItemList, RecQuery, from_interactions_df
 from lenskit.knn import EASEScorer, ItemKNNScorer
 from p1 import P1, folder, report
 
@@ -21,7 +21,8 @@ def scorer(model: Any, data: P1) -> Callable[[np.ndarray], np.ndarray]:
     everything = ItemList(item_ids=np.arange(data.n_items))
 
     def score(users: np.ndarray) -> np.ndarray:
-        lists = [model(query=ItemList(item_ids=data.histories[user]), items=everything) for user in users]
+        asked = [RecQuery(user_id=user, history_items=ItemList(item_ids=data.histories[user])) for user in users]
+        lists = [model(query=query, items=everything) for query in asked]
         return np.stack([found.scores() for found in lists])
 
     return score

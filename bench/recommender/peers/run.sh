@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh NAME [FOLDER]: an environment with one library, its models on P1 (mooccubex5), one JSON line a model.
+# run.sh NAME [FOLDER [PEOPLE]]: an environment with one library, its models on P1 (mooccubex5), one JSON line a model.
 # NAME: implicit, lenskit, rectools, recbole. Settings were chosen on valid; test is ranked once a model.
 set -eu
 name=$1
@@ -17,4 +17,4 @@ venv=${PEERS:-$root/.data/peers}/$name
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 # shellcheck disable=SC2086
 "$venv/bin/pip" install -q $packages
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/of_$name.py" "$data"
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/of_$name.py" "$data" ${3:-}

@@ -142,7 +142,7 @@ def test_popularity_over_a_window_needs_times() -> None:
         ("sequence_ease", {"window": 201}),
         ("item_knn", {"neighbours": 0}),
         ("ials", {"decay": 0.4}),
-        ("ials", {"window": 101}),
+        ("ials", {"window": 1001}),
         ("item_knn", {"shrink": -1}),
         ("blend", {"components": []}),
         ("blend", {"coefficients": [1.0]}),
