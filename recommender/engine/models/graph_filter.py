@@ -150,19 +150,16 @@ class GraphFilter(Model):
     def _score_together(self, histories: Interactions, users: Int64, *, device: torch.device) -> torch.Tensor:
         import torch
 
-        rows, places, after = (
-            torch.from_numpy(column).to(device) for column in histories.newest(users, self.settings.window)
-        )
-        recent = torch.from_numpy(histories.items.astype(np.int64)).to(device)[places]
-        factors = torch.from_numpy(self._faded).to(device)[self._faded.size - 1 - after]
-        if histories.weights is not None:
-            factors = factors * torch.from_numpy(histories.weights).to(device)[places]
-        factors = factors[:, None]
+        rows, places, after = histories.newest(users, self.settings.window)
+        strength = np.float32(1) if histories.weights is None else histories.weights[places]
+        factors = torch.from_numpy(self._faded[self._faded.size - 1 - after] * strength).to(device)[:, None]
+        recent = torch.from_numpy(histories.items[places].astype(np.int64)).to(device)
+        people_of = torch.from_numpy(rows).to(device)
         left, right, near, shares = (
             torch.tensor(table, device=device)
             for table in (self.left, self.right, self.near.astype(np.int64), self.shares)
         )
-        people = torch.zeros(users.size, left.shape[1], device=device).index_add_(0, rows, factors * left[recent])
+        people = torch.zeros(users.size, left.shape[1], device=device).index_add_(0, people_of, factors * left[recent])
         scores = people @ right.T + torch.tensor(self._baseline, device=device)
-        where = (rows[:, None].expand_as(near[recent]), near[recent])
+        where = (people_of[:, None].expand_as(near[recent]), near[recent])
         return scores.index_put_(where, factors * shares[recent], accumulate=True)

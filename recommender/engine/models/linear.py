@@ -89,11 +89,12 @@ class LinearModel(Model):
         import torch
 
         rows, places, after = histories.newest(users, self.settings.window)
-        factors = self.faded[self.faded.size - 1 - after]
-        if histories.weights is not None:
-            factors = factors * histories.weights[places]
-        if self._there is None or self._there.device != device:
-            self._there = torch.tensor(self.matrix, device=device)
+        strength = np.float32(1) if histories.weights is None else histories.weights[places]
+        factors = self.faded[self.faded.size - 1 - after] * strength
+        there = self._there
+        self._there = (
+            there if there is not None and there.device == device else torch.tensor(self.matrix, device=device)
+        )
         scores = torch.nn.functional.embedding_bag(
             torch.from_numpy(histories.items[places].astype(np.int64)).to(device),
             self._there,
