@@ -73,10 +73,10 @@ FAMILIES = (
         when="content",
     ),
     Family("ease", start={"ridge": 200.0, "decay": 1.0, "window": 200}, fading=FADING, square=False, when="invertible"),
-    Family("ials", values={"dimension": (128,)}, fading=FADING, square=False, when="large"),
+    Family("ials", values={"dimension": (128, 256)}, fading=FADING, square=False, when="large"),
     Family(
         "graph_filter",
-        values={"smooth": (0.6, 0.15), "dimension": (512,)},
+        values={"smooth": (0.6, 1.2, 2.4), "dimension": (512,)},
         fading=FADING,
         square=False,
         when="large or unordered",

@@ -69,7 +69,7 @@ def test_a_large_catalogue_is_squared_once_in_single_precision_or_not_at_all(mon
     assert {family.model for family in families(stage)} == {"ease", "ials", "graph_filter"}
     monkeypatch.setattr(tuning, "_free_memory", lambda: 9 * 9**2)
     assert {family.model for family in families(stage)} == {"ials", "graph_filter"}
-    assert choose(stage)[0] in ("ials", "blend")
+    assert choose(stage)[0] in ("ials", "graph_filter", "blend")
 
 
 def test_where_a_history_has_no_order_all_of_it_counts_alike(monkeypatch: pytest.MonkeyPatch) -> None:
