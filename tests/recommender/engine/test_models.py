@@ -67,11 +67,6 @@ class TestIalsConforms(ModelConformance):
     settings: ClassVar[dict[str, Any]] = {"dimension": 4, "epochs": 4, "ridge": 0.01}
 
 
-class TestGraphFilterConforms(ModelConformance):
-    name = "graph_filter"
-    settings: ClassVar[dict[str, Any]] = {"dimension": 3, "neighbours": 6}
-
-
 class TestSasRecConforms(ModelConformance):
     name = "sasrec"
     drift = 0.05
@@ -102,6 +97,7 @@ class TestBlendConforms(ModelConformance):
 
 def test_every_registered_model_has_its_conformance_suite() -> None:
     import tests.recommender.engine.test_content
+    import tests.recommender.engine.test_graph
     import tests.recommender.engine.test_neural  # noqa: F401 - as well
 
     tested = {suite.name for suite in ModelConformance.__subclasses__()}
@@ -402,25 +398,3 @@ def test_stepped_ease_is_the_ridge_regression_on_past_and_newest(
     wanted = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ np.reshape(target, (-1, table.n_items)))
     found = np.vstack([model.state()["matrix"], model.state()["latest"]])
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
-
-
-def test_the_graph_filter_is_its_definition() -> None:
-    """Against dense algebra: S without its diagonal, and the vectors of the two largest singular values."""
-    table = chains(12, 7)
-    taken = np.zeros((table.n_users, table.n_items))
-    taken[table.rows, table.items] = 1
-    counts = taken.sum(0)
-    balanced = taken / np.sqrt(taken.sum(1, keepdims=True) * counts)
-    near = balanced.T @ balanced
-    np.fill_diagonal(near, 0)
-    axes = np.linalg.svd(balanced)[2][:2].T
-    wide = 0.5 * (axes / np.sqrt(counts)[:, None]) @ (axes * np.sqrt(counts)[:, None]).T
-    model = fitted("graph_filter", table, dimension=2, smooth=0.5, neighbours=50)
-    history = table.history(3)
-    expected = (near + wide)[history].sum(0) + 1e-6 * counts / table.n_users
-    np.testing.assert_allclose(model.score(history), expected, atol=1e-5)
-    arrays = model.state()
-    with pytest.raises(DataError, match="near is int32"):
-        type(model).from_state(
-            settings=model.settings, item_ids=model.item_ids, arrays={**arrays, "near": arrays["near"] + 7}
-        )
