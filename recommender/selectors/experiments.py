@@ -18,6 +18,7 @@ from recommender.selectors.interleaved import (
     Brought,
     Preference,
     brought_by,
+    creator_tables,
     creators_places,
     preference_of,
     refunds_of,
@@ -181,7 +182,7 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
     if experiment.kind == ExperimentKind.MIXED and len(arms) > 1:
         return _mixed_figures(experiment, arms)
     sums, slow = _sums(experiment)
-    refunds, places = _refunds(experiment), _places(experiment)
+    refunds, places = _refunds(experiment), creator_tables(_fetched(_PLACES, experiment))
     tau = experiment.rate_ppm / 1e6 * experiment.lift_bp / 1e4
 
     def compared(control: Sums, treated: Sums) -> Difference:
@@ -210,14 +211,14 @@ def experiment_figures(*, experiment: Experiment) -> Figures:
 
 def _mixed_figures(experiment: Experiment, arms: list[Arm]) -> Figures:
     """Of lists that two arms share; a coin says who leads, so first places are what chance must have shared evenly."""
-    from recommender.engine.experiments.compare import gini, sample_ratio
+    from recommender.engine.experiments.compare import sample_ratio
 
     brought = brought_by(arms, days=WINDOW_DAYS)
-    shared = {arm: gini(counts) for arm, counts in creators_places(arms).items()}
+    shared = creators_places(arms)
     first, second = (brought.get(arm.pk, Brought()) for arm in arms[:2])
     watched = (
         _watched("refunds", refunds_of(first), refunds_of(second), experiment.refund_margin_bp / 1e4),
-        _unequal(shared.get(arms[0].pk), shared.get(arms[1].pk), experiment.gini_margin_bp / 1e4),
+        _unequal(shared.get(arms[0].pk), shared.get(arms[1].pk), experiment.gini_margin_bp / 1e4, alike=True),
     )
     rows = [
         ArmFigures(arm, Sums(own.places, own.opened, own.opened), None, None, 0.0, guards, own)
@@ -266,21 +267,6 @@ def _refunds(experiment: Experiment) -> dict[int, Sums]:
     return {arm: Sums(n, float(back), float(back)) for arm, n, back in _fetched(_REFUNDS, experiment)}
 
 
-def _places(experiment: Experiment) -> dict[int, "Int64"]:
-    """Places that fell to creators, by arm: [blocks of people, creators], the same creators in every arm."""
-    import numpy as np
-
-    rows = np.array(_fetched(_PLACES, experiment), dtype=np.int64).reshape(-1, 4)
-    creators, columns = np.unique(rows[:, 2], return_inverse=True)
-    found: dict[int, Int64] = {}
-    for arm in np.unique(rows[:, 0]):
-        mine = rows[:, 0] == arm
-        blocks, places = np.unique(rows[mine, 1], return_inverse=True)
-        found[int(arm)] = np.zeros((blocks.size, creators.size), dtype=np.int64)
-        np.add.at(found[int(arm)], (places, columns[mine]), rows[mine, 3])
-    return found
-
-
 def _watched(kind: str, control: Sums | None, treated: Sums | None, margin: float) -> Guardrail:
     from recommender.engine.experiments.compare import fixed_horizon, guardrail
 
@@ -292,12 +278,12 @@ def _watched(kind: str, control: Sums | None, treated: Sums | None, margin: floa
     return Guardrail(kind, found.estimate, found.low, found.high, margin, guardrail(found, margin=margin))
 
 
-def _unequal(control: "Int64 | None", treated: "Int64 | None", margin: float) -> Guardrail:
+def _unequal(control: "Int64 | None", treated: "Int64 | None", margin: float, *, alike: bool = False) -> Guardrail:
     from recommender.engine.experiments.compare import gini_difference, guardrail
 
     if control is None or treated is None:
         return Guardrail("gini", 0.0, None, None, margin, "unsure")
-    found = gini_difference(control, treated)
+    found = gini_difference(control, treated, alike=alike)
     if min(len(control), len(treated)) < 2:
         return Guardrail("gini", found.estimate, None, None, margin, "unsure")
     return Guardrail("gini", found.estimate, found.low, found.high, margin, guardrail(found, margin=margin))

@@ -10,6 +10,7 @@ from recommender.engine.experiments.moments import Sums
 from recommender.models import Arm, Experiment
 
 if TYPE_CHECKING:
+    from recommender.engine.data import Int64
     from recommender.engine.experiments.interleave import Share
 
 _PLACES = """
@@ -42,11 +43,11 @@ SELECT p.arm_id, count(*), count(p.clicked_at), count(*) FILTER (WHERE p.positio
     (SELECT count(DISTINCT b.id) FROM bought b WHERE b.arm_id = p.arm_id AND b.is_back)
 FROM places p GROUP BY p.arm_id
 """  # noqa: S608 - as above
-_CREATORS = """
-SELECT i.arm_id, c.party_id, count(*)
-FROM recommender_impression i JOIN courses_coursecreator c ON c.course_id = i.course_id
-WHERE i.arm_id = ANY(%(arms)s) GROUP BY i.arm_id, c.party_id
-"""
+_CREATORS = f"""
+WITH places AS ({_PLACES})
+SELECT p.arm_id, abs(hashtext(p.reader)) %% 200, c.party_id, count(*)
+FROM places p JOIN courses_coursecreator c ON c.course_id = p.course_id GROUP BY 1, 2, 3
+"""  # noqa: S608 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,26 @@ def refunds_of(brought: Brought) -> Sums:
     return Sums(brought.orders, float(brought.refunded), float(brought.refunded))
 
 
-def creators_places(arms: list[Arm]) -> dict[int, list[int]]:
-    """Places by creator, arm by arm."""
-    places: dict[int, list[int]] = {}
+def creators_places(arms: list[Arm]) -> dict[int, "Int64"]:
+    """Places by creator, arm by arm, see `creator_tables`; a block is the same readers in both arms."""
     with connection.cursor() as cursor:
         cursor.execute(_CREATORS, {"arms": [arm.pk for arm in arms]})
-        for arm, _party, count in cursor.fetchall():
-            places.setdefault(arm, []).append(count)
-    return places
+        return creator_tables(cursor.fetchall(), alike=True)
+
+
+def creator_tables(rows: list[Any], *, alike: bool = False) -> dict[int, "Int64"]:
+    """Rows of arm, block of people, creator, places as [blocks, creators] by arm; the same creators in every arm.
+
+    `alike`: the same blocks as well, whether or not an arm has places in each.
+    """
+    import numpy as np
+
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    creators, places = np.unique(columns[:, 2], return_inverse=True)
+    found: dict[int, Int64] = {}
+    for arm in np.unique(columns[:, 0]):
+        mine = columns[:, 0] == arm
+        blocks = np.unique(columns[:, 1] if alike else columns[mine, 1])
+        found[int(arm)] = np.zeros((blocks.size, creators.size), dtype=np.int64)
+        np.add.at(found[int(arm)], (np.searchsorted(blocks, columns[mine, 1]), places[mine]), columns[mine, 3])
+    return found

@@ -137,13 +137,14 @@ def guardrail(difference: Difference, *, margin: float) -> str:
 
 
 def gini_difference(
-    control: Int64, treated: Int64, *, replicates: int = REPLICATES, alpha: float = ALPHA
+    control: Int64, treated: Int64, *, alike: bool = False, replicates: int = REPLICATES, alpha: float = ALPHA
 ) -> Difference:
     """How much more unequally something is shared in the second arm, with a bootstrap interval over people.
 
     Counts [blocks, shared over], a row a block of people (one person, or some that are drawn together), columns alike
-    in both; blocks are drawn with replacement, in each arm apart. The draw hangs on nothing but the sizes, so that the
-    same counts give the same interval. Infinite where an arm has fewer than two blocks.
+    in both; blocks are drawn with replacement, in each arm apart, or together where row by row they are the same
+    people (`alike`). The draw hangs on nothing but the sizes, so that the same counts give the same interval. Infinite
+    where an arm has fewer than two blocks.
     """
     import numpy as np
 
@@ -151,10 +152,8 @@ def gini_difference(
     if min(len(control), len(treated)) < 2:
         return Difference(estimate, -inf, inf, 1.0)
     rng = np.random.default_rng(0)
-    told = [
-        _ginis(rng.multinomial(len(arm), [1 / len(arm)] * len(arm), replicates) @ arm) for arm in (control, treated)
-    ]
-    drawn = told[1] - told[0]
+    draws = [rng.multinomial(len(arm), [1 / len(arm)] * len(arm), replicates) for arm in (control, treated)]
+    drawn = _ginis(draws[0 if alike else 1] @ treated) - _ginis(draws[0] @ control)
     low, high = np.quantile(drawn, [alpha / 2, 1 - alpha / 2])
     below = float(((drawn <= 0).sum() + 1) / (replicates + 1))
     above = float(((drawn >= 0).sum() + 1) / (replicates + 1))

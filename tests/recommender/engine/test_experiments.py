@@ -178,6 +178,8 @@ def test_gini_is_nought_for_equals_and_near_one_for_a_monopoly() -> None:
     assert gini_difference(alike, alone).estimate == pytest.approx(0.75)
     assert gini_difference(nothing, alike).estimate == 0.0
     assert gini_difference(alike[:1], alone).high == math.inf
+    same = gini_difference(np.arange(12).reshape(6, 2), np.arange(12).reshape(6, 2), alike=True)
+    assert (same.low, same.high) == (0, 0)
     certain = gini_difference(alike, alone)
     assert (certain.low, certain.high, certain.p) == pytest.approx((0.75, 0.75, 2 / 501))
 
