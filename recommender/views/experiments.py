@@ -170,15 +170,16 @@ def _plot(figures: Figures) -> list[dict[str, Any]]:
 
     Of shared lists: readers who prefer the second arm for each who prefers the first.
     """
-    if (found := figures.preference) is not None:
-        share = found.share
-        if not (found.wins and found.losses):
+    if figures.preference is not None:
+        share = figures.preference.share
+        if not (figures.preference.wins and figures.preference.losses):
             return []
         odds = [value / (1 - value) for value in (share.value, share.low, share.high)]
         return [{"label": figures.arms[1].arm.name, "value": odds[0], "low": odds[1], "high": odds[2]}]
     if not figures.arms or figures.arms[0].rate <= 0:
         return []
-    base, rows = figures.arms[0].rate, []
+    base = figures.arms[0].rate
+    rows: list[dict[str, Any]] = []
     for row in figures.arms[1:]:
         for label, found in (
             (row.arm.name, row.difference),
