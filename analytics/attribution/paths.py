@@ -52,7 +52,7 @@ class PathTable:
         sizes = {len(self.conversions), len(self.nulls), rows if self.values is None else len(self.values)}
         if sizes != {rows} or int(self.starts[-1]) != len(self.codes):
             raise AttributionError("a path table needs one count of each kind per path")
-        if rows and int(np.diff(self.starts).min()) < 1:
+        if rows and not bool(np.all(self.starts[1:] > self.starts[:-1])):
             raise AttributionError("a path needs at least one touch")
         for name, column, least in (
             ("conversions", self.conversions, 0.0),

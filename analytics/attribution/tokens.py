@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,15 @@ def encode_into(
     return FINE, 0, 0, used
 
 
+def _roomy(column: NDArray[Any], least: int) -> NDArray[Any]:
+    """The column with room for as many entries, in memory that was asked for at once: large pages are cheaper."""
+    if least <= len(column):
+        return column
+    wider = np.empty(max(least, 2 * len(column)), column.dtype)
+    wider[: len(column)] = column
+    return wider
+
+
 @dataclass(slots=True)
 class Encoder:
     """Splits and interns path texts batch by batch; channels are coded in order of first appearance over all of them.
@@ -176,7 +186,8 @@ class Encoder:
     _table: Codes = field(default_factory=lambda: np.full(1 << 11, -1, np.int32))
     _used: int = 0
     _codes: Codes = field(default_factory=lambda: np.zeros(1 << 12, np.int32))
-    _starts: list[Offsets] = field(default_factory=lambda: [np.zeros(1, np.int64)])
+    _starts: Offsets = field(default_factory=lambda: np.zeros(1 << 10, np.int64))
+    _rows: int = 0
 
     def add(self, data: Bytes, offsets: Offsets) -> tuple[int, int, int]:
         """Encode the path texts data[offsets[r]:offsets[r + 1]].
@@ -186,11 +197,11 @@ class Encoder:
         """
         data, offsets = read_only(data), read_only(offsets)
         rows = len(offsets) - 1
-        filled = int(self._starts[-1][-1])
+        filled = int(self._starts[self._rows])
         most = filled + _count_arrows(data[offsets[0] : offsets[rows]]) + rows
-        if most > len(self._codes):  # in place: copying would touch as much memory again
-            self._codes.resize(max(most, len(self._codes) * 5 // 4), refcheck=False)
-        starts = np.zeros(rows + 1, np.int64)
+        self._codes, self._starts = _roomy(self._codes, most), _roomy(self._starts, self._rows + rows + 1)
+        starts = self._starts[self._rows : self._rows + rows + 1]
+        starts[0] = 0
         fault = FULL
         while fault == FULL:
             fault, row, element, self._used = encode_into(
@@ -198,7 +209,8 @@ class Encoder:
             )
             if fault == FULL:
                 self._widen(len(data))
-        self._starts.append(starts[1:] + filled)
+        starts += filled
+        self._rows += rows
         return fault, row, element
 
     def _widen(self, least: int) -> None:
@@ -212,7 +224,7 @@ class Encoder:
 
     def paths(self) -> tuple[Codes, Offsets]:
         """The codes of all paths, and where each begins; nothing can be added any more."""
-        starts = np.concatenate(self._starts)
+        starts = self._starts[: self._rows + 1]
         return self._codes[: starts[-1]], starts
 
     def channels(self) -> tuple[str, ...]:
