@@ -125,11 +125,11 @@ def decisions_of(*, of: EarningsOf, visible_to: User | None) -> QuerySet[Earning
     return rows.filter(currency=of.currency) if of.currency else rows
 
 
-def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
+def standing(rows: QuerySet[EarningDecision], *, sums_only: bool = False) -> "QuerySet[Standing]":
     """Return one row an order line: the sale's own decisions, each with what happened to it since.
 
-    `effect_minor` is the sum of all effects, `effect_at` and `effect_reason` are the last one's. A party that came in
-    by an effect alone (a correction) stands with its first one.
+    `effect_minor` is the sum of all effects; `effect_at` and `effect_reason` are the last one's, left out where only
+    sums are wanted. A party that came in by an effect alone (a correction) stands with its first one.
     """
     same = EarningDecision.objects.filter(
         source_kind=OuterRef("source_kind"), source_id=OuterRef("source_id"), party=OuterRef("party")
@@ -138,11 +138,17 @@ def standing(rows: QuerySet[EarningDecision]) -> "QuerySet[Standing]":
     total = effects.order_by().values("party").annotate(total=Sum("amount_minor")).values("total")
     last = effects.order_by("-decided_at", "-pk")
     earlier = same.filter(Q(pk__lt=OuterRef("pk")) | ~Q(reason__in=EFFECTS))
-    return rows.filter(~Q(reason__in=EFFECTS) | ~Exists(earlier)).annotate(
-        effect_minor=Coalesce(Subquery(total), 0, output_field=BigIntegerField()),
-        effect_at=Subquery(last.values("decided_at")[:1]),
-        effect_reason=Subquery(last.values("reason")[:1]),
+    found: Any = rows.filter(~Q(reason__in=EFFECTS) | ~Exists(earlier)).annotate(
+        effect_minor=Coalesce(Subquery(total), 0, output_field=BigIntegerField())
     )
+    whole: QuerySet[Standing] = (
+        found
+        if sums_only
+        else found.annotate(
+            effect_at=Subquery(last.values("decided_at")[:1]), effect_reason=Subquery(last.values("reason")[:1])
+        )
+    )
+    return whole
 
 
 def on_the_way(rows: "QuerySet[Standing]") -> "QuerySet[Underway]":
@@ -161,10 +167,14 @@ def earning_lines(
     cursor: str = "",
     size: int = 50,
     at: datetime | None = None,
+    total: int | None = None,
 ) -> EarningPage:
-    """One page of a party's lines. A cursor comes from the page before; a broken one shows the first page."""
+    """One page of a party's lines. A cursor comes from the page before; a broken one shows the first page.
+
+    `total`: how many lines the tab holds, where `earning_counts` has just said so.
+    """
     rows = _tab(standing(decisions_of(of=of, visible_to=visible_to)), tab)
-    total = rows.count()
+    total = rows.count() if total is None else total
     direction, bound = _read_cursor(cursor)
     if direction == "older":
         rows = rows.filter(Q(placed_at__lt=bound[0]) | Q(placed_at=bound[0], pk__lt=bound[1]))
@@ -199,7 +209,7 @@ def earning_neighbours(
 
 def earning_counts(*, of: EarningsOf, visible_to: User | None) -> dict[str, int]:
     """How many lines each tab holds; one query."""
-    rows = standing(decisions_of(of=of, visible_to=visible_to))
+    rows = standing(decisions_of(of=of, visible_to=visible_to), sums_only=True)
     counts: dict[str, Any] = rows.aggregate(
         all=Count("pk"),
         earned=Count("pk", filter=~Q(amount_minor=-F("effect_minor"))),
@@ -287,24 +297,27 @@ def _tab(rows: "QuerySet[Standing]", tab: str) -> "QuerySet[Standing]":
 
 
 def _by(of: EarningsOf, visible_to: User | None, key: str, name: str, name_zh: str) -> list[Slice]:
-    now, before = (
-        {
-            row["key"]: row
-            for row in decisions_of(of=period, visible_to=visible_to)
-            .values(key=F(key))
-            .annotate(total=Sum("amount_minor"), en=Max(name), zh=Max(name_zh))
-        }
-        for period in (of, of.before())
+    since = of.before().since
+    now = Q(placed_at__gte=of.since)
+    rows = (
+        decisions_of(of=replace(of, since=since), visible_to=visible_to)
+        .values(key=F(key))
+        .annotate(
+            total=Sum("amount_minor", filter=now),
+            en=Max(name, filter=now),
+            zh=Max(name_zh, filter=now),
+            was=Sum("amount_minor", filter=~now),
+        )
     )
     chinese = (get_language() or "").startswith("zh")
     found = [
         Slice(
-            key=str(value or ""),
+            key=str(row["key"] or ""),
             name=(chinese and row["zh"]) or row["en"] or "",
             amount_minor=int(row["total"]),
-            before=int(before[value]["total"]) if value in before else None,
+            before=None if row["was"] is None else int(row["was"]),
         )
-        for value, row in now.items()
+        for row in rows
         if row["total"]
     ]
     return sorted(found, key=lambda row: (-row.amount_minor, row.name))

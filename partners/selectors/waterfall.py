@@ -73,7 +73,7 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     Who is a party of the agreement sees the other sides apart, by role and never by name; of other sales only what the
     agreement's sides got together.
     """
-    lines_of_party = standing(decisions_of(of=of, visible_to=visible_to))
+    lines_of_party = standing(decisions_of(of=of, visible_to=visible_to), sums_only=True)
     claimed = lines_of_party.filter(reason=DecisionReason.CLAIMED)
     rows = lines_of_party.exclude(reason__in=EFFECTS)
     rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))

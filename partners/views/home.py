@@ -1,7 +1,7 @@
 """The home of a creator or partner: what is available, what is pending, from what, and every line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -42,7 +42,15 @@ PAGE = 25
 def home(request: HttpRequest) -> HttpResponse:
     """The figures of one party in one currency over some days, and its lines."""
     at = desk(request)
-    page = earning_lines(of=at.of, visible_to=at.user, tab=at.tab, cursor=request.GET.get("cursor", ""), size=PAGE)
+    counts = earning_counts(of=at.of, visible_to=at.user)
+    page = earning_lines(
+        of=at.of,
+        visible_to=at.user,
+        tab=at.tab,
+        cursor=request.GET.get("cursor", ""),
+        size=PAGE,
+        total=counts.get(at.tab),
+    )
     fall = earning_waterfall(of=at.of, visible_to=at.user)
     balances = party_balances(parties=[at.party.pk], visible_to=at.user)
     context = {
@@ -64,7 +72,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "by_channel": _ranks(earning_by_channel(of=at.of, visible_to=at.user)),
         "page": page,
         "lines": [_line(at, line) for line in page.lines],
-        "tabs_of_lines": _tabs(at),
+        "tabs_of_lines": _tabs(at, counts),
         "older_url": at.url(cursor=page.older) if page.older else "",
         "newer_url": at.url(cursor=page.newer) if page.newer else "",
         "csv_url": f"{reverse('partners:csv')}?{at.query()}",
@@ -190,9 +198,8 @@ def _ranks(slices: list[Slice]) -> list[dict[str, Any]]:
     return [*rows, {"label": _("Others"), "amount": rest, "change": None}] if rest else rows
 
 
-def _tabs(at: Desk) -> list[dict[str, Any]]:
+def _tabs(at: Desk, counts: Mapping[str, int]) -> list[dict[str, Any]]:
     names = {"all": _("All"), "earned": _("Earned"), "refunded": _("Reversed"), "none": _("No earning")}
-    counts = earning_counts(of=at.of, visible_to=at.user)
     return [
         {"label": names[tab], "url": at.url(tab=tab), "count": counts[tab], "current": tab == at.tab} for tab in TABS
     ]

@@ -1,8 +1,8 @@
-"""Two guards of every request: its scope in the database, and the second factor of staff."""
+"""Every request's person, its scope in the database, and the second factor of staff."""
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -10,16 +10,21 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import get_user
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.rules import is_staff, seats_of
+from accounts.rules import is_staff, reading_beside, seats_of
 from accounts.selectors import second_factors
+from accounts.statements import PREPARED, planned
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -29,8 +34,27 @@ _READ = (
 )
 _SAY = (
     "SELECT set_config('app.scope', %s, true), set_config('app.parties', %s, true),"
-    " set_config('pghistory.context_metadata', %s, true)"
+    f" set_config('pghistory.context_metadata', %s, true), {PREPARED}"
 )
+
+
+class PersonMiddleware(AuthenticationMiddleware):
+    """Django's `request.user`, who comes with their session in one statement (`portal.backend.sessions`)."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set `request.user`, read when first asked for."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _person(request))  # type: ignore[assignment]  # as Django does
+
+
+def _person(request: HttpRequest) -> User | AnonymousUser:
+    kept = request.__dict__
+    if "_cached_user" not in kept:  # by Django's own name
+        beside = getattr(request.session, "person_beside", None)
+        with reading_beside(beside) if beside else nullcontext():
+            kept["_cached_user"] = get_user(request)
+    found: User | AnonymousUser = kept["_cached_user"]
+    return found
 
 
 class ScopeMiddleware:
@@ -75,8 +99,7 @@ def _is_open(request: HttpRequest) -> bool:
 def _scoped(request: HttpRequest) -> Iterator[None]:
     before = _read() if connection.in_atomic_block else None  # a test's transaction goes on afterwards
     try:
-        with transaction.atomic():
-            _say(*_scope_of(request))
+        with transaction.atomic(), planned(_say(*_scope_of(request))):
             yield
     finally:
         if before is not None:
@@ -105,9 +128,12 @@ def _read() -> tuple[str, str, str]:
     return scope, parties, context
 
 
-def _say(scope: str, parties: str, context: str) -> None:
+def _say(scope: str, parties: str, context: str) -> str:
+    """Say it to the transaction; what its connection has prepared, as `planned` wants it."""
     with connection.cursor() as cursor:
         cursor.execute(_SAY, [scope, parties, context])
+        known: str = cursor.fetchone()[-1]
+    return known
 
 
 class SecondFactorMiddleware:

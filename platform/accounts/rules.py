@@ -5,18 +5,23 @@ from a seat in a party and `learner` from having an account; neither opens the a
 `visible_to` and by row-level security.
 """
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, wraps
 from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
 from accounts.choices import Role
 from accounts.models import RoleGrant, Seat, User
+from accounts.statements import Statement, fetch, fetch_alone
 
 Reader = User | AnonymousUser
 
@@ -201,6 +206,61 @@ def forget(user: User) -> None:
     user.known_roles = user.known_seats = None
 
 
+@cache
+def _asked() -> tuple[Statement, Statement, list[str], int]:
+    """The two statements of `session_read` and `person_read`, the person's fields, and the place of the primary key."""
+    fields = [field.attname for field in User._meta.concrete_fields]
+    columns = ", ".join(f'u."{field.column}"' for field in User._meta.concrete_fields)
+    whole = f"""{columns},
+        ARRAY(SELECT party_id FROM accounts_seat WHERE user_id = u.id),
+        ARRAY(SELECT role::text FROM accounts_rolegrant WHERE user_id = u.id AND revoked_at IS NULL)"""  # noqa: S608 - of our own names
+    session = f"""SELECT s.session_data, {whole}
+        FROM django_session s LEFT JOIN accounts_user u ON u.id = %(guess)s::bigint
+        WHERE s.session_key = %(key)s::varchar AND s.expire_date > %(now)s::timestamptz"""  # noqa: S608 - of our own names
+    person = f"SELECT {whole} FROM accounts_user u WHERE u.id = %s::bigint"  # noqa: S608 - of our own names
+    return Statement("session", session), Statement("person", person), fields, fields.index("id")
+
+
+def session_read(*, key: str, guess: int | None) -> tuple[str, User | None] | None:
+    """What a session holds that has not ended, and the person `guess` with roles and seats; one statement.
+
+    Nothing here says that the session is that person's: whoever asks compares. None for a session that is none.
+    """
+    session, _person, fields, place = _asked()
+    rows = fetch_alone(session, {"guess": guess, "key": key, "now": timezone.now()})
+    if not rows:
+        return None
+    data, *told = rows[0]
+    return data, _made(fields, told) if told[place] is not None else None
+
+
+def person_read(*, user_id: int) -> User | None:
+    """A person with roles and seats; one statement."""
+    _session, person, fields, _place = _asked()
+    rows = fetch((person, [user_id]))
+    return _made(fields, rows[0]) if rows else None
+
+
+def _made(fields: list[str], told: Sequence[Any]) -> User:
+    *values, seats, roles = told
+    user = User.from_db(DEFAULT_DB_ALIAS, fields, values)
+    user.known_seats, user.known_roles = frozenset(seats), frozenset(roles)
+    return user
+
+
+_beside: ContextVar[Callable[[int], User | None] | None] = ContextVar("person_read_beside", default=None)
+
+
+@contextmanager
+def reading_beside(read: Callable[[int], User | None]) -> Iterator[None]:
+    """Let `RoleBackend.get_user` ask here first until the block ends: the person may have come with the session."""
+    before = _beside.set(read)
+    try:
+        yield
+    finally:
+        _beside.reset(before)
+
+
 def allows(role: str, action: str, model: str) -> bool:
     """Whether a role may do `action` to rows of `model` ("app.model" in lower case)."""
     row = MATRIX.get(model)
@@ -247,6 +307,12 @@ class RoleBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth ships
 
     Groups and single permissions, which Django would also ask for, grant nothing.
     """
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The person of a session, with roles and seats as they are now; None for a closed account."""
+        beside = _beside.get()
+        user = (beside(int(user_id)) if beside else None) or person_read(user_id=int(user_id))
+        return user if user is not None and self.user_can_authenticate(user) else None
 
     def has_perm(self, user: Reader, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's names
         """`app.action_model`, as Django's admin asks; models of ours all have a row in the matrix."""

@@ -13,16 +13,21 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.backends.utils import CursorWrapper
+from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 
 Values = Sequence[Any] | Mapping[str, Any]
 Call = tuple["Statement", Values]
 
 _NAMES = "SELECT coalesce(string_agg(name, ' '), '') FROM pg_prepared_statements"
 
-KNOWN = f"set_config('plan_cache_mode', 'force_generic_plan', true), ({_NAMES})"
+PREPARED = f"({_NAMES})"
+"""One column, of which `planned` must be told."""
+
+KNOWN = f"set_config('plan_cache_mode', 'force_generic_plan', true), {PREPARED}"
 """Two columns, the last of which `planned_once` must be told.
 
 The first lets this transaction keep to plans that are made once: left alone, the server plans anew, at each execution,
@@ -30,6 +35,7 @@ whatever it thinks a little dearer without the values. That cost more than all t
 """
 
 _held: ContextVar["_Held | None"] = ContextVar("held_cursor", default=None)
+_names: ContextVar["_Names | None"] = ContextVar("prepared_names", default=None)
 _PLACE = re.compile(r"%(?:\((?P<name>\w+)\))?s")
 _SAVEPOINT, _RELEASE, _BACK = "SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT "
 
@@ -74,6 +80,9 @@ class Statement:
         return ("" if self.name in known else self._prepare()) + self._call(), self._values(values)
 
 
+_GENERIC: Call = (Statement("generic_plans", "SET LOCAL plan_cache_mode = force_generic_plan", plan=False), ())
+
+
 def fetch(*calls: Call) -> list[tuple[Any, ...]]:
     """Run statements one after the other in a single round trip; returns the rows of the last, if it has any.
 
@@ -82,8 +91,47 @@ def fetch(*calls: Call) -> list[tuple[Any, ...]]:
     held = _held.get()
     if held is not None:
         return held.run(calls)
+    names = _names.get()
+    known = None
+    if names is not None:
+        known, names.known = names.known, None
+        if known is not None and not names.generic:
+            names.generic, calls = True, (_GENERIC, *calls)
     with connection.cursor() as cursor:
-        return _run(cursor, None, calls)
+        rows = _run(cursor, known, calls)
+    if names is not None:
+        names.known = known
+    return rows
+
+
+def fetch_alone(statement: Statement, values: Values) -> list[tuple[Any, ...]]:
+    """`fetch` of one statement that stands outside a transaction, prepared without asking what the connection knows.
+
+    What this process has prepared on the connection it executes. Where that connection turns out not to know it, or to
+    know it already (a pooler stands in between), the server says so before anything is done; it is sent as it is, and
+    nothing is prepared on this connection from then on.
+    """
+    if connection.in_atomic_block:
+        return fetch((statement, values))
+    connection.ensure_connection()
+    link = connection.connection
+    before = _alone.get(link, frozenset())
+    known = None if before is None else set(before)
+    try:
+        with connection.cursor() as cursor:
+            rows = _run(cursor, known, [(statement, values)])
+    except (OperationalError, ProgrammingError) as error:
+        if not isinstance(error.__cause__, InvalidSqlStatementName | DuplicatePreparedStatement):
+            raise
+        known = None
+        with connection.cursor() as cursor:
+            rows = _run(cursor, None, [(statement, values)])
+    _alone[link] = None if known is None else frozenset(known)
+    return rows
+
+
+_alone: WeakKeyDictionary[Any, frozenset[str] | None] = WeakKeyDictionary()
+"""Connection -> what `fetch_alone` has prepared on it; None: it is not the same connection each time."""
 
 
 def send(*calls: Call) -> None:
@@ -99,12 +147,28 @@ def send(*calls: Call) -> None:
 
 
 @contextmanager
+def planned(known: str) -> Iterator[None]:
+    """Prepare what `fetch` runs until the block ends, which is within one transaction; `known`: see `PREPARED`.
+
+    The first of them has the transaction keep to plans that are made once. Every statement goes out at once, each by a
+    cursor of its own, among those that Django sends: the way of a page.
+    """
+    before = _names.set(_Names(set(known.split())))
+    try:
+        yield
+    finally:
+        _names.reset(before)
+
+
+@contextmanager
 def planned_once(cursor: CursorWrapper, known: str) -> Iterator[None]:
     """Prepare what `fetch` and `send` run until the block ends, which is within one transaction; `known`: see `KNOWN`.
 
     All of it goes through this one cursor: opening one costs Django twice what a short statement costs.
     """
     held = _Held(cursor, set(known.split()))
+    if (names := _names.get()) is not None:
+        names.known = None
     before = _held.set(held)
     try:
         with cursor.db.execute_wrapper(held.in_turn):
@@ -112,6 +176,14 @@ def planned_once(cursor: CursorWrapper, known: str) -> Iterator[None]:
             held.run(())
     finally:
         _held.reset(before)
+
+
+@dataclass(slots=True)
+class _Names:
+    """What a page's connection has prepared; None after an error, see `_Held`: from then on nothing is prepared."""
+
+    known: set[str] | None
+    generic: bool = False
 
 
 @dataclass(slots=True)

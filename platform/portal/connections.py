@@ -65,12 +65,17 @@ def _habits() -> dict[str, Any]:
 
 
 def caches() -> dict[str, dict[str, Any]]:
-    """The one cache: the embedded Valkey's database 1, or CACHE_URL."""
+    """The one cache: the embedded Valkey's database 1, or CACHE_URL; and `near`, what a process keeps of it itself."""
     url = env.text("CACHE_URL")
-    if not url:
-        return {"default": {"BACKEND": "portal.backend.cache.EmbeddedCache", "LOCATION": "embedded", "KEY_PREFIX": "p"}}
-    redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "OPTIONS": dict(REDIS_PATIENCE)}
-    return {"default": {**redis, "LOCATION": url, "KEY_PREFIX": "p"}}
+    near = {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "TIMEOUT": 30,
+        "OPTIONS": {"MAX_ENTRIES": 200},
+    }
+    far: dict[str, Any] = {"BACKEND": "portal.backend.cache.EmbeddedCache", "LOCATION": "embedded"}
+    if url:
+        far = {"BACKEND": "portal.backend.cache.Cache", "OPTIONS": dict(REDIS_PATIENCE), "LOCATION": url}
+    return {"default": {**far, "KEY_PREFIX": "p"}, "near": near}
 
 
 def broker_options() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Gunicorn's settings: `gunicorn -c python:portal.server portal.wsgi`."""
 
+import gc
 import sys
 from typing import Any
 
@@ -19,7 +20,9 @@ loglevel = "warning"
 
 
 def when_ready(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
-    """Say where the portal is served, once it really is."""
+    """Say where the portal is served, once it really is; and let no worker's garbage collector pass over the code."""
+    gc.collect()
+    gc.freeze()
     name, url = env.text("PORTAL_PLATFORM_NAME"), connections.base_url()
     sys.stdout.write(f"\n  {name} is served at {url}  (Ctrl-C stops it)\n\n")
     sys.stdout.flush()

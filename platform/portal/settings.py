@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.PersonMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -111,6 +111,9 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "accounts.middleware.ScopeMiddleware",  # innermost: its transaction holds the view and the rendering, nothing else
 ]
+
+if not METRICS:  # nobody would read what they count
+    MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("django_prometheus.")]
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -135,7 +138,7 @@ INSTALLED_APPS += ["django.forms"]
 DATABASES = connections.databases()
 DATABASE_ROUTERS = ["portal.router.OwnerMigrates"]
 CACHES = connections.caches()
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.backend.sessions"
 
 CELERY_BROKER_URL = env.text("BROKER_URL") or "embedded:"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -5,9 +5,11 @@ from recommender.selectors.figures import CourseShown, ServingFigures, Shown, co
 from recommender.selectors.readers import ReaderFacts, reader_facts
 from recommender.selectors.shelf import Shelf, shares_kept, shelf_at
 from recommender.selectors.tastes import asks_for_interests, dismissals_of, taste_of
+from recommender.selectors.told import CourseTold, courses_told
 
 __all__ = [
     "CourseShown",
+    "CourseTold",
     "Explained",
     "ReaderFacts",
     "ServingFigures",
@@ -15,6 +17,7 @@ __all__ = [
     "Shown",
     "asks_for_interests",
     "courses_shown",
+    "courses_told",
     "dismissals_of",
     "explained",
     "reader_facts",

@@ -20,7 +20,7 @@ class ReaderFacts:
     `personal`: they did not switch suggestions off. `withdrawn` are courses they gave back, `hidden` those they waved
     away, `less` those of which they want less. `came` are courses with the orders of others who first came the same
     way, `landing` is the topic on which they landed. `run` and `policy` are the live ones, `canary` the run on trial,
-    `shelf` changes when any course does.
+    `shelf` changes when any course does, `trials` are the places in which an experiment runs.
     """
 
     personal: bool = True
@@ -36,6 +36,7 @@ class ReaderFacts:
     canary: int | None = None
     policy: int | None = None
     shelf: str = ""
+    trials: tuple[str, ...] = ()
 
     def impersonal(self) -> "ReaderFacts":
         """What may be used of somebody who wants nothing personal: which courses not to show, and no more."""
@@ -59,11 +60,20 @@ def _acts(whose: str) -> str:
     )"""  # noqa: S608 - the conditions are those below
 
 
+# What the audit trail last wrote of courses tells that one changed. A transaction that wrote earlier and ended later
+# leaves the largest number as it was; it is found by the count of the last ones.
 _SERVING = """
     (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'live'),
     (SELECT max(id) FROM recommender_trainingrun WHERE stage = 'canary'),
     (SELECT max(id) FROM recommender_servingpolicy WHERE NOT is_trial),
-    (SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') FROM courses_course)
+    (
+        SELECT concat_ws(' ', max(pgh_id),
+            (SELECT count(*) FROM courses_courseevent
+                WHERE pgh_id > (SELECT max(pgh_id) FROM courses_courseevent) - 500),
+            (SELECT count(*) FROM accounts_importbatch WHERE state = 'reversed'))
+        FROM courses_courseevent
+    ),
+    ARRAY(SELECT DISTINCT slot FROM recommender_experiment WHERE state = 'running' ORDER BY 1)
 """
 _PERSON = Statement(
     "reader_person",
@@ -117,4 +127,5 @@ def reader_facts(*, user: User | None, visitor_key: UUID | None, observed: bool 
 
 
 def _serving(row: Any) -> dict[str, Any]:
-    return dict(zip(("run", "canary", "policy", "shelf"), row, strict=True))
+    *told, trials = row
+    return {**dict(zip(("run", "canary", "policy", "shelf"), told, strict=True)), "trials": tuple(trials)}

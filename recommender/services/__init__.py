@@ -24,7 +24,7 @@ from recommender.services.paths import (
     step_take_back,
 )
 from recommender.services.promotions import arm_promote, arm_rollback, promotion_words
-from recommender.services.serving import Suggestions, impressions_record, places_of, suggest
+from recommender.services.serving import Manner, Suggestions, impressions_record, places_of, suggest
 from recommender.services.serving_choices import (
     click_record,
     course_dismiss,
@@ -53,6 +53,7 @@ __all__ = [
     "BEST",
     "Assigned",
     "Choice",
+    "Manner",
     "NewArm",
     "NewExperiment",
     "NewPath",

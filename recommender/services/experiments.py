@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,9 +17,6 @@ from recommender.models import Arm, DecisionLog, Experiment, Exposure, ServingPo
 from recommender.selectors.experiments import experiment_figures, running_at, unit_of
 from recommender.services.replays import arms_replay
 from recommender.services.serving_mix import Side
-
-NONE, SECONDS = "none", 15
-"""So long a place without experiments is believed to have none."""
 
 KEY = b"tributary.experiments"
 """Names the purpose of the hash; what nobody else knows is each experiment's salt."""
@@ -148,7 +144,6 @@ def experiment_start(*, experiment_id: int, reason: str, by: User | None = None)
     experiment.first_bucket, experiment.state, experiment.started_at = first, ExperimentState.RUNNING, timezone.now()
     experiment.save(update_fields=["first_bucket", "state", "started_at"])
     _log(experiment, Decision.START, reason, experiment.replay, by)
-    transaction.on_commit(lambda: cache.delete(f"experiments:{experiment.slot}"))
     return experiment
 
 
@@ -192,12 +187,9 @@ def arm_for(*, user: User | None, visitor_key: UUID | None, slot: str) -> Assign
     """
     from recommender.engine.experiments.assign import arm_of
 
-    if (user is None and visitor_key is None) or cache.get(f"experiments:{slot}") == NONE:
+    if user is None and visitor_key is None:
         return None
-    running = running_at(slot=slot)
-    if not running:
-        cache.set(f"experiments:{slot}", NONE, SECONDS)
-    for experiment in running:
+    for experiment in running_at(slot=slot):
         unit = unit_of(experiment, user=user, visitor_key=visitor_key)
         arms = list(experiment.arms.all())
         place = arm_of(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.utils import timezone
 
@@ -57,7 +57,7 @@ class Suggestions:
     """A list as it was shown under `code` (None: empty, nothing was kept). `key` is equal for equal lists.
 
     `personal`: the reader lets suggestions be theirs. `run` is the model's, None where popularity answered alone.
-    `shelf` is the catalogue it was made from.
+    `shelf` is the catalogue it was made from, `places` its choices as they are kept, `written` what was written of it.
     """
 
     choices: tuple[Choice, ...]
@@ -65,7 +65,17 @@ class Suggestions:
     personal: bool
     run: int | None
     shelf: str
+    places: str = "[]"
+    written: str = ""
     code: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a list is written for its reader: `name` is equal where equal lists are written alike."""
+
+    name: str
+    write: Callable[[Suggestions], str]
 
 
 def suggest(
@@ -81,24 +91,32 @@ def suggest(
     observed: bool = True,
     mail_week: "date | None" = None,
     arrived: "Callable[[], Came | None] | None" = None,
+    facts: ReaderFacts | None = None,
+    manner: Manner | None = None,
 ) -> Suggestions:
     """The best courses for this reader in this place, none that they own or waved away. The list is kept as shown.
 
     Where the browser does not let itself be `observed`, nothing is personal without the person's yes. Beside a course,
     that course counts as the latest interest. `arrived` is asked for who is hardly known. `run` and
     `policy` are the live ones unless given, as a test between two would; `sides` are two that share the list. Without a
-    model that serves, or for who wants nothing personal, popularity answers.
+    model that serves, or for who wants nothing personal, popularity answers. `facts`: what was just read of the reader.
+    With a `manner` the list comes written, and is remembered so.
     """
     person = user if isinstance(user, User) else None
-    facts = reader_facts(user=person, visitor_key=visitor_key, observed=observed)
+    facts = facts or reader_facts(user=person, visitor_key=visitor_key, observed=observed)
     beside = course.pk if course else None
     who = f"u{person.pk}" if person else str(visitor_key or "")
     answers = run or (serving_run(person=who) if facts.canary is not None else None)
-    facts = replace(facts, run=answers.pk if answers else facts.run, policy=policy.pk if policy else facts.policy)
+    facts = replace(
+        facts, run=answers.pk if answers else facts.run, policy=policy.pk if policy else facts.policy, trials=()
+    )
     if facts.personal and arrived is not None and len(facts.history) < STRANGER:
         facts = _greeted(facts, arrived())
-    made = partial(_cached, who=who, beside=beside, limit=limit, day=f"{timezone.localdate()}")
-    found = made(facts) if sides is None else _shared(facts, sides, made=made, limit=limit)
+    made = partial(_cached, who=who, beside=beside, limit=limit)
+    if sides is None:
+        found = made(facts, manner=manner)
+    else:
+        found = _written(_shared(facts, sides, made=made, limit=limit), manner)
     if not found.choices:
         return found
     known = facts.personal or mail_week is not None
@@ -123,15 +141,25 @@ def _greeted(facts: ReaderFacts, came: "Came | None") -> ReaderFacts:
     return replace(facts, came=came.bought, landing=landing)
 
 
-def _cached(facts: ReaderFacts, *, who: str, beside: int | None, limit: int, day: str) -> Suggestions:
+def _cached(
+    facts: ReaderFacts, *, who: str, beside: int | None, limit: int, manner: Manner | None = None
+) -> Suggestions:
     """The list for these facts: the same list for the same facts on one day, until it is forgotten."""
-    told = json.dumps([asdict(facts), who, beside, limit, day], sort_keys=True)
-    key = sha256(told.encode()).hexdigest()
-    found: Suggestions | None = cache.get(f"suggest:{key}")
+    key = sha256(f"{facts} {who} {beside} {limit} {timezone.localdate()}".encode()).hexdigest()
+    place = f"suggest:{key}:{manner.name if manner else ''}"
+    near: Suggestions | None = caches["near"].get(place)
+    if near is not None:
+        return near
+    found: Suggestions | None = cache.get(place)
     if found is None:
-        found = _made(facts, beside=beside, limit=limit, key=key)
-        cache.set(f"suggest:{key}", found, SECONDS)
+        found = _written(_made(facts, beside=beside, limit=limit, key=key), manner)
+        cache.set(place, found, SECONDS)
+    caches["near"].set(place, found)
     return found
+
+
+def _written(found: Suggestions, manner: Manner | None) -> Suggestions:
+    return replace(found, written=manner.write(found)) if manner and found.choices else found
 
 
 def _shared(
@@ -159,7 +187,7 @@ def _shared(
         tail=rules.tail,
         seed=key,
     )
-    return replace(one, choices=choices, key=key)
+    return replace(one, choices=choices, key=key, places=_kept(choices))
 
 
 def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Suggestions:
@@ -176,7 +204,12 @@ def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Su
         # The same reader with the same history sees the same draw all day; over readers it is as good as chance.
         rng=np.random.default_rng(int(key[:16], 16)),
     )
-    return Suggestions(tuple(choices), key, facts.personal, facts.run if recommender else None, facts.shelf)
+    run = facts.run if recommender else None
+    return Suggestions(tuple(choices), key, facts.personal, run, facts.shelf, _kept(choices))
+
+
+def _kept(choices: Sequence[Choice]) -> str:
+    return json.dumps([asdict(choice) for choice in choices])
 
 
 def policy_of(policy_id: int | None) -> "Policy":
@@ -252,7 +285,7 @@ def impressions_record(
         "policy": policy_id,
         "week": mail_week,
         "at": timezone.now(),
-        "places": json.dumps([asdict(choice) for choice in shown.choices]),
+        "places": shown.places,
     }
     fetch((_KEEP, values))
     return code

@@ -8,8 +8,9 @@ from uuid import UUID
 from accounts.models import User
 from courses.models import Course
 from recommender.choices import Slot
+from recommender.selectors import reader_facts
 from recommender.services.experiments import arm_for, exposure_record
-from recommender.services.serving import Came, Reader, Suggestions, suggest
+from recommender.services.serving import Came, Manner, Reader, Suggestions, suggest
 
 
 def suggest_tried(
@@ -22,6 +23,7 @@ def suggest_tried(
     observed: bool = True,
     mail_week: date | None = None,
     arrived: Callable[[], Came | None] | None = None,
+    manner: Manner | None = None,
 ) -> Suggestions:
     """As `suggest`, by the arm that this reader is in where an experiment runs in this place.
 
@@ -30,7 +32,8 @@ def suggest_tried(
     two arms share say so place by place and need none.
     """
     person, began = user if isinstance(user, User) else None, perf_counter()
-    assigned = arm_for(user=person, visitor_key=visitor_key, slot=slot)
+    facts = reader_facts(user=person, visitor_key=visitor_key, observed=observed)
+    assigned = arm_for(user=person, visitor_key=visitor_key, slot=slot) if slot in facts.trials else None
     found = suggest(
         user=person,
         visitor_key=visitor_key,
@@ -43,6 +46,8 @@ def suggest_tried(
         observed=observed,
         mail_week=mail_week,
         arrived=arrived,
+        facts=facts,
+        manner=manner,
     )
     if assigned and found.choices and not assigned.sides:
         spent = round(1000 * (perf_counter() - began))

@@ -1,14 +1,15 @@
 """Fragments that other pages embed: suggested courses, each with its reason, and what lies behind a reason."""
 
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,13 +20,12 @@ from courses.selectors import on_sale
 from courses.views.frame import learner_of, may_observe, observed_visitor, opens_page, shop
 from recommender.choices import Slot
 from recommender.selectors import explained, shown_to_somebody
-from recommender.services import Suggestions, cards_of, click_record, suggest_tried
+from recommender.services import Manner, Suggestions, cards_of, click_record, suggest_tried
 from recommender.views.words import steps_of
 
 SHOWN = 4
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """Stands in a kept band for the code of the list that it is shown as."""
-SECONDS = 300
 
 
 @require_safe
@@ -93,22 +93,25 @@ def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpRespon
         limit=SHOWN,
         observed=may_observe(request),
         arrived=getattr(request, "visitor_arrived", None),
+        manner=Manner(f"band:{get_language()}:{user is not None}", partial(_written, known=user is not None)),
     )
-    return HttpResponse(_written(found, known=user is not None).replace(NOBODY, str(found.code)))
+    return HttpResponse(found.written.replace(NOBODY, str(found.code)))
 
 
 def _written(found: Suggestions, *, known: bool) -> str:
-    """The band with `NOBODY` where the list's code belongs, kept for equal lists in one language."""
-    if found.code is None:
-        return ""
-    key = f"band:{found.key}:{get_language()}:{known}"
-    written: str | None = cache.get(key)
-    if written is None:
-        cards = [_addressed(card, may_dismiss=known) for card in cards_of(found)]
-        context = {"cards": cards, "personal": found.personal, "known": known}
-        written = render_to_string("recommender/suggestions.html", context)
-        cache.set(key, written, SECONDS)
-    return written
+    """The band with `NOBODY` where the list's code belongs."""
+    language = get_language() or ""
+    cards = [_card(language, tuple(_addressed(card, may_dismiss=known).items())) for card in cards_of(found)]
+    return render_to_string(
+        "recommender/suggestions.html", {"cards": cards, "personal": found.personal, "known": known}
+    )
+
+
+@lru_cache(maxsize=512)
+def _card(language: str, values: tuple[tuple[str, Any], ...]) -> SafeString:
+    """A card; all that it says is in these values, so that it may be given again."""
+    del language
+    return render_to_string("components/course_card.html", dict(values))
 
 
 def _addressed(card: dict[str, Any], *, may_dismiss: bool) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from accounts.audit import acting_on_all_rows, current
 from accounts.models import Party
 from accounts.scope import all_rows
 from accounts.services import party_create
-from accounts.statements import Statement, fetch, planned_once, send
+from accounts.statements import Statement, fetch, fetch_alone, planned_once, send
+from accounts.statements import planned as planned_for_a_page
 
 SUM = Statement("sum", "SELECT %s::int + %s::int")
 NAMED = Statement("named", "SELECT %(a)s::int - %(b)s::int, %(a)s::int")
@@ -63,6 +64,41 @@ def test_a_statement_stays_prepared_when_the_savepoint_it_came_in_is_undone(db: 
             fetch((FAILS, [0]))
         assert fetch((FAILS, [1])) == [(1,)]
     forget()
+
+
+def test_a_page_prepares_what_it_fetches_until_something_fails(db: None) -> None:
+    with planned_for_a_page(""):
+        for _twice in range(2):
+            assert fetch((SUM, [2, 3])) == [(5,)]
+        with connection.cursor() as cursor, planned_once(cursor, SUM.name):
+            assert fetch((NOTHING, [])) == [(1,)]
+        assert fetch((NOTHING, [])) == [(1,)], "what was prepared meanwhile is not prepared again"
+    with planned_for_a_page(f"{SUM.name} {NOTHING.name}"):
+        with pytest.raises(DataError), transaction.atomic():
+            fetch((FAILS, [0]))
+        assert fetch((NAMED, {"a": 2, "b": 3})) == [(-1, 2)]
+    assert prepared() == ["fails", "nothing", "sum"], "after an error nothing more is prepared"
+    assert fetch((NAMED, {"a": 2, "b": 3})) == [(-1, 2)]
+    forget()
+
+
+def test_a_statement_alone_is_prepared_where_it_is_the_same_connection_each_time(committed_db: str) -> None:
+    for _twice in range(2):
+        assert fetch_alone(SUM, [1, 2]) == [(3,)]
+        assert prepared() == ["sum"]
+    with pytest.raises(DataError):
+        fetch_alone(FAILS, [0])
+    forget()  # as a pooler does that hands out another connection
+    for _twice in range(2):
+        assert fetch_alone(SUM, [1, 2]) == [(3,)]
+        assert prepared() == []
+    connection.close()
+    with acting_on_all_rows(plan_once=True, task="t"):
+        assert fetch((SUM, [1, 2])) == [(3,)]
+    assert fetch_alone(SUM, [1, 3]) == [(4,)], "it was prepared by somebody else"
+    with transaction.atomic():
+        assert fetch_alone(NOTHING, []) == [(1,)]
+    assert prepared() == ["sum"]
 
 
 def test_each_transaction_asks_what_its_connection_knows(committed_db: str) -> None:

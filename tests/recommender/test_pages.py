@@ -8,9 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import ImportBatch
 from accounts.selectors import consents_now, refusing
 from accounts.services import consent_record
 from courses.models import Course, Topic
@@ -62,6 +65,46 @@ def test_each_card_says_why_and_leads_to_its_course_by_a_click_that_counts(cast:
     first.refresh_from_db()
     assert first.clicked_at is not None
     assert client.get(f"/suggestions/open/{uuid4()}/1/").status_code == 404
+
+
+def test_a_band_shown_again_reads_the_reader_and_keeps_the_list_and_no_more(cast: Cast) -> None:
+    ids = shelves.courses()
+    shelves.live(ids)
+    shelves.looked(cast.lee, *ids[:5])  # somebody known: nobody asks how they came
+    client = cast.client_of(cast.lee)
+    client.get("/suggestions/home/")  # leaves the browser a cookie, by which it is recognised once
+    first = text(client.get("/suggestions/home/"))
+    with CaptureQueriesContext(connection) as asked:
+        again = text(client.get("/suggestions/home/", headers={"HX-Request": "true"}))
+    bare = [re.sub(r"/(open|why)/[-0-9a-f]+/", "/", page) for page in (first, again)]
+    assert bare[0] == bare[1] != ""
+    assert first != again, "each time it was shown is a list of its own"
+    around = re.compile(r"SELECT (set_config|coalesce)|(RELEASE )?SAVEPOINT")
+    about = [row["sql"] for row in asked if not around.match(row["sql"])]
+    names = ["django_session", "reader_person", "impressions_record"]
+    assert [next((name for name in names if name in sql), sql) for sql in about] == names
+    lists = ServedList.objects.order_by("pk")
+    assert [row.user for row in lists] == [cast.lee] * 3
+    told = ("position", "course", "source", "score", "propensity", "reason")
+    kept = [list(row.impressions.order_by("position").values_list(*told)) for row in lists]
+    assert kept[0] == kept[1] == kept[2] != []
+
+
+def test_prices_titles_and_withdrawals_count_at_the_next_band(cast: Cast) -> None:
+    ids = shelves.courses(3)
+    client = cast.client_of(cast.lee)
+    assert text(client.get("/suggestions/home/")).count("course-card") == 3
+    Course.objects.filter(pk=ids[0]).update(price_minor=77_700, title="Renamed")
+    page = text(client.get("/suggestions/home/"))
+    assert "777" in page
+    assert "Renamed" in page
+    Course.objects.filter(pk=ids[1]).update(state="draft")
+    assert text(client.get("/suggestions/home/")).count("course-card") == 2
+    batch = ImportBatch.objects.create(source="s")
+    Course.objects.filter(pk=ids[2]).update(import_batch=batch)
+    assert text(client.get("/suggestions/home/")).count("course-card") == 2
+    ImportBatch.objects.filter(pk=batch.pk).update(state="reversed")
+    assert text(client.get("/suggestions/home/")).count("course-card") == 1
 
 
 def test_the_panel_takes_the_score_apart_for_whom_it_was_shown_to_alone(cast: Cast) -> None:

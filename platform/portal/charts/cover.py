@@ -11,6 +11,7 @@ from portal.charts.scale import number
 
 WIDTH, HEIGHT = 320.0, 200.0
 HUES = 6
+_TAGS = {"dot": "circle", "ring": "circle"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,17 @@ class Cover:
 
     hue: int
     shapes: tuple[Shape, ...]
+
+    @property
+    def marks(self) -> str:
+        """The marks as SVG; a template's loops over some hundred attributes would take longer than drawing them."""
+        return "".join(
+            f"<{_TAGS.get(shape.kind, shape.kind)}"
+            + (f' class="{shape.kind}"' if shape.kind in _TAGS else "")
+            + "".join(f' {name}="{value}"' for name, value in shape.attributes)
+            + "/>"
+            for shape in self.shapes
+        )
 
 
 def cover(key: str) -> Cover:

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from portal import charts, drawings, fields, figures, marks, parts
@@ -144,6 +144,7 @@ def clock(value: dt.datetime | None, *, seconds: bool = False) -> SafeString:
 
 # --- marks ---------------------------------------------------------------------------------------------------------
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str, size: int = 16, css: str = "") -> SafeString:
     """Draw an icon of the sprite at 14, 16, 20 or 24 px; an unknown name is an error."""
     if name not in marks.icon_names():
@@ -295,9 +296,11 @@ def cover(key: Any) -> SafeString:
     return _cover(str(key))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _cover(key: str) -> SafeString:
-    return render_to_string("components/cover.html", {"cover": charts.cover(key)})
+    drawn = charts.cover(key)
+    # Tags, names and numbers of our own alone, nothing that somebody wrote.
+    return render_to_string("components/cover.html", {"hue": drawn.hue, "marks": mark_safe(drawn.marks)})  # noqa: S308
 
 
 register.inclusion_tag("components/stream.html", name="stream")(drawings.stream_context)
