@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import User
 from accounts.scope import all_rows
 from ledger.selectors import entry_with_postings
@@ -57,7 +59,7 @@ def _told(found: Explained, decision: EarningDecision) -> dict[str, Any]:
 def _proven(decision: EarningDecision, entry: int) -> dict[str, Any] | None:
     """The issued statement's lines about the entry, each with its proof."""
     rows = Statement.objects.select_related("of").filter(party=decision.party_id, currency=decision.currency)
-    for statement in rows.filter(month__gte=decision.placed_at.date().replace(day=1)).order_by("month"):
+    for statement in rows.filter(month__gte=timezone.localdate(decision.placed_at).replace(day=1)).order_by("month"):
         listed = statement.body["lines"]
         places = [i for i, row in enumerate(listed) if (row["entry"], row["line"]) == (entry, decision.source_id)]
         if places:

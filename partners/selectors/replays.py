@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Party, User
 from ledger.money import decimal_from_minor
 from ledger.selectors import parties_seen
+from ledger.selectors.files import csv_cell
 from partners.choices import PayingModel, ReplayState
 from partners.models import Agreement, AgreementVersion, EarningDecision, Replay, ReplayCell, ReplayFlow, ReplayParty
 
@@ -118,10 +119,10 @@ def replay_csv(cells: Iterable[Cell]) -> Iterator[list[str]]:
     ]
     for code, kind, item, month, currency, was, new in listed:
         yield [
-            _safe(code),
-            _safe(parties[code].local_name if code in parties else ""),
-            _safe(f"{kind} {item}"),
-            _safe(titles.get((kind, item), "")),
+            csv_cell(code),
+            csv_cell(parties[code].local_name if code in parties else ""),
+            csv_cell(f"{kind} {item}"),
+            csv_cell(titles.get((kind, item), "")),
             f"{month:%Y-%m}",
             currency,
             decimal_from_minor(was, currency),
@@ -239,7 +240,3 @@ def _titles(items: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
 def _seen(rows: QuerySet[Any], visible_to: User | None) -> QuerySet[Any]:
     seen = parties_seen(visible_to)
     return rows if seen is None else rows.filter(party__in=seen)
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

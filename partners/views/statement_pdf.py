@@ -55,7 +55,7 @@ def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str], hold: H
     pdf.cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("han", size=9)
     for fact in facts:
-        pdf.cell(0, 5, fact, new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, 5, fact, new_x="LMARGIN", new_y="NEXT")
     pdf.ln(4)
     for label, amount in rows:
         pdf.cell(120, 6, label, border="B")

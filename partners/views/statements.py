@@ -106,6 +106,7 @@ def _asked(request: HttpRequest, month: str) -> tuple[Desk, MonthlyStatement]:
     at = desk(request)
     try:
         first = date.fromisoformat(f"{month}-01")
+        date(first.year + 1, 1, 1)  # the calendar's last year has no month after it
     except ValueError as fault:
         raise Http404(_("There is no such month.")) from fault
     known = party_currencies(party=at.party.pk)

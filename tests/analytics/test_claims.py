@@ -233,6 +233,10 @@ def test_against_the_proposal_a_second_person_confirms_and_only_then_money_moves
     assert "party:reef" not in books()
     with pytest.raises(AdjustmentError, match="second person"):
         claim_confirm(claim_id=claim.pk, by=stage.mei)
+    seat = claim.party.seats.create(user=stage.finn)
+    with pytest.raises(ClaimError, match="your own"):
+        claim_confirm(claim_id=claim.pk, by=stage.finn)
+    seat.delete()
     claim_send_back(claim_id=claim.pk, by=stage.finn, note="No proof.")
     claim.refresh_from_db()
     assert (claim.state, Adjustment.objects.get().state) == (ClaimState.REVIEW, "declined")

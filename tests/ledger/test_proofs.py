@@ -149,6 +149,22 @@ FAULTS: list[tuple[str, list[str], str]] = [
         [entries("inputs = jsonb_set(inputs, '{advances,party:alice,0}', '1')", entry("sale", "recouped"))],
         "party:alice:advance got",
     ),
+    (
+        "I13",
+        [f"UPDATE ledger_account SET recoup_bp = 1 WHERE id = {account('party:alice:advance')}"],
+        "account party:alice:advance CNY: pays back at 1, its last advance says ",
+    ),
+    (
+        "I14",
+        [
+            entries(
+                """inputs = jsonb_set(inputs, '{event,fx}',
+                '{"currency": "USD", "rate": "7", "day": "2026-03-01", "source": "x"}')""",
+                PAID,
+            )
+        ],
+        "was exchanged at 7 of 2026-03-01, which no rate of that day is",
+    ),
     ("I14", [payouts("sent_minor = 30", "sent_minor = 31")], "USD -31 on fx:position, recorded -30"),
     ("I14", [postings(f"account_id = {account('fx:position')}", SALE, SHARE)], "recorded 0"),
     (

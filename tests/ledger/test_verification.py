@@ -64,6 +64,10 @@ FAULTS: list[tuple[list[str], str]] = [
         )
         for kind in ("payout", "payout_sent", "payout_failed")
     ],
+    *[
+        ([f"UPDATE ledger_journalentry SET trace = '{{}}' WHERE kind = '{kind}'"], "its trace is not what its inputs")
+        for kind in ("sale", "correction", "pool", "payout", "payout_sent")
+    ],
     (["UPDATE ledger_journalentry SET inputs = '{}' WHERE kind = 'pool'"], "inputs of format None are not known here"),
 ]
 

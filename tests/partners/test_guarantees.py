@@ -58,6 +58,9 @@ def test_closing_a_month_tops_its_guarantees_up_first(cast: Cast) -> None:
     assert entry.actor == stage.clerk()
     assert close(APRIL) == ["Carol got 0.70 CNY on top, up to the guarantee."]
     assert balance_of(code="platform:guarantees", currency="CNY", visible_to=None) == -767 - 70
+    assert not violations("I18-granted", "I18-kept")
+    Guarantee.objects.filter(party=alice).update(monthly_minor=999)
+    assert "says 999 CNY to alice" in violations("I18-granted")["I18-granted"][0][1]
     assert not violations("P15", "I1", "derivation")
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_a_line_of_a_running_month_is_proven_by_its_inputs(stage: Stage) -> None
     assert [(row["account"], row["amount"]) for row in told["postings"]] == [("party:alice", 5_040)]
     assert told["computed"]["amount"] == told["amount"] == 5_040
     assert told["entry"]["seal"] is None
+
+
+def test_months_are_those_of_the_house_west_of_greenwich_too(stage: Stage, cast: Cast, settings: Any) -> None:
+    settings.TIME_ZONE = "America/New_York"
+    placed = datetime(2026, 4, 1, 2, tzinfo=UTC)  # still March there
+    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}, placed_at=placed)])
+    ClosedPeriod.objects.create(month=MARCH, prepared_by=cast.finn, closed_by=cast.ada, totals={})
+    statements_issue(month=MARCH)
+    told = line_proof(decision_id=EarningDecision.objects.get(party=stage.alice).pk, visible_to=None)
+    assert told is not None
+    assert told["statement"]["head"]["month"] == "2026-03"
 
 
 def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast: Cast, tmp_path: Path) -> None:

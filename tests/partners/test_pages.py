@@ -129,7 +129,7 @@ def test_the_file_holds_exact_amounts_and_no_formula(world: Cast) -> None:
     assert response["Content-Type"].startswith("text/csv")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "＝"])
 def test_text_that_a_spreadsheet_would_run_is_disarmed(start: str) -> None:
     assert csv_cell(f"{start}1+1") == f"'{start}1+1"
     assert csv_cell("plain") == "plain"

@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from accounts.scope import all_rows
 from ledger.selectors import proofs
-from partners.services import adjustment_approve, adjustment_request, claim_file, earnings_settle
+from partners.services import (
+    adjustment_approve,
+    adjustment_request,
+    advance_approve,
+    advance_prepare,
+    claim_file,
+    earnings_settle,
+)
 from tests import databases
 from tests.cast import Cast
 from tests.ledger.stage import violations
@@ -19,7 +26,7 @@ from tests.partners import desk
 
 @pytest.fixture(scope="module")
 def programme(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """An agreement in force, an order settled under it, a claim filed and an adjustment booked; committed."""
+    """An agreement in force, an order settled, a claim filed, an adjustment and an advance booked; committed."""
     with django_db_blocker.unblock(), databases.clone():
         with all_rows():
             cast = Cast()
@@ -30,6 +37,10 @@ def programme(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
                 key="a", party=cast.bob_party, currency="CNY", amount_minor=50, reason="a bonus", by=cast.mei
             )
             adjustment_approve(adjustment_id=asked.pk, by=cast.finn)
+            advance = advance_prepare(
+                party=cast.bob_party, currency="CNY", amount_minor=900, recoup_bp=5_000, reason="a start", by=cast.mei
+            )
+            advance_approve(advance=advance, by=cast.finn)
         yield
         connections.close_all()
 
@@ -60,6 +71,25 @@ FAULTS = [
     ),
     ("I19-earnings", [f"DELETE FROM partners_earningdecision WHERE {OF_THE_SALE}"], "0 decided"),
     (
+        "I18-kept",
+        ["UPDATE partners_agreementversion SET rule = jsonb_set(rule, '{hold_days}', '0'), hold_days = 0"],
+        "was changed beside the audit trail: hold_days, rule",
+    ),
+    ("I18-kept", ["DELETE FROM partners_agreementparty"], "is gone beside the audit trail"),
+    ("I18-kept", ["DELETE FROM partners_agreementpartyevent"], "is not in the audit trail"),
+    ("I18-granted", ["UPDATE partners_advance SET amount_minor = 901"], "says 901 CNY to bob at 5000"),
+    (
+        "I18-granted",
+        [free("advance", "advance_paid"), "UPDATE partners_advance SET entry_id = NULL"],
+        "is paid, by no entry of its own",
+    ),
+    (
+        "I19-considered",
+        ["DELETE FROM partners_earningdecision WHERE party_id = (SELECT id FROM accounts_party WHERE code = 'bob')"],
+        "line L1: nothing was decided for bob",
+    ),
+    ("I19-considered", ["DELETE FROM partners_earningdecision"], "line L1: nothing was decided for anybody"),
+    (
         "I19-claims",
         [free("claim", "claim_decided"), "UPDATE partners_claim SET state = 'accepted'"],
         "accepted, 0 credited",
@@ -79,7 +109,10 @@ FAULTS = [
         "not known as booked",
     ),
 ]
-ELSEWHERE = {"I9-meters": "test_terms.py", "I20": "test_statements.py"}
+ELSEWHERE = {
+    "I9-meters": "test_terms.py",
+    **dict.fromkeys(("I20", "I20-lines", "I20-roots"), "test_statements.py"),
+}
 """Proof -> the file of this folder in which it is seen to fail."""
 
 

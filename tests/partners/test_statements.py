@@ -162,7 +162,7 @@ def test_statements_are_issued_once_after_the_close_in_the_order_of_months(year:
         "2026-03-alice-CNY", "2026-03-bob-CNY", "2026-03-reef-CNY",
     }  # fmt: skip
     assert OutboxEvent.objects.filter(name="statement.issued").count() == Statement.objects.count()
-    assert not violations("I20")
+    assert not [violations(code) for code in ("I20", "I20-lines", "I20-roots") if violations(code)]
     found = statement_of(party=year.alice, month=MARCH, currency="CNY", visible_to=None)
     assert found is not None
     assert found.issued is not None
@@ -199,7 +199,8 @@ def test_the_proof_names_a_statement_that_is_not_the_ledger(year: Stage, cast: C
         of=whole.of, place=99, number="2026-03-alice-CNY-2", party=year.pier, currency="CNY", month=MARCH,
         opening_minor=0, closing_minor=5, lines=1, root="", body=body,
     )  # fmt: skip
-    assert {row[0] for row in violations("I20")} == {"statement 2026-03-alice-CNY-2"}
+    for code, also in (("I20", ()), ("I20-lines", ()), ("I20-roots", ("month 2026-03",))):
+        assert {row[0] for row in violations(code)} == {"statement 2026-03-alice-CNY-2", *also}
 
 
 def test_issued_statements_only_grow_and_belong_to_their_party(
@@ -244,8 +245,9 @@ def test_a_partner_checks_the_file_with_nothing_but_python(year: Stage, cast: Ca
     other["month"]["leaf"]["root"] = "00" * 32
     path.write_text(json.dumps(other), encoding="utf-8")
     assert "another statement" in verified(path)[1]
-    path.write_text("{}", encoding="utf-8")
-    assert "no statement that can be checked" in verified(path)[1]
+    for broken in ({}, {**proven, "head": {**proven["head"], "opening": []}}):
+        path.write_text(json.dumps(broken), encoding="utf-8")
+        assert "no statement that can be checked" in verified(path)[1]
 
 
 @pytest.mark.parametrize("count", range(1, 10))
@@ -275,7 +277,8 @@ def test_a_party_reads_and_takes_its_months(year: Stage, cast: Cast) -> None:
     assert [(row["note"], row["amount"], row["amount_minor"]) for row in rows if row["section"] == "adjustments"] == [
         ("'=a bonus", "7.00", "700")
     ]
-    assert client.get("/creator/statements/2026-04.json").status_code == 404
+    for nothing in ("2026-04.json", "9999-12/", "9999-12.pdf", "2026-13/"):
+        assert client.get(f"/creator/statements/{nothing}").status_code == 404
     assert client.get("/creator/statements/2026-03.json").json()["head"]["number"] == "2026-03-alice-CNY"
     pdf = client.get("/creator/statements/2026-03.pdf", headers={"Accept-Language": "zh-hans"})
     assert pdf.content.startswith(b"%PDF")

@@ -112,6 +112,7 @@ def claim_confirm(*, claim_id: int, by: User, at: datetime | None = None) -> Cla
     if claim.state == ClaimState.ACCEPTED:
         return claim
     row = _waiting(claim)
+    _refuse_own(claim, by)
     moment = at or timezone.now()
     gathered = gathering_of(claim)
     found = next(
@@ -195,6 +196,10 @@ def _may_decide(claim: Claim, by: User) -> None:
     gathering_of(claim)
     if claim.round == 2 and claim.first_by_id == by.pk:
         raise ClaimError(_("You decided this claim the first time, so another person decides the appeal."))
+    _refuse_own(claim, by)
+
+
+def _refuse_own(claim: Claim, by: User) -> None:
     if claim.filed_by_id == by.pk or claim.party.seats.filter(user=by).exists():
         raise ClaimError(_("This claim is your own; another person decides it."))
 

@@ -5,7 +5,7 @@ from ledger.selectors.proofs.registry import Proof, register
 register(
     Proof(
         "I13",
-        "No advance was paid back beyond what was open: in sum, and by each sale beyond what it found open",
+        "No advance was paid back beyond what was open, in sum or by a sale, and its last one says at which rate",
         """
         SELECT 'account ' || a.code || ' ' || a.currency, 'paid back ' || sum(p.amount) || ' too much'
         FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
@@ -19,6 +19,15 @@ register(
         GROUP BY e.id, a.id
         HAVING sum(p.amount) NOT BETWEEN 0
             AND coalesce((e.inputs -> 'advances' -> split_part(a.code, ':advance', 1) ->> 0)::bigint, 0)
+        UNION ALL
+        SELECT 'account ' || a.code || ' ' || a.currency,
+            'pays back at ' || coalesce(a.recoup_bp::text, 'no rate') || ', its last advance says '
+            || coalesce(g.bp::text, 'none')
+        FROM ledger_account a LEFT JOIN LATERAL (
+            SELECT (e.inputs #>> '{event,recoup_bp}')::int AS bp
+            FROM ledger_posting p JOIN ledger_journalentry e ON e.id = p.entry_id AND e.kind = 'advance'
+            WHERE p.account_id = a.id ORDER BY e.id DESC LIMIT 1) g ON true
+        WHERE a.kind = 'party' AND a.code LIKE '%:advance' AND a.recoup_bp IS DISTINCT FROM g.bp
         """,
     )
 )

@@ -122,6 +122,18 @@ register(
             || coalesce(r.amount, 0)
         FROM position p FULL JOIN recorded r USING (entry_id, currency)
         WHERE p.amount IS DISTINCT FROM r.amount
+        UNION ALL
+        SELECT 'entry ' || e.id, 'was exchanged at ' || u.rate || ' of ' || u.day || ', which no rate of that day is'
+        FROM ledger_journalentry e
+        CROSS JOIN LATERAL (
+            SELECT e.inputs #>> '{event,currency}' AS base, e.inputs #>> '{event,fx,currency}' AS quote,
+                e.inputs #>> '{event,fx,rate}' AS rate, e.inputs #>> '{event,fx,day}' AS day,
+                e.inputs #>> '{event,fx,source}' AS source
+        ) u
+        WHERE e.kind = 'payout' AND u.rate IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM ledger_fxrate r WHERE r.day::text = u.day AND r.source = u.source AND (
+                (r.base, r.quote, trim_scale(r.rate)::text) = (u.base, u.quote, u.rate)
+                OR (r.base, r.quote, '1/' || trim_scale(r.rate)) = (u.quote, u.base, u.rate)))
         """,
     )
 )

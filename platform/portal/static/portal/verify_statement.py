@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
             file = json.load(source)
         single = file["format"] == "tributary-line/1"
         found = line_faults(file) if single else faults_of(file)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as fault:
         sys.stdout.write(f"{arguments[1]} is no statement that can be checked: {fault!r}\n")
         return 1
     for sentence in found:
