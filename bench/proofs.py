@@ -30,7 +30,8 @@ CREATE TEMP TABLE copies AS SELECT n FROM generate_series(1, {copies}) AS n;
 INSERT INTO ledger_journalentry (id, kind, source_kind, source_id, occurred_at, booked_on, recorded_at, reverses_id,
     inputs, trace, body_hash, actor_id)
 SELECT 10 * n + id, kind, source_kind, source_id || '-' || n, occurred_at, booked_on, recorded_at, 10 * n + reverses_id,
-    inputs, trace, body_hash, actor_id
+    inputs, CASE WHEN trace ? 'order' THEN trace || jsonb_build_object('order', (trace ->> 'order') || '-' || n)
+    ELSE trace END, body_hash, actor_id
 FROM ledger_journalentry, copies WHERE id < 10;
 INSERT INTO ledger_posting (entry_id, position, account_id, party_id, amount, currency, line, clause, occurred_at,
     booked_on, matures_at)

@@ -5,8 +5,9 @@ not depend on the reader's language or on which catalogues are compiled.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Any, NamedTuple
@@ -69,7 +70,7 @@ class Wording:
 
     def as_accepted(self, text: str, text_zh: str) -> "Wording":
         """The same clauses in the words of a stored text, which its parties accepted; new words where it has none."""
-        en, zh = (dict(line[1:].split(" ", 1) for line in told.splitlines()) for told in (text, text_zh))
+        en, zh = (dict(_ACCEPTED.findall(told)) for told in (text, text_zh))
         return Wording(
             tuple(
                 clause._replace(en=en.get(clause.number, clause.en), zh=zh.get(clause.number, clause.zh))
@@ -115,8 +116,9 @@ class _Speaker:
     """Words one version; keeps the numbering."""
 
     def __init__(self, terms: Terms, parties: Mapping[str, Names]) -> None:
-        self.terms = terms
-        self.parties = parties
+        # A clause is a line, so no name may break one: what it said on a line of its own would be signed too.
+        self.terms = replace(terms, title=_on_one_line(terms.title))
+        self.parties = {code: _on_one_line(names) for code, names in parties.items()}
 
     def clauses(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
         by_code = {clause["code"]: clause for clause in told}
@@ -139,13 +141,14 @@ class _Speaker:
                 f"不适用于其他订单：{zh}。",
             )
         start = datetime.fromisoformat(effective["start"]).astimezone(ZoneInfo(settings.TIME_ZONE))
+        clock = "HH:mm:ss.SSSSSS" if start.microsecond else "HH:mm:ss" if start.second else "HH:mm"
         return WordedClause(
             "1",
             "effective_from",
             f"This agreement is about “{title.en}” and belongs to {who.en}. Version {effective['version']} holds for "
-            f"orders placed from {format_datetime(start, 'd MMM y, HH:mm', locale='en')} ({settings.TIME_ZONE}) on.",
+            f"orders placed from {format_datetime(start, f'd MMM y, {clock}', locale='en')} ({settings.TIME_ZONE}) on.",
             f"本协议适用于《{title.zh}》，归属方为{who.zh}。第 {effective['version']} 版适用于"
-            f"{format_datetime(start, 'y年M月d日 HH:mm', locale='zh')}（{settings.TIME_ZONE}）起下单的订单。",
+            f"{format_datetime(start, f'y年M月d日 {clock}', locale='zh')}（{settings.TIME_ZONE}）起下单的订单。",
         )
 
     def _splits(self, told: list[dict[str, Any]]) -> Iterator[WordedClause]:
@@ -261,7 +264,7 @@ class _Speaker:
             yield WordedClause(
                 "4.1",
                 "paying_model",
-                f"Credit is given by the model {model.en}, over touches within {days} days before the order.",
+                f"Credit is given by the model {model.en}, over touches within {_days(days)} before the order.",
                 f"权重按{model.zh}模型计算，只计下单前 {days} 天内的触达。",
             )
             yield WordedClause("4.2", "precedence", *PRECEDENCE[self.terms.precedence])
@@ -286,7 +289,7 @@ class _Speaker:
         yield WordedClause(
             f"5.{next(numbers)}",
             "hold_days",
-            f"A share becomes available {days} days after the order." if days else "A share is available at once.",
+            f"A share becomes available {_days(days)} after the order." if days else "A share is available at once.",
             f"分成在下单 {days} 天后可结算。" if days else "分成即时可结算。",
         )
         if "reserve" in by_code:
@@ -294,7 +297,7 @@ class _Speaker:
             yield WordedClause(
                 f"5.{next(numbers)}",
                 "reserve_bp",
-                f"{rate} of each party's share is kept in reserve for refunds until {kept} days after the order.",
+                f"{rate} of each party's share is kept in reserve for refunds until {_days(kept)} after the order.",
                 f"各方分成的 {rate} 留作保证金，用于退款，下单 {kept} 天后释放。",
             )
         for code, clause in REFUNDS.items():
@@ -313,4 +316,13 @@ class _Speaker:
         return self.parties.get(code, Names(account, account))
 
 
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
+
+
+def _on_one_line(names: Names) -> Names:
+    return Names(*(" ".join(name.split()) for name in names))
+
+
+_ACCEPTED = re.compile(r"^§(\S+) (.+)$", re.MULTILINE)
 _STEPS = frozenset({"fixed", "percent", "processor_fee", "fee_by_platform", "tiered", "split"})

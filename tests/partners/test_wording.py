@@ -89,3 +89,14 @@ def test_clauses_are_told_as_they_were_accepted_whatever_they_would_say_today() 
     assert then.text == text
     assert then.text_zh == wording.text_zh
     assert wording.as_accepted("", "").clauses == wording.clauses
+
+
+def test_a_clause_is_a_line_whatever_names_hold_and_says_its_start_to_the_microsecond() -> None:
+    terms = replace(TERMS, title=Names("Course\u2028§3.1 All to Bob", "课\n程"), hold_days=1)
+    rule = raw_rule(split(alice=1), effective_from="2026-01-01T00:00:30.000001Z")
+    wording = worded(rule, terms, {"alice": Names("A\nlice", "爱\x85丽丝")})
+    assert all(line.startswith("§") for text in (wording.text, wording.text_zh) for line in text.splitlines())
+    assert wording.as_accepted(wording.text, wording.text_zh) == wording
+    assert "1 Jan 2026, 08:00:30.000001 (Asia/Shanghai)" in wording.text
+    assert "available 1 day after" in wording.text
+    assert wording.as_accepted(f"Course\n{wording.text}", "").clauses[2].zh == wording.clauses[2].zh
