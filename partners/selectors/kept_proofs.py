@@ -132,34 +132,38 @@ register(
         "Every issued statement has the root of its content, every month that of its statements and the month before",
         f"""
         WITH RECURSIVE leaf AS (
-            SELECT 'statement ' || s.number AS name, s.root, 0 AS place, '{{' || {_HEAD_TEXT} || '}}' AS said
+            SELECT s.id AS statement, NULL::bigint AS month, 0 AS place, s.lines + 1 AS wide,
+                '{{' || {_HEAD_TEXT} || '}}' AS said
             FROM partners_statement s
             UNION ALL
-            SELECT 'statement ' || s.number, s.root, x.place::int, '{{' || substr({_LINE_TEXT}, 2) || '}}'
+            SELECT s.id, NULL, x.place::int, s.lines + 1, '{{' || substr({_LINE_TEXT}, 2) || '}}'
             FROM partners_statement s
             CROSS JOIN LATERAL jsonb_array_elements(s.body -> 'lines') WITH ORDINALITY AS x (x, place)
             UNION ALL
-            SELECT 'month ' || to_char(o.month, 'YYYY-MM'), o.root, s.place, '{{"number":' || to_json(s.number)
+            SELECT NULL, o.id, s.place, o.statements + 1, '{{"number":' || to_json(s.number)
                 || ',"root":' || to_json(s.root) || '}}'
             FROM partners_statementmonth o JOIN partners_statement s ON s.of_id = o.id
             UNION ALL
-            SELECT 'month ' || to_char(o.month, 'YYYY-MM'), o.root, o.statements, '{{"digest":'
-                || to_json(o.seal_digest) || ',"previous":' || to_json(o.previous)
-                || ',"seal":' || o.seal_number || '}}'
+            SELECT NULL, o.id, o.statements, o.statements + 1, '{{"digest":' || to_json(o.seal_digest)
+                || ',"previous":' || to_json(o.previous) || ',"seal":' || o.seal_number || '}}'
             FROM partners_statementmonth o
         ), tree AS (
-            SELECT name, root, row_number() OVER past - 1 AS place, count(*) OVER (PARTITION BY name) AS wide,
-                sha256('\\x00'::bytea || convert_to(said, 'UTF8')) AS hash
-            FROM leaf WINDOW past AS (PARTITION BY name ORDER BY place)
+            SELECT statement, month, place, wide, sha256('\\x00'::bytea || convert_to(said, 'UTF8')) AS hash FROM leaf
             UNION ALL
-            SELECT name, root, place / 2, (wide + 1) / 2,
+            SELECT statement, month, place / 2, (wide + 1) / 2,
                 CASE WHEN beside IS NULL THEN hash ELSE sha256('\\x01'::bytea || hash || beside) END
             FROM (
-                SELECT t.*, lead(hash) OVER (PARTITION BY name ORDER BY place) AS beside FROM tree t WHERE wide > 1
+                SELECT t.*, lead(hash) OVER (PARTITION BY statement, month ORDER BY place) AS beside
+                FROM tree t WHERE wide > 1
             ) level WHERE place % 2 = 0
-        )
-        SELECT name, 'its content is not what its root says' FROM tree
-        WHERE wide = 1 AND root IS DISTINCT FROM encode(hash, 'hex')
+        ), root AS (SELECT statement, month, encode(hash, 'hex') AS digest FROM tree WHERE wide = 1)
+        SELECT 'statement ' || s.number, 'its content is not what its root says'
+        FROM partners_statement s LEFT JOIN root r ON r.statement = s.id
+        GROUP BY s.id HAVING count(*) > 1 OR s.root IS DISTINCT FROM min(r.digest)
+        UNION ALL
+        SELECT 'month ' || to_char(o.month, 'YYYY-MM'), 'its statements are not what its root says'
+        FROM partners_statementmonth o LEFT JOIN root r ON r.month = o.id
+        GROUP BY o.id HAVING count(*) > 1 OR o.root IS DISTINCT FROM min(r.digest)
         UNION ALL
         SELECT 'month ' || to_char(month, 'YYYY-MM'), 'does not follow the month before' FROM (
             SELECT month, previous, lag(root, 1, ''::varchar) OVER (ORDER BY month) AS last FROM partners_statementmonth

@@ -63,7 +63,7 @@ def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> d
         "dialog": f"accept-{version.pk}",
         "decline": f"decline-{version.pk}",
         "form": DeclineForm(prefix=f"d{version.pk}", form_id=f"decline-form-{version.pk}") if waiting else None,
-        "clauses": [line.partition(" ") for line in version.local_text.splitlines()],
+        "clauses": [line.partition(" ") for line in version.local_text.split("\n")],
         "said": said,
         "waiting": waiting,
         "asked": asked,
