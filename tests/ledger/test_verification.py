@@ -45,6 +45,7 @@ FAULTS: list[tuple[list[str], str]] = [
     ([postings("amount = amount + 1", REFUND, SHARE)], ": posting "),
     ([events("body = jsonb_set(body, '{amount}', '666')", REFUND)], "its inputs are not those of its event"),
     ([events("body = jsonb_set(body, '{amount}', '9999')", REFUND)], "number 1 of order plain is not possible: "),
+    ([events("occurred_at = occurred_at + interval '1 day'", REFUND)], "its instant is not that of its event"),
     ([events("body_hash = repeat('0', 64)", REFUND)], "hash differs"),
     ([events("entry_id = NULL", REFUND)], ": posting 0 is missing, its inputs make"),
     ([postings("amount = amount + 1", CORRECTION, SHARE)], "(L1 steps[1].parties[0])"),

@@ -157,6 +157,8 @@ def _order(
         if event.entry is not None:
             if event.entry.inputs.get("event") != event.body:
                 yield name, "its inputs are not those of its event"
+            if event.entry.occurred_at != event.occurred_at:
+                yield name, "its instant is not that of its event"
             yield from _told(name, event.entry.trace, effect.trace)
         if event.body_hash != _event_hash(row, event):
             yield f"event {event.pk}", "hash differs"
