@@ -164,6 +164,7 @@ register(
         SELECT 'month ' || to_char(o.month, 'YYYY-MM'), 'its statements are not what its root says'
         FROM partners_statementmonth o LEFT JOIN root r ON r.month = o.id
         GROUP BY o.id HAVING count(*) > 1 OR o.root IS DISTINCT FROM min(r.digest)
+            OR o.statements <> (SELECT count(*) FROM partners_statement s WHERE s.of_id = o.id)
         UNION ALL
         SELECT 'month ' || to_char(month, 'YYYY-MM'), 'does not follow the month before' FROM (
             SELECT month, previous, lag(root, 1, ''::varchar) OVER (ORDER BY month) AS last FROM partners_statementmonth
