@@ -50,10 +50,10 @@ class VisitorMiddleware:
     database cannot tell which browser it is, and who has the browser's cookie cannot find its rows.
 
     A browser that says Do-Not-Track or Global Privacy Control, or whose reader declined, gets no cookie and loses the
-    one it has: its key lives for one request. `request.visitor_asks`: nobody has chosen yet in this browser;
-    `request.visitor_opens()`: a person opens this address now. Stands after the session and outside `ScopeMiddleware`:
-    an arrival is written when the page is done, in a transaction of its own, so that it neither delays the page's
-    commit nor fails with it.
+    one it has: its key lives for one request. `request.visitor_known`: it was here before. `request.visitor_asks`:
+    nobody has chosen yet in this browser; `request.visitor_opens()`: a person opens this address now. Stands after the
+    session and outside `ScopeMiddleware`: an arrival is written when the page is done, in a transaction of its own, so
+    that it neither delays the page's commit nor fails with it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,6 +68,7 @@ class VisitorMiddleware:
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
         request.visitor_arrived = partial(_arrived, request, known and key)  # type: ignore[attr-defined]  # told to views
         request.visitor_opens = partial(_is_person, request)  # type: ignore[attr-defined]  # told to views
+        request.visitor_known = known is not None  # type: ignore[attr-defined]  # told to views
         request.visitor_signal = _declines(request)  # type: ignore[attr-defined]  # told to views
         request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]  # told to views
         response = self.get_response(request)

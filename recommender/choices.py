@@ -116,3 +116,24 @@ class Verdict(models.TextChoices):
     HOLDS = "holds", _("Holds")
     UNSURE = "unsure", _("Not sure yet")
     BREACHED = "breached", _("Breached")
+
+
+class LeftOut(models.TextChoices):
+    """Why an act is not learned from."""
+
+    NOBODY = "no person", _("By a browser, not by a person")
+    NO_COURSE = "no course", _("Concerns no course")
+    STAFF = "staff", _("By staff")
+    IMPERSONAL = "nothing personal", _("By who wants nothing personal")
+    REVERSED = "import reversed", _("Of an import that was reversed")
+    SHORT = "short stay", _("Too short a stay")
+    SILENT = "says nothing of a course", _("Says nothing of a course")
+
+
+class DataFinding(models.TextChoices):
+    """What the data checks look for."""
+
+    TARGET = "target_in_train", _("The answer stands among what is learned from")
+    TRUNCATED = "truncated_target", _("The answer’s id was cut short")
+    FUTURE = "future_in_train", _("What is learned from knows the future")
+    REPEATED = "repeated_rows", _("Rows that stand twice")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from courses.choices import Level
 from courses.models import Course, Topic
@@ -78,7 +79,7 @@ class InterestsForm(forms.Form):
 class ExperimentForm(forms.Form):
     """A question, the place where it is asked, and what may be better than what serves now."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("experiment", "Name"), max_length=120)
     hypothesis = forms.CharField(
         label=_("What we expect, and why"), max_length=400, widget=forms.Textarea(attrs={"rows": 3})
     )
@@ -96,7 +97,6 @@ class ExperimentForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"),
         choices=ExperimentKind.choices,
-        required=False,
         help_text=_(
             "Shared lists tell two models apart with far fewer readers; what is sold only two groups can tell."
         ),
@@ -145,7 +145,7 @@ class ExperimentForm(forms.Form):
             name=given["name"],
             hypothesis=given["hypothesis"],
             slot=given["slot"],
-            kind=given["kind"] or ExperimentKind.SPLIT,
+            kind=given["kind"],
             method=given["method"],
             share_bp=given["share"] * 100,
             rate_ppm=int(given["rate"] * 10_000),

@@ -50,8 +50,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "total": front.total,
         "popular": front.popular,
         "newest": front.newest,
-        # A stranger would be suggested what stands above already.
-        "suggestions_url": suggestions_at("/suggestions/home/") if learner_of(request) else "",
+        # A stranger would be suggested what stands above already; who was here before left something to go by.
+        "suggestions_url": suggestions_at("/suggestions/home/") if _is_known(request) else "",
         "description": _("Courses on programming, data, cloud and AI, by people who do the work."),
     }
     return shop(request, "courses/home.html", context, place="home")
@@ -117,6 +117,11 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
         "description": page.course.local_summary,
     }
     return shop(request, "courses/course.html", context, place="catalogue")
+
+
+def _is_known(request: HttpRequest) -> bool:
+    """Whether somebody is signed in, or the browser was here before and lets itself be observed."""
+    return learner_of(request) is not None or bool(getattr(request, "visitor_known", False))
 
 
 def _quoted(course: Course, coupon_code: str) -> tuple[Quote, str]:

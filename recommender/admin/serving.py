@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from accounts.admin.base import Desk, ReadingDesk, clerk, table
+from accounts.admin.base import Desk, ReadingDesk, clerk, day_words, table
 from courses.models import Course
 from recommender import services
 from recommender.errors import PolicyRefusedError
@@ -68,11 +69,36 @@ class ServingPolicyAdmin(Desk):
     """Figures by which lists are put together; the newest are in force, and adding is the only way to change them."""
 
     empty_words = _("Lists are put together by the program's own figures. Add others here, with the reason.")
-    list_display = ("__str__", "created_at", "created_by")
+    list_display = ("__str__", "display_use", "display_values", "display_written", "created_by")
     list_select_related = ("created_by",)
+    list_filter = ("is_trial",)
     search_fields = ("note",)
     ordering = ("-pk",)
     fields = ("values", "note")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServingPolicy]:
+        """With the one that is in force."""
+        queryset: QuerySet[ServingPolicy] = super().get_queryset(request)
+        in_force = ServingPolicy.objects.filter(is_trial=False).order_by("-pk").values("pk")[:1]
+        return queryset.annotate(in_force=Subquery(in_force))
+
+    @display(description=_("use"), label={"now": "success", "trial": "info", "before": ""})
+    def display_use(self, obj: Any) -> tuple[str, str]:
+        """Whether lists go by it now, did before, or only an arm of an experiment does."""
+        if obj.is_trial:
+            return "trial", gettext("Tried by an experiment")
+        return ("now", gettext("In force")) if obj.pk == obj.in_force else ("before", gettext("Before"))
+
+    @display(description=_("written on"), ordering="created_at")
+    def display_written(self, obj: ServingPolicy) -> str:
+        """The day; from then on it was in force, unless an experiment only tries it."""
+        return day_words(obj.created_at)
+
+    @display(description=_("figures"))
+    def display_values(self, obj: ServingPolicy) -> str:
+        """Those that differ from the code's own."""
+        told = ", ".join(f"{name} {value:g}" for name, value in obj.values.items())
+        return told or gettext("all the code’s own")
 
     def has_change_permission(self, request: HttpRequest, obj: ServingPolicy | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Lists name the figures they were made by, so these stay."""

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import Desk, ReadingDesk, clerk, day_words, figure, table
+from accounts.admin.base import Desk, clerk, day_words, figure, table
 from accounts.admin.confirm import Facts, confirmed
 from accounts.rules import may
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
-from recommender.models import DatasetSnapshot, ShadowReading, TrainingRun
+from recommender.models import TrainingRun
 
 STATES = {
     TrainingState.QUEUED: "",
@@ -48,7 +48,7 @@ def run_facts(run: TrainingRun) -> Facts:
     if run.gate.get("compared"):
         words = gettext("passed") if run.gate.get("passed") else gettext("fell too far")
     test = run.metrics.get("test", {})
-    figures = [(name, f"{test[name]['value']:.4f}") for name in ("ndcg@10", "hr@10") if name in test]
+    figures = [(name.upper(), f"{test[name]['value']:.4f}") for name in ("ndcg@10", "hr@10") if name in test]
     return [(_("training run"), run), *figures, *([(_("gate"), words)] if words else [])]
 
 
@@ -345,28 +345,6 @@ class TrainingRunAdmin(Desk):
     def display_hits(self, obj: TrainingRun) -> SafeString:
         """With its standard error."""
         return _figure(obj, "hr@10")
-
-
-@admin.register(DatasetSnapshot)
-class DatasetSnapshotAdmin(ReadingDesk):
-    """What trainings read."""
-
-    empty_words = _("Each training keeps here what it read: how many acts, what was left out, and the hash.")
-    list_display = ("taken_at", "rows", "people", "courses", "acts", "sha256")
-    search_fields = ("=sha256",)
-    ordering = ("-taken_at", "-pk")
-    fields = (("taken_at", "sha256", "file"), ("rows", "people", "courses", "acts"), "left_out", "findings", "weights")
-
-
-@admin.register(ShadowReading)
-class ShadowReadingAdmin(ReadingDesk):
-    """Models in the shadow beside the one that serves."""
-
-    empty_words = _("A model in the shadow is compared with the one that serves every night.")
-    list_display = ("read_at", "run", "live", "people", "overlap_bp", "hits", "live_hits")
-    list_select_related = ("run", "live")
-    ordering = ("-read_at", "-pk")
-    fields = (("read_at", "run", "live"), ("people", "overlap_bp"), ("hits", "live_hits"))
 
 
 def _figure(run: TrainingRun, name: str) -> SafeString:

@@ -148,6 +148,13 @@ def test_a_page_of_the_catalogue_costs_the_same_however_many_it_shows(
     assert counts[0] == counts[1]
 
 
+def test_who_was_here_before_is_suggested_courses_on_the_front_page_too(client: Client) -> None:
+    course()
+    assert "/suggestions/home/" not in text(client.get("/"))
+    assert "/suggestions/home/" in text(client.get("/"))
+    assert "/suggestions/home/" not in text(client.get("/", headers={"Sec-GPC": "1"}))
+
+
 def test_drafts_are_shown_to_staff_only(client: Client, reader: Client, cast: Cast) -> None:
     draft = course("Secret Draft", published=False)
     url = reverse("courses:course", args=[draft.slug])

@@ -240,8 +240,8 @@ def test_marketers_write_run_and_read_an_experiment_without_a_script(cast: Cast)
     shown(shelves.courses(4), [learner() for _n in range(4)])
     marco, home = cast.client_of(cast.marco), "/marketing/experiments/"
     assert "Which way of suggesting sells more?" in marco.get(home).content.decode()
-    asked = {"name": "Popular?", "hypothesis": "Because.", "slot": "home", "method": "always", "share": "100",
-             "rate": "3", "lift": "10"}  # fmt: skip
+    asked = {"name": "Popular?", "hypothesis": "Because.", "slot": "home", "kind": "split", "method": "always",
+             "share": "100", "rate": "3", "lift": "10"}  # fmt: skip
     assert marco.post(home, asked).status_code == 422
     assert "is no name = number" in marco.post(home, {**asked, "figures": "tail: 1"}).content.decode()
     assert marco.post(home, {**asked, "figures": "tale = 1"}).status_code == 422

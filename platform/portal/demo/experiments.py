@@ -7,7 +7,7 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.models import User
-from courses.models import Enrolment
+from courses.models import Enrolment, OrderLine
 from recommender.choices import ExperimentKind, Slot, Source
 from recommender.models import Experiment, Exposure, Impression, ServedList
 from recommender.selectors.experiments import running_at, unit_of
@@ -90,11 +90,12 @@ def _lists(people: Sequence[User], courses: Sequence[int], first: datetime, rng:
         ServedList(user=person, slot=Slot.HOME, served_at=first + timedelta(minutes=int(rng.integers(0, 14 * 1440))))
         for person in people
     )
-    places = []
+    places, bought = [], _bought_after(served)
     for one in served:
-        chosen = list(dict.fromkeys(int(pk) for pk in rng.permutation(courses)))[:PLACES]
-        for position, course in enumerate(chosen, 1):
-            opened = rng.random() < OPENED[position - 1]
+        taken = bought.get(one.pk)
+        chosen = list(dict.fromkeys([*([taken] if taken else []), *(int(pk) for pk in rng.permutation(courses))]))
+        for position, course in enumerate(chosen[:PLACES], 1):
+            opened = course == taken or rng.random() < OPENED[position - 1]
             places.append(
                 Impression(
                     served=one,
@@ -107,6 +108,22 @@ def _lists(people: Sequence[User], courses: Sequence[int], first: datetime, rng:
                 )
             )
     Impression.objects.bulk_create(places, batch_size=2_000)
+
+
+def _bought_after(served: Sequence[ServedList]) -> dict[int, int]:
+    """List -> the course that its reader bought within a week after it, so that some lists led to an order."""
+    since = min(one.served_at for one in served)
+    lines = OrderLine.objects.filter(order__buyer__in=[one.user_id for one in served], order__placed_at__gte=since)
+    orders: dict[int | None, list[tuple[datetime, int]]] = {}
+    for buyer, placed_at, course in lines.values_list("order__buyer", "order__placed_at", "course"):
+        orders.setdefault(buyer, []).append((placed_at, course))
+    week = timedelta(days=7)
+    return {
+        one.pk: course
+        for one in served
+        for placed_at, course in orders.get(one.user_id, ())
+        if one.served_at < placed_at < one.served_at + week
+    }
 
 
 def _exposures(experiment: Experiment, people: Sequence[User], began: datetime, rng: np.random.Generator) -> None:
