@@ -78,7 +78,7 @@ class TrainingRunAdmin(Desk):
     actions = ("promote", "canary", "shadow", "stop")
     actions_detail = ("promote_run", "canary_run", "shadow_run", "stop_run")
     fields = ("model",)
-    readonly_fields = ("display_metrics", "display_gate", "display_readings", "display_progress")
+    readonly_fields = ("display_metrics", "display_search", "display_gate", "display_readings", "display_progress")
 
     def get_urls(self) -> list[URLPattern]:
         """The way back, by POST alone."""
@@ -113,6 +113,7 @@ class TrainingRunAdmin(Desk):
         return (
             (None, {"fields": course}),
             (_("Figures on the test days"), {"fields": ("display_metrics",)}),
+            *([(_("The search"), {"fields": ("display_search",)})] if "search" in obj.metrics else []),
             (_("The gate"), {"fields": ("display_gate",)}),
             (_("Beside the model that serves"), {"fields": ("display_readings",)}),
             (
@@ -290,6 +291,18 @@ class TrainingRunAdmin(Desk):
     def display_progress(self, obj: TrainingRun) -> str:
         """The step and how far it is."""
         return f"{obj.step} {obj.progress_bp // 100}%".strip()
+
+    @display(description=_("what was tried"))
+    def display_search(self, obj: TrainingRun) -> SafeString:
+        """How the best model and its settings were found; the study lies in the database."""
+        found = obj.metrics.get("search", {})
+        rows = [
+            [gettext("study"), found.get("study", "–")],
+            [gettext("trials finished"), found.get("trials", "–")],
+            [gettext("trials given up early"), found.get("pruned", "–")],
+            [gettext("best settings"), ", ".join(f"{name} {value}" for name, value in obj.parameters.items()) or "–"],
+        ]
+        return table([gettext("what"), gettext("value")], rows)
 
     @display(description=_("compared on valid"))
     def display_gate(self, obj: TrainingRun) -> SafeString | str:

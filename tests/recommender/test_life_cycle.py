@@ -340,6 +340,7 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
     assert TrainingRun.objects.get(pk=waiting.pk).state == TrainingState.STOPPED
     TrainingRun.objects.filter(pk=waiting.pk).update(
         gate={"compared": [{"figure": "ndcg@10", "before": 0.2, "now": 0.1, "allowed": 0.01, "passed": False}]},
+        metrics={"search": {"study": "run-9", "trials": 12, "pruned": 3}},
         stage=Stage.RETIRED,
         artefact="x",
         promoted_at=START,
@@ -347,6 +348,7 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
     assert f"#{waiting.pk}".encode() in client.get(runs).content
     page = client.get(reverse("admin:recommender_trainingrun_change", args=[waiting.pk])).content.decode()
     assert "fell too far" in page
+    assert "run-9" in page
     asked = training_request(model="popularity")
     stop = reverse("admin:recommender_trainingrun_stop_run", args=[asked.pk])
     own = client.get(reverse("admin:recommender_trainingrun_change", args=[asked.pk])).content.decode()
