@@ -60,8 +60,9 @@ def make_experiment(*, last_day: date, by: User, seed: int) -> None:
 
 def _share(people: Sequence[User], by: User, rng: np.random.Generator) -> None:
     """An experiment of two arms in one list after a purchase, met by some people of the last two weeks."""
-    for person in people[:10]:
-        suggest(user=person, visitor_key=None, slot=Slot.BOUGHT)
+    shown_before = [suggest(user=person, visitor_key=None, slot=Slot.BOUGHT) for person in people[:10]]
+    if not any(one.choices for one in shown_before):
+        return
     made = experiment_write(
         new=NewExperiment(
             name="By topic, or by what all take",
