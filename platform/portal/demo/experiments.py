@@ -81,9 +81,11 @@ def _share(people: Sequence[User], by: User, rng: np.random.Generator) -> None:
     liked = made.arms.get(position=1).pk
     for person in people:
         shown = suggest_tried(user=person, visitor_key=None, slot=Slot.BOUGHT)
+        if (code := shown.code) is None:
+            continue
         for position, choice in enumerate(shown.choices, 1):
             if rng.random() < (0.3 if choice.arm == liked else 0.2) / position**0.5:
-                Impression.objects.filter(served__code=shown.code, position=position).update(clicked_at=timezone.now())
+                Impression.objects.filter(served__code=code, position=position).update(clicked_at=timezone.now())
 
 
 def _lists(people: Sequence[User], courses: Sequence[int], first: datetime, rng: np.random.Generator) -> None:
