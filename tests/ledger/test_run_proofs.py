@@ -63,6 +63,10 @@ def test_a_sound_run_passes(run: None) -> None:
             "was not what payout",
         ),
         (
+            ["UPDATE ledger_payoutitem SET rate = '9', rate_day = '2026-01-01' WHERE state = 'sent'"],
+            "is exchanged at 9 of 2026-01-01, which no rate of that day is",
+        ),
+        (
             [
                 "ALTER TABLE ledger_payoutrun DROP CONSTRAINT ledger_run_two_persons",
                 "UPDATE ledger_payoutrun SET approved_by_id = prepared_by_id",

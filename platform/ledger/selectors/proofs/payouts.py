@@ -140,7 +140,7 @@ register(
 register(
     Proof(
         "I18-runs",
-        "Every payout of a run is what a second person approved, belongs to one item, and its state is what was booked",
+        "Every payout of a run is what a second person approved, at a known rate, and its state is what was booked",
         """
         WITH concluded AS (
             SELECT e.reverses_id AS entry_id, min(e.kind) AS kind FROM ledger_journalentry e
@@ -172,6 +172,13 @@ register(
         SELECT 'run ' || number, 'was prepared and approved by the same person, or by nobody'
         FROM ledger_payoutrun
         WHERE state IN ('approved', 'done') AND (approved_by_id IS NULL OR approved_by_id = prepared_by_id)
+        UNION ALL
+        SELECT 'item ' || i.id, 'is exchanged at ' || i.rate || ' of ' || i.rate_day || ', which no rate of that day is'
+        FROM ledger_payoutitem i
+        WHERE i.state IN ('approved', 'sent', 'arrived', 'failed') AND i.rate <> '' AND NOT EXISTS (
+            SELECT 1 FROM ledger_fxrate r WHERE r.day = i.rate_day AND i.rate_source IN ('', r.source) AND (
+                (r.base, r.quote, trim_scale(r.rate)::text) = (i.currency, i.sent_currency, i.rate)
+                OR (r.base, r.quote, '1/' || trim_scale(r.rate)) = (i.sent_currency, i.currency, i.rate)))
         """,
     )
 )
