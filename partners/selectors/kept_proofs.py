@@ -112,6 +112,27 @@ register(
 )
 register(
     Proof(
+        "I19-facts",
+        "Every decision about a sale tells price, discount, tax and instant of its line as the books have them",
+        """
+        WITH sold AS (
+            SELECT e.id AS entry_id, l ->> 'id' AS line, e.occurred_at, (l ->> 'list_price')::bigint AS price,
+                coalesce((l #>> '{discounts,0,amount}')::bigint, 0) AS discount,
+                coalesce((l #>> '{tax,amount}')::bigint, 0) AS tax, coalesce(l #>> '{tax,mode}', '') AS mode
+            FROM ledger_journalentry e CROSS JOIN LATERAL jsonb_array_elements(e.inputs #> '{sale,lines}') AS l
+            WHERE e.kind = 'sale' AND e.source_kind = 'order'
+        )
+        SELECT 'decision ' || d.id, 'tells ' || d.list_minor || ' - ' || d.discount_minor || ', tax ' || d.tax_minor
+            || ', paid ' || d.paid_minor || ' on ' || d.placed_at || ', sold was ' || s.price || ' - ' || s.discount
+            || ', tax ' || s.tax || ' on ' || s.occurred_at
+        FROM partners_earningdecision d JOIN sold s ON s.entry_id = d.entry_id AND s.line = d.source_id
+        WHERE (d.list_minor, d.discount_minor, d.tax_minor, d.placed_at) <> (s.price, s.discount, s.tax, s.occurred_at)
+            OR d.paid_minor <> s.price - s.discount + CASE s.mode WHEN 'exclusive' THEN s.tax ELSE 0 END
+        """,
+    )
+)
+register(
+    Proof(
         "I20-lines",
         "Every line of an issued statement is the posting that it names",
         """

@@ -88,6 +88,11 @@ FAULTS = [
         ["DELETE FROM partners_earningdecision WHERE party_id = (SELECT id FROM accounts_party WHERE code = 'bob')"],
         "line L1: nothing was decided for bob",
     ),
+    (
+        "I19-facts",
+        [f"UPDATE partners_earningdecision SET paid_minor = paid_minor + 1 WHERE {OF_THE_SALE}"],
+        "paid 10001 on ",
+    ),
     ("I19-considered", ["DELETE FROM partners_earningdecision"], "line L1: nothing was decided for anybody"),
     (
         "I19-claims",
