@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.services import batch_open, batch_reverse_mark
 from analytics.choices import ConversionKind
-from analytics.models import Conversion, Credit, ReportRun, Touchpoint, Visitor
+from analytics.models import Conversion, Credit, ReportRun, Touchpoint, Visitor, VisitorMerge
 from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
 from analytics.services.replays import Evidence
 from analytics.services.visits import NewTouch
@@ -271,6 +271,20 @@ def test_the_database_refuses_credits_that_do_not_sum() -> None:
         Credit.objects.create(conversion=conversion, model="linear", channel_id=evidence.channel("mail"), ppm=999_999)
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_conversion_and_a_recognised_browser_name_rows_that_are_there() -> None:
+    told: dict[str, Any] = {"occurred_at": NOON, "value_minor": 1, "currency": "CNY"}
+    for named in ({"kind": "order", "order_id": 2**40}, {"kind": "sign_up", "user_id": 2**40}):
+        with pytest.raises(IntegrityError, match=r"that is not in (courses_order|accounts_user)"), transaction.atomic():
+            Conversion.objects.create(**told, **named)
+    visitor = Visitor.objects.get(key=evidence.visitor(NOON))
+    for visitor_id, user_id in ((2**40, learner().pk), (visitor.pk, 2**40)):
+        with (
+            pytest.raises(IntegrityError, match=r"analytics_visitormerge name a (visitor|user)_id"),
+            transaction.atomic(),
+        ):
+            VisitorMerge.objects.create(visitor_id=visitor_id, user_id=user_id, cause="purchase")
 
 
 def test_evidence_cannot_be_changed_or_removed() -> None:

@@ -121,6 +121,7 @@ def test_a_posting_agrees_with_its_account_and_entry(entry: JournalEntry, change
         "UPDATE ledger_fxrate SET rate = 1",
         "DELETE FROM ledger_fxrate",
         "SELECT * FROM ledger_unbalanced",
+        "SELECT * FROM ledger_unposted",
     ],
 )
 def test_money_rows_are_never_changed_or_removed(entry: JournalEntry, statement: str) -> None:
