@@ -121,7 +121,8 @@ def test_a_model_that_needs_a_report_takes_the_last_one_before_each_order_and_sa
     for hours, effects in ((-30, {mail: 0.0, ads: 2.0}), (-1, {mail: 1.0, ads: -1.0}), (1, {})):
         model = {"intercept": -2.0, "effects": {str(pk): effect for pk, effect in effects.items()}}
         run = ReportRun.objects.create(since=NOON.date(), until=NOON.date(), currency="CNY", state="done")
-        finished = {"finished_at": NOON + timedelta(hours=hours), "facts": {"conversion_model": model}}
+        facts = {"conversion_model": model, "removal_effects": model["effects"]}
+        finished = {"finished_at": NOON + timedelta(hours=hours), "facts": facts}
         ReportRun.objects.filter(pk=run.pk).update(**finished)
         runs.append(run.pk)
     early, late = (evidence.order(of, at=NOON + timedelta(hours=hours), key=key) for hours in (-24, 0))
