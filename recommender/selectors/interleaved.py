@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from recommender.engine.experiments.interleave import Share
 
 _PLACES = """
-SELECT i.arm_id, i.position, i.course_id, i.clicked_at, l.user_id, l.visitor_key,
-    coalesce('u' || l.user_id, 'v' || l.visitor_key, 'l' || l.id) AS reader
+SELECT i.arm_id, i.position, i.course_id, i.clicked_at, l.user_id, l.visitor_key, l.id AS list,
+    coalesce('u' || l.user_id, 'v' || l.visitor_key) AS reader
 FROM recommender_impression i JOIN recommender_servedlist l ON l.id = i.served_id
-WHERE i.arm_id = ANY(%(arms)s)
+WHERE i.arm_id = ANY(%(arms)s) AND (l.user_id IS NOT NULL OR l.visitor_key IS NOT NULL)
 """
+"""Of readers who want nothing personal nobody knows which lists were the same one's, so these count for nobody."""
 _READERS = f"""
 WITH places AS ({_PLACES}), readers AS (
     SELECT count(*) FILTER (WHERE clicked_at IS NOT NULL AND arm_id = %(second)s)
@@ -37,8 +38,11 @@ WITH places AS ({_PLACES}), bought AS (
         AND o.state IN ('paid', 'voided')
         AND o.placed_at >= p.clicked_at AND o.placed_at < p.clicked_at + %(days)s * interval '1 day'
     JOIN courses_orderline n ON n.order_id = o.id AND n.course_id = p.course_id
+), firsts AS (
+    -- A reader sees the same list all day, so whoever comes often has thrown no more coins than the others.
+    SELECT DISTINCT ON (reader) arm_id FROM places WHERE position = 1 ORDER BY reader, list
 )
-SELECT p.arm_id, count(*), count(p.clicked_at), count(*) FILTER (WHERE p.position = 1),
+SELECT p.arm_id, count(*), count(p.clicked_at), (SELECT count(*) FROM firsts f WHERE f.arm_id = p.arm_id),
     (SELECT count(DISTINCT b.id) FROM bought b WHERE b.arm_id = p.arm_id),
     (SELECT count(DISTINCT b.id) FROM bought b WHERE b.arm_id = p.arm_id AND b.is_back)
 FROM places p GROUP BY p.arm_id
@@ -52,7 +56,10 @@ FROM places p JOIN courses_coursecreator c ON c.course_id = p.course_id GROUP BY
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What an arm brought to shared lists: places, places opened, first places, orders from opened ones, given back."""
+    """What an arm brought to shared lists: places, places opened, orders from opened ones, given back.
+
+    `first` are the readers whose first list began with it.
+    """
 
     places: int = 0
     opened: int = 0

@@ -14,7 +14,7 @@ from analytics.models import ChannelRule, Touchpoint, Visitor
 from analytics.rules import KIND_RULES, ArrivalRule, ChannelMap, classify
 from analytics.services import arrival_explained, channel_rule_write, salted_key
 from analytics.services.arrivals import is_robot
-from analytics.services.channel_rules import CACHE_KEY
+from analytics.services.channel_rules import CACHE_KEY, own_addresses
 from tests.analytics.browsing import BROWSER, visit
 from tests.cast import Cast
 from tests.factories import evidence
@@ -89,6 +89,7 @@ def test_programs_that_look_at_links_are_told_from_people() -> None:
     )
     assert [agent for agent in programs if not is_robot(agent)] == []
     assert [agent for agent in people if is_robot(agent)] == []
+    assert own_addresses("http://[x/") == own_addresses("/")[:1]  # no address at all
 
 
 @pytest.mark.usefixtures("everything")

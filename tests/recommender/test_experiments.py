@@ -320,6 +320,13 @@ def test_two_arms_share_a_list_and_each_place_says_which_brought_it(cast: Cast) 
     assert (found.wins, found.losses, found.ties) == (20, 0, 0)
     assert found.share.low > 0.5 > found.share.p
     assert [row.sums.y for row in figures.arms] == [0, places.filter(arm=new).count()]
+    often = [ServedList(user=people[0] if n % 2 else None, slot=Slot.HOME) for n in range(200)]
+    first = places.filter(position=1).values("course_id", "source", "score").first()
+    Impression.objects.bulk_create(
+        Impression(served=one, position=1, arm=new, **first) for one in ServedList.objects.bulk_create(often)
+    )
+    told = experiment_figures(experiment=experiment)  # one who comes often has thrown one coin, and is one reader
+    assert (told.ratio_p, told.people, told.preference) == (figures.ratio_p, 24, found)
     assert [one.kind for one in figures.arms[1].guardrails] == ["refunds", "gini"]
     page = cast.client_of(cast.marco).get(f"/marketing/experiments/{experiment.pk}/").content.decode()
     for words in ("Readers who prefer it", "20 with a preference, 783 needed", "100.0%"):
