@@ -321,10 +321,8 @@ def test_two_arms_share_a_list_and_each_place_says_which_brought_it(cast: Cast) 
     assert found.share.low > 0.5 > found.share.p
     assert [row.sums.y for row in figures.arms] == [0, places.filter(arm=new).count()]
     often = [ServedList(user=people[0] if n % 2 else None, slot=Slot.HOME) for n in range(200)]
-    first = places.filter(position=1).values("course_id", "source", "score").first()
-    Impression.objects.bulk_create(
-        Impression(served=one, position=1, arm=new, **first) for one in ServedList.objects.bulk_create(often)
-    )
+    begun: dict[str, Any] = {"position": 1, "arm": new, "course": places[0].course, "source": "popular", "score": 1.0}
+    Impression.objects.bulk_create(Impression(served=one, **begun) for one in ServedList.objects.bulk_create(often))
     told = experiment_figures(experiment=experiment)  # one who comes often has thrown one coin, and is one reader
     assert (told.ratio_p, told.people, told.preference) == (figures.ratio_p, 24, found)
     assert [one.kind for one in figures.arms[1].guardrails] == ["refunds", "gini"]
