@@ -1,6 +1,6 @@
 """Reads of the recommender."""
 
-from recommender.selectors.explained import Explained, explained, shown_to_somebody
+from recommender.selectors.explained import Explained, explained
 from recommender.selectors.figures import CourseShown, ServingFigures, Shown, courses_shown, serving_figures
 from recommender.selectors.readers import ReaderFacts, reader_facts
 from recommender.selectors.shelf import Shelf, shares_kept, shelf_at
@@ -24,6 +24,5 @@ __all__ = [
     "serving_figures",
     "shares_kept",
     "shelf_at",
-    "shown_to_somebody",
     "taste_of",
 ]

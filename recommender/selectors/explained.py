@@ -6,7 +6,7 @@ from uuid import UUID
 
 from accounts.models import User
 from courses.models import Course, Topic
-from recommender.models import Impression, ServedList
+from recommender.models import Impression
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,3 @@ def _theirs(place: Impression, user: User | None, visitor_key: UUID | None) -> b
     if served.user_id is not None:
         return user is not None and user.pk == served.user_id
     return served.visitor_key is None or served.visitor_key == visitor_key
-
-
-def shown_to_somebody(*, code: UUID) -> bool:
-    """Whether a list was made for a person, who may be asked to sign in to see more of it."""
-    return ServedList.objects.filter(code=code, user__isnull=False).exists()

@@ -19,7 +19,7 @@ from courses.models import Course
 from courses.selectors import on_sale
 from courses.views.frame import learner_of, may_observe, observed_visitor, opens_page, shop
 from recommender.choices import Slot
-from recommender.selectors import explained, shown_to_somebody
+from recommender.selectors import explained
 from recommender.services import Manner, Suggestions, cards_of, click_record, suggest_tried
 from recommender.views.words import steps_of
 
@@ -67,7 +67,7 @@ def why(request: HttpRequest, code: UUID, position: int) -> HttpResponse:
     """Why a course stood at its place, to whom it was shown and to nobody else; who is not signed in may be they."""
     user = learner_of(request)
     place = explained(code=code, position=position, user=user, visitor_key=observed_visitor(request))
-    if place is None and user is None and shown_to_somebody(code=code):
+    if place is None and user is None:
         return redirect_to_login(request.get_full_path())
     if place is None:
         raise Http404(_("There is no such suggestion among yours."))

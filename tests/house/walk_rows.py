@@ -164,7 +164,7 @@ ROWS: dict[str, Row] = {
     "recommender:course": Row("/suggestions/course/{course}/", get=OPEN, public=True),
     "recommender:bought": Row("/suggestions/bought/", get=OPEN, public=True),
     "recommender:open": Row("/suggestions/open/{shown}/1/", get="302", public=True),
-    "recommender:why": Row("/suggestions/why/{shown}/1/", get="c 200, 404", same=True),
+    "recommender:why": Row("/suggestions/why/{shown}/1/", get="- login, c 200, 404", same=True),
     "recommender:undo": Row("/suggestions/undo/{course}/", post="- login, 302", public=True),
     "recommender:yours": Row("/suggestions/yours/", get=MEMBERS, public=True),
     "recommender:interests": Row("/suggestions/interests/", get=MEMBERS, post=MEMBERS, data={"topics": "0"}),
