@@ -39,7 +39,12 @@ def you(request: HttpRequest) -> HttpResponse:
     details = YouForm(data, initial={**said_of_me, "language": user.language or get_language()}, acts=bool(own_seats))
     consents = ConsentsForm(data, initial=said)
     if data is not None and details.is_valid() and consents.is_valid():
-        changed = {purpose: granted for purpose, granted in consents.said().items() if granted != said[purpose]}
+        answers = consents.said()
+        # What nobody has said of suggestions hangs on what the browser lets happen: so that one switch does not turn
+        # the other, what is left on or off there counts as said.
+        then = consents_now(user=user, observed=answers[ConsentPurpose.ANALYTICS])[ConsentPurpose.PERSONALISATION]
+        moved = {ConsentPurpose.PERSONALISATION} if answers[ConsentPurpose.PERSONALISATION] != then else set()
+        changed = {name: granted for name, granted in answers.items() if granted != said[name] or name in moved}
         return _save(request, user, details, changed)
     context: dict[str, Any] = {
         "details": details,

@@ -51,10 +51,19 @@ def test_only_what_was_said_is_recorded(cast: Cast) -> None:
     for answer, kept in ((form, "no"), (form, "no"), (measured, "yes")):
         client.post(URL, answer)
         assert client.cookies["tc"].value == kept, "visits are measured by the cookie, so the switch turns it"
-    assert list(Consent.objects.order_by("pk").values_list("purpose", "granted")) == [
+    assert set(Consent.objects.values_list("purpose", "granted")) == {
         ("analytics", False),
+        ("personalisation", True),  # left on while the browser declines, where nothing is personal without a yes
         ("analytics", True),
-    ]
+    }
+    assert Consent.objects.count() == 3
+
+
+def test_letting_visits_be_measured_leaves_suggestions_off_where_they_stood_off(cast: Cast) -> None:
+    client = cast.client_of(cast.lee)
+    client.cookies["tc"] = "no"
+    client.post(URL, {"name": "Lee", "language": "en", "analytics": "on"})
+    assert consents_now(user=cast.lee) == {"analytics": True, "personalisation": False, "mail": False}
 
 
 def test_an_unknown_language_saves_nothing(cast: Cast) -> None:
