@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
@@ -19,6 +18,7 @@ from unfold.decorators import action, display
 from accounts.admin.base import Desk, clerk, day_words, figure, table
 from accounts.admin.confirm import Facts, confirmed
 from accounts.rules import may
+from courses.admin.catalogue import to_page
 from recommender import services, tasks
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
@@ -75,7 +75,6 @@ class TrainingRunAdmin(Desk):
         "Ask for a training with the button above; a worker learns from what people did, and tells how well."
     )
     list_before_template = "admin/recommender/rollback.html"
-    actions = ("promote", "canary", "shadow", "stop")
     actions_detail = ("promote_run", "canary_run", "shadow_run", "stop_run")
     fields = ("model",)
     readonly_fields = ("display_metrics", "display_search", "display_gate", "display_readings", "display_progress")
@@ -162,27 +161,6 @@ class TrainingRunAdmin(Desk):
         obj.pk = run.pk
         transaction.on_commit(lambda: tasks.train.delay(run.pk))
 
-    @action(description=_("Let it serve"), permissions=["promote"])
-    def promote(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
-        """Promote the chosen run; an older one is a rollback."""
-        self._one(request, queryset, services.model_promote, gettext("%(run)s serves now."))
-
-    @action(description=_("Show it to a tenth of the people"), permissions=["promote"])
-    def canary(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
-        """Make the chosen run the canary."""
-        verb = partial(services.model_beside, canary_bp=CANARY_BP)
-        self._one(request, queryset, verb, gettext("%(run)s is shown to a tenth of the people now."))
-
-    @action(description=_("Keep it in the shadow"), permissions=["promote"])
-    def shadow(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
-        """Put the chosen run beside the one that serves, seen by nobody."""
-        self._one(request, queryset, services.model_beside, gettext("%(run)s is in the shadow now."))
-
-    @action(description=_("Stop the training"), permissions=["promote"])
-    def stop(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
-        """Stop the chosen run at its next step."""
-        self._one(request, queryset, services.training_stop, gettext("%(run)s stops at its next step."))
-
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """Only what this run allows now."""
         found: list[Any] = super().get_actions_detail(request, object_id)
@@ -256,13 +234,7 @@ class TrainingRunAdmin(Desk):
 
     def _this(self, request: HttpRequest, run: TrainingRun, verb: Any, words: str) -> HttpResponse:
         self._do(request, partial(verb, run_id=run.pk), words)
-        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_change", args=[run.pk]))
-
-    def _one(self, request: HttpRequest, queryset: QuerySet[TrainingRun], verb: Any, words: str) -> None:
-        if queryset.count() == 1:
-            self._do(request, partial(verb, run_id=queryset.get().pk), words)
-        else:
-            messages.error(request, gettext("Choose exactly one run."))
+        return to_page("recommender_trainingrun", run.pk)
 
     def _do(self, request: HttpRequest, verb: Any, words: str) -> None:
         try:

@@ -335,8 +335,7 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
         patch.setattr("recommender.admin.training.services.model_rollback", lambda: 1 / 1)
         assert client.post(reverse("admin:recommender_trainingrun_rollback")).status_code == 302
     waiting = training_request(model="popularity")
-    for action, chosen in (("stop", [waiting.pk]), ("canary", [waiting.pk]), ("shadow", [])):
-        client.post(runs, {"action": action, "_selected_action": chosen})
+    client.post(reverse("admin:recommender_trainingrun_stop_run", args=[waiting.pk]), {"step": "confirm"})
     assert TrainingRun.objects.get(pk=waiting.pk).state == TrainingState.STOPPED
     TrainingRun.objects.filter(pk=waiting.pk).update(
         gate={"compared": [{"figure": "ndcg@10", "before": 0.2, "now": 0.1, "allowed": 0.01, "passed": False}]},
@@ -362,3 +361,6 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
     promote = reverse("admin:recommender_trainingrun_promote_run", args=[waiting.pk])
     assert promote in client.get(reverse("admin:recommender_trainingrun_change", args=[waiting.pk])).content.decode()
     assert "cannot serve" in client.post(promote, {"step": "confirm"}, follow=True).content.decode()
+    for verb in ("canary", "shadow"):
+        client.post(reverse(f"admin:recommender_trainingrun_{verb}_run", args=[waiting.pk]), {"step": "confirm"})
+        assert TrainingRun.objects.get(pk=waiting.pk).stage == Stage.RETIRED, "its file is not there"
