@@ -72,7 +72,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: install-dev system ## the whole test suite
 	@$(PY) manage.py compile_catalogues --verbosity 0
 ifeq ($(strip $(ARGS)),)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=
+	@$(PY) -m pytest -n $(WORKERS) --cov --cov-report=
 	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
 else
 	@$(PY) -m pytest $(ARGS)

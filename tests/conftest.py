@@ -14,7 +14,7 @@ from django.utils import translation
 from hypothesis import HealthCheck, Phase, settings
 
 from portal import diagnosis
-from tests import databases, tracing
+from tests import databases, dealing, tracing
 from tests.fixtures_scope import as_parties, cast, everything  # noqa: F401 - fixtures for every test
 
 # The suite tries the same few examples on every run, so that it fails for what was changed and for nothing else;
@@ -46,35 +46,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     return (yield)
 
 
-TOGETHER = {
-    "house/test_walk.py": "world",
-    "house/test_query_budgets.py": "world",
-    "analytics/attribution/": "kernels",
-    "analytics/commands/": "kernels",
-    "analytics/test_logs.py": "kernels",
-    "portal/test_commands.py": "roles",
-}
-"""Files or folders -> what their tests share and one worker makes: a built business, compiled kernels, roles."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal tests out to workers by `tests.dealing`, whatever `--dist` says."""
+    return dealing.Dealer(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist's own, which reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a costly thing, and begin with it, so that no worker sits over it alone at the end.
-
-    What runs kernels comes last: they lie compiled on the disk by then.
-    """
-    for item in items:
-        place = item.path.relative_to(HERE).as_posix()
-        for prefix, group in TOGETHER.items():
-            if place.startswith(prefix):
-                item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    if item.get_closest_marker("xdist_group") is not None:
-        return 0
-    return 2 if item.path.is_relative_to(HERE / "analytics") else 1
+    """Begin with what keeps one worker busy for long, so that none sits over it alone at the end."""
+    items.sort(key=lambda item: dealing.turn(item.path.relative_to(HERE).as_posix()))
 
 
 def pytest_collection_finish() -> None:

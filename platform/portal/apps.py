@@ -1,6 +1,7 @@
 """The Django app of the portal itself: commands, checks, templates of no single floor."""
 
 from django.apps import AppConfig
+from django.contrib import admin
 
 
 class PortalConfig(AppConfig):
@@ -14,3 +15,15 @@ class PortalConfig(AppConfig):
 
         # Celery finds tasks by itself in workers only; whoever sends one by name must know it too.
         celery.app.autodiscover_tasks(force=True)
+
+
+class BackOfficeConfig(AppConfig):
+    """Unfold over our own site; stands before Django's admin, which looks for desks and registers them there."""
+
+    name = "unfold"
+
+    def ready(self) -> None:
+        """Make the site of which all desks are part."""
+        from portal.site import BackOffice
+
+        admin.site = admin.sites.site = BackOffice()

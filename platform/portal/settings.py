@@ -48,7 +48,7 @@ ALLOWED_HOSTS = env.listing("PORTAL_ALLOWED_HOSTS")
 # --- apps ----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "portal.apps.PortalConfig",  # first: its `migrate` and `makemessages` come before Django's
-    "unfold",
+    "portal.apps.BackOfficeConfig",  # Unfold, over our own site
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
