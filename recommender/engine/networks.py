@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from recommender.engine.content import Content
 from recommender.engine.data import Bool, Float32
@@ -71,26 +72,31 @@ class TwoTowerNet(nn.Module):
         super().__init__()
         self.hidden_id = hidden_id
         self.taken: torch.Tensor
-        self.features: torch.Tensor
+        self.columns: torch.Tensor
+        self.begins: torch.Tensor
+        self.amounts: torch.Tensor
+        self.meaning: torch.Tensor
         self.described: Bool = np.zeros(n_items, dtype=np.bool_)
         self.ids = nn.Parameter(torch.randn(n_items, dimension) * 0.1)
         self.bias = nn.Parameter(torch.zeros(n_items))
         self.layer = nn.Linear(dimension, dimension)
         nn.init.zeros_(self.layer.weight)
         self.words: nn.Parameter | None = None
+        self.meant: nn.Parameter | None = None
         self.register_buffer("taken", torch.from_numpy(taken.astype(np.float32))[:, None])
         if content is not None:
             self._describe(content, dimension)
 
     def _describe(self, content: Content, dimension: int) -> None:
-        dense = content.features.astype(np.float32).tocsr()
-        self.described = np.asarray(np.abs(dense).sum(axis=1)).ravel() > 0
-        parts = [torch.from_numpy(dense.toarray())]
+        words = content.features.astype(np.float32).tocsr()
+        self.described = np.asarray(np.abs(words).sum(axis=1)).ravel() > 0
+        for name, part in (("columns", words.indices), ("begins", words.indptr[:-1]), ("amounts", words.data)):
+            self.register_buffer(name, torch.from_numpy(part))
+        self.words = nn.Parameter(torch.randn(words.shape[1], dimension) * 0.1)
         if content.meaning is not None:
             self.described = np.ones_like(self.described)
-            parts.append(torch.from_numpy(content.meaning))
-        self.register_buffer("features", torch.cat(parts, dim=1))
-        self.words = nn.Parameter(torch.randn(sum(part.shape[1] for part in parts), dimension) * 0.1)
+            self.register_buffer("meaning", torch.from_numpy(content.meaning))
+            self.meant = nn.Parameter(torch.randn(content.meaning.shape[1], dimension) * 0.1)
 
     def vectors(self) -> torch.Tensor:
         """Vectors of all items [items, dimension]; while learning, some ids are hidden."""
@@ -99,13 +105,16 @@ class TwoTowerNet(nn.Module):
             return ids
         if self.training and self.hidden_id:
             ids = ids * (torch.rand(len(ids), 1, device=ids.device) >= self.hidden_id)
-        found: torch.Tensor = ids + self.features @ self.words
-        return found
+        # Item by item the words that it has, weighted: the product with a sparse matrix.
+        found: torch.Tensor = ids + functional.embedding_bag(
+            self.columns, self.words, self.begins, per_sample_weights=self.amounts, mode="sum"
+        )
+        return found if self.meant is None else found + self.meaning @ self.meant
 
     def forward(self, context: torch.Tensor, factors: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         """Logits [n, candidates]."""
         items = self.vectors()
-        person = (items[context] * factors[..., None]).sum(1)
+        person = functional.embedding_bag(context, items, per_sample_weights=factors, mode="sum")
         person = person + self.layer(person).relu()
         # The first candidate is each row's own, the others are one list for all.
         rivals = candidates[0, 1:]
