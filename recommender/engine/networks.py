@@ -77,8 +77,7 @@ class TwoTowerNet(nn.Module):
         self.amounts: torch.Tensor
         self.meaning: torch.Tensor
         self.described: Bool = np.zeros(n_items, dtype=np.bool_)
-        self.ids = nn.Parameter(torch.randn(n_items, dimension) * 0.1)
-        self.bias = nn.Parameter(torch.zeros(n_items))
+        self.ids = nn.Parameter(_rows(n_items, dimension))
         self.layer = nn.Linear(dimension, dimension)
         nn.init.zeros_(self.layer.weight)
         self.words: nn.Parameter | None = None
@@ -92,14 +91,14 @@ class TwoTowerNet(nn.Module):
         self.described = np.asarray(np.abs(words).sum(axis=1)).ravel() > 0
         for name, part in (("columns", words.indices), ("begins", words.indptr[:-1]), ("amounts", words.data)):
             self.register_buffer(name, torch.from_numpy(part))
-        self.words = nn.Parameter(torch.randn(words.shape[1], dimension) * 0.1)
+        self.words = nn.Parameter(_rows(words.shape[1], dimension))
         if content.meaning is not None:
             self.described = np.ones_like(self.described)
             self.register_buffer("meaning", torch.from_numpy(content.meaning))
-            self.meant = nn.Parameter(torch.randn(content.meaning.shape[1], dimension) * 0.1)
+            self.meant = nn.Parameter(_rows(content.meaning.shape[1], dimension))
 
     def vectors(self) -> torch.Tensor:
-        """Vectors of all items [items, dimension]; while learning, some ids are hidden."""
+        """Vectors of all items, then their biases, [items, dimension + 1]; while learning, some ids are hidden."""
         ids = self.ids * self.taken
         if self.words is None:
             return ids
@@ -113,25 +112,32 @@ class TwoTowerNet(nn.Module):
 
     def forward(self, context: torch.Tensor, factors: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         """Logits [n, candidates]."""
-        items = self.vectors()
+        told = self.vectors()
+        items, bias = told[:, :-1], told[:, -1]
         person = functional.embedding_bag(context, items, per_sample_weights=factors, mode="sum")
         person = person + self.layer(person).relu()
         # The first candidate is each row's own, the others are one list for all.
         rivals = candidates[0, 1:]
         own = (person * items[candidates[:, 0]]).sum(1, keepdim=True)
-        return torch.cat([own, person @ items[rivals].T], dim=1) + self.bias[candidates]
+        return torch.cat([own, person @ items[rivals].T], dim=1) + bias[candidates]
 
     def arrays(self) -> dict[str, Float32]:
         """The weights as `two_tower.TwoTower.shapes` names them."""
         self.eval()
         with torch.no_grad():
-            items = self.vectors()
+            told = _plain(self.vectors())
+        heard = self.described | (_plain(self.taken)[:, 0] > 0)
         return {
-            "items": _plain(items),
-            "bias": _plain(self.bias),
+            "items": np.ascontiguousarray(told[:, :-1]),
+            "bias": np.where(heard, told[:, -1], told[heard, -1].min()),
             "layer": _plain(self.layer.weight.T),
             "layer_bias": _plain(self.layer.bias),
         }
+
+
+def _rows(count: int, dimension: int) -> torch.Tensor:
+    """First vectors, with a last column of zeros, the biases."""
+    return functional.pad(torch.randn(count, dimension) * 0.1, (0, 1))
 
 
 def _plain(values: torch.Tensor) -> Any:

@@ -97,15 +97,15 @@ def learn(
     lessons: Lessons,
     schedule: Schedule,
     *,
-    n_items: int,
+    rivals: Int64,
     device: torch.device,
     rng: np.random.Generator,
     progress: Progress,
 ) -> float:
     """Let `net(context, factors, candidates)` learn; the epsilon spent at `DELTA`, 0 where no noise was asked for.
 
-    Candidates are [n, 1 + drawn]: the target, then the step's negatives. Raises ConfigError where noise is asked for
-    and Opacus is not installed.
+    Candidates are [n, 1 + drawn]: the target, then the step's negatives, drawn among the items `rivals`. Raises
+    ConfigError where noise is asked for and Opacus is not installed.
     """
     optimiser: Any = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate)
     private = _private(net, optimiser, schedule, device=device, rng=rng) if schedule.noise else None
@@ -114,7 +114,7 @@ def learn(
     for epoch in range(schedule.epochs):
         draw = lessons.drawn if private else lessons.shuffled
         for group in decaying(optimiser, schedule, epoch, draw(schedule.batch, rng)):
-            loss = _loss(module, lessons.batch(group, device), schedule.negatives, n_items, rng)
+            loss = _loss(module, lessons.batch(group, device), schedule.negatives, rivals, rng)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call] # torch says so of its own
             optimiser.step()
@@ -133,15 +133,15 @@ def decaying(optimiser: Any, schedule: Schedule, epoch: int, groups: Iterator[In
 
 
 def _loss(
-    net: nn.Module, lesson: tuple[torch.Tensor, ...], drawn: int, n_items: int, rng: np.random.Generator
+    net: nn.Module, lesson: tuple[torch.Tensor, ...], drawn: int, rivals: Int64, rng: np.random.Generator
 ) -> torch.Tensor:
-    """Cross entropy of each target among itself and the negatives, scaled up to the catalogue; its own are left out."""
+    """Cross entropy of each target among itself and the negatives, scaled up to all rivals; its own are left out."""
     context, factors, targets = lesson
-    wanted = min(drawn, n_items) if drawn else n_items
-    rivals = torch.from_numpy(rng.choice(n_items, wanted, replace=False)).to(targets.device)
-    candidates = torch.cat([targets[:, None], rivals.expand(targets.numel(), -1)], dim=1)
+    wanted = min(drawn, rivals.size) if drawn else rivals.size
+    chosen = torch.from_numpy(rng.choice(rivals, wanted, replace=False)).to(targets.device)
+    candidates = torch.cat([targets[:, None], chosen.expand(targets.numel(), -1)], dim=1)
     logits = net(context, factors, candidates)
-    logits[:, 1:] = (logits[:, 1:] + math.log(n_items / wanted)).masked_fill(rivals == targets[:, None], -torch.inf)
+    logits[:, 1:] = (logits[:, 1:] + math.log(rivals.size / wanted)).masked_fill(chosen == targets[:, None], -torch.inf)
     return functional.cross_entropy(logits, torch.zeros_like(targets))
 
 

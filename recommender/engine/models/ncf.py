@@ -84,7 +84,13 @@ class Ncf(PooledModel):
                 noise=settings.noise,
             )
             spent = learn(
-                net, lessons, schedule, n_items=interactions.n_items, device=device, rng=rng, progress=progress
+                net,
+                lessons,
+                schedule,
+                rivals=np.arange(interactions.n_items),
+                device=device,
+                rng=rng,
+                progress=progress,
             )
         prior = popularity_prior(interactions)
         return cls(

@@ -1,7 +1,8 @@
 """Two towers for courses on their first day: an item is its id and what it is about, and now and then its id is hidden.
 
 Learning to do without the id makes the description carry what it can; an item that nobody took has no id to speak of
-and is placed by its description among those that were taken. The person is the fading sum of items, through one layer.
+and is placed, with its bias, by its description among those that were taken. The person is the fading sum of items,
+through one layer.
 """
 
 from __future__ import annotations
@@ -78,8 +79,9 @@ class TwoTower(PooledModel):
                 content=interactions.content,
             ).to(device)
             lessons = Lessons.of(interactions, window=settings.window, decay=settings.decay)
+            taken = np.flatnonzero(prior > 0)  # as rivals, what nobody took would be pushed down whatever it is about
             schedule = Schedule(settings.epochs, settings.batch, settings.negatives, settings.learning_rate)
-            learn(net, lessons, schedule, n_items=interactions.n_items, device=device, rng=rng, progress=progress)
+            learn(net, lessons, schedule, rivals=taken, device=device, rng=rng, progress=progress)
         return cls(
             settings=settings,
             item_ids=interactions.item_ids,

@@ -51,6 +51,8 @@ def test_an_item_nobody_took_stands_where_its_description_puts_it() -> None:
     odd, even = model.score(np.array([1, 3, 5], dtype=np.int32)), model.score(np.array([0, 2, 4], dtype=np.int32))
     assert odd[7] > odd[[0, 2, 4, 6]].max()
     assert even[7] < even[6]
+    bias = model.weights["bias"]
+    assert bias[7] > bias[[1, 3, 5]].min() - 0.1  # it was nobody's rival, so it was not pushed down
     silent = board.keep(~everybody)
     np.testing.assert_array_equal(
         model._score_together(silent, np.arange(2), device=CPU)[0].numpy(), model.score(NOBODY)
