@@ -18,7 +18,7 @@ from partners.forms.written import NotJsonError, json_written
 from partners.models import Agreement, AgreementVersion
 from partners.selectors.terms import bound_orders
 from partners.selectors.weighing import HALF_LIFE_DAYS
-from partners.services.agreements import OURS
+from partners.services.agreements import own_of
 from partners.services.terms import MAX_DAYS
 
 MOST_DIGITS = 18
@@ -273,7 +273,7 @@ def version_initial(version: AgreementVersion) -> dict[str, Any]:
         "note": version.note,
         "orders": "\n".join(bound_orders(version)),
     }
-    own = {key: value for key, value in version.rule.items() if key not in OURS}
+    own = own_of(version.rule)
     usual = _usual_figures(own)
     return told | (usual if usual is not None else {"rule": json.dumps(own, ensure_ascii=False, indent=1)})
 

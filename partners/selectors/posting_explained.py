@@ -22,18 +22,21 @@ from partners.models import Adjustment, ClaimCredit, EarningDecision
 from partners.selectors import exact
 from partners.selectors.phrases import percent
 
-MONEY, RATE, DAY = "money", "rate", "day"
+MONEY, RATE, DAY, TEXT = "money", "rate", "day", "text"
 """How a fact is written."""
 
 _RATES, _DAYS = frozenset({"recoup_bp", "creator_bp"}), frozenset({"from", "to", "placed_at"})
+_SETTLED = frozenset({"fee", "fee_returned"})
+"""What the processor charges is in the currency of the postings, whatever the learner paid in."""
 
 
 class Fact(NamedTuple):
-    """A value from which an entry was computed, written by `kind`: MONEY in minor units, RATE in bp, DAY."""
+    """A value from which an entry was computed, written by `kind`: MONEY in minor units, RATE in bp, DAY, TEXT."""
 
     code: str
     kind: str
     value: Any
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,9 @@ class PostingExplained:
 
     `line_id`: the decision about the sale's line, which explains what this is about; None where there is none. `part`
     is which account of its party it is on: payable, reserve, advance, or house for the platform's own. `formula` says
-    in plain figures how the amount came about; empty where steps or facts say it. `claim_id`: the claim that an
-    adjustment answers.
+    in plain figures how the amount came about; empty where steps or facts say it. `told_in`: the currency of what the
+    entry was computed from, which a payout's exchange or a learner's payment may differ in. `claim_id`: the claim that
+    an adjustment answers.
     """
 
     posting_id: int
@@ -83,6 +87,7 @@ class PostingExplained:
     assurance: Assurance
     entry_hash: str
     claim_id: int | None = None
+    told_in: str = ""
 
     @property
     def booked(self) -> int:
@@ -152,6 +157,7 @@ def _explain(found: PostingFacts, made: Recomputed, *, staff: bool) -> PostingEx
         assurance=assurance_of(entry_id=entry.pk, recorded_at=entry.recorded_at),
         entry_hash=entry.body_hash,
         claim_id=claimed.claim_id if claimed else None,
+        told_in=made.currency or posting.currency,
     )
 
 
@@ -188,21 +194,30 @@ def _computed(found: PostingFacts, made: Recomputed) -> int:
 
 def _facts(found: PostingFacts, made: Recomputed) -> Iterator[Fact]:
     """The values that the entry was computed from, then those about the reader's own part."""
+    own = found.posting.currency
     for code, value in made.facts.items():
         if code == "reason" or value in (None, ""):
             continue
         if code in _DAYS:
             yield Fact(code, DAY, datetime.fromisoformat(value) if isinstance(value, str) else value)
+        elif code == "exchanged":
+            yield Fact("sent", MONEY, value["amount"], value["currency"])
+            if "rate" in value:
+                yield Fact(
+                    "exchange_rate", TEXT, " · ".join(filter(None, (value["rate"], value["day"], value["source"])))
+                )
+        elif code in _RATES:
+            yield Fact(code, RATE, value)
         else:
-            yield Fact(code, RATE if code in _RATES else MONEY, value)
+            yield Fact(code, MONEY, value, own if code in _SETTLED else made.currency or own)
     if found.entry.kind == EntryKind.CORRECTION and made.orders:
         before, after = (_earned(order.lines, found) for order in made.orders)
-        yield Fact("settled_before", MONEY, before)
-        yield Fact("settled_after", MONEY, after)
+        yield Fact("settled_before", MONEY, before, own)
+        yield Fact("settled_after", MONEY, after, own)
         moved = [row.amount for row in made.details if (row.account, row.line) == (found.account, found.posting.line)]
         # An order that was given back meanwhile takes the difference back as well.
         if len(moved) > 1:
-            yield Fact("together", MONEY, sum(moved))
+            yield Fact("together", MONEY, sum(moved), own)
 
 
 def _earned(lines: list[LineState], found: PostingFacts) -> int:
@@ -227,7 +242,7 @@ def _steps(trace: Mapping[str, Any], found: PostingFacts) -> Iterator[ReversalSt
 
 def _formula(found: PostingFacts, made: Recomputed) -> str:
     """How the amount came about, in plain figures."""
-    cur, facts, kind = found.posting.currency, made.facts, found.entry.kind
+    cur, facts, kind = made.currency or found.posting.currency, made.facts, found.entry.kind
 
     def plain(minor: int) -> str:
         return exact.plain(minor, cur)

@@ -76,6 +76,8 @@ def fact_label(code: str) -> str:
         "paid": _("Paid from the balance"),
         "increment": _("In steps of"),
         "withheld": _("Tax withheld"),
+        "sent": _("Sent"),
+        "exchange_rate": _("Exchange rate"),
         "settled_before": _("As it was settled"),
         "settled_after": _("Under the corrected rule"),
         "together": _("With what refunds take back of it"),

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from accounts.audit import acting
 from accounts.models import Party, User
 from ledger.splits.accounts import payable
+from ledger.splits.problems import Problem
+from ledger.splits.reading import shown
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase, VersionKind, VersionState
 from partners.errors import AgreementError, RuleRefusedError
 from partners.models import Agreement, AgreementParty, AgreementVersion, BoundOrder, EarningDecision
@@ -176,16 +178,40 @@ def lock_version(version: AgreementVersion) -> AgreementVersion:
 
 
 def full_rule(*, rule: Mapping[str, Any], code: str, number: int, owner: str, terms: DraftTerms) -> dict[str, Any]:
-    """Complete a rule with what its version says: id, number, start, owner, holding period."""
-    own = {key: value for key, value in rule.items() if key not in OURS}
-    return {
+    """Complete a rule with what its version says: id, number, start, owner, holding period.
+
+    RuleRefusedError where the rule itself names another start, owner or holding period: who wrote it meant that.
+    """
+    ours = {
         "id": code,
         "version": number,
         "effective_from": terms.effective_from.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "owner": payable(owner),
         "hold_days": terms.hold_days,
-        **own,
     }
+    otherwise = [
+        Problem("said_otherwise", name, {"found": shown(rule[name]), "said": shown(ours[name])})
+        for name in ("effective_from", "owner", "hold_days")
+        if rule.get(name) is not None and not _the_same(rule[name], ours[name])
+    ]
+    if otherwise:
+        raise RuleRefusedError(" · ".join(problem.worded(_) for problem in otherwise), otherwise)
+    return ours | own_of(rule)
+
+
+def own_of(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule without what its version says."""
+    return {key: value for key, value in rule.items() if key not in OURS}
+
+
+def _the_same(written: Any, ours: Any) -> bool:
+    """Whether a rule names what its version says; instants may be written with any offset."""
+    if type(written) is type(ours) and written == ours:
+        return True
+    try:
+        return datetime.fromisoformat(written) == datetime.fromisoformat(ours)
+    except (TypeError, ValueError):
+        return False
 
 
 def version_fields(full: Mapping[str, Any], terms: DraftTerms) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
 from partners.models import Agreement, AgreementVersion, Leave
 from partners.selectors.terms import VALID, rule_party_codes, valid_at
-from partners.services.agreements import moment, version_draft
+from partners.services.agreements import moment, own_of, version_draft
 from partners.services.terms import DraftTerms
 from partners.services.versions import refuse_without_seat, version_propose
 
@@ -40,7 +40,7 @@ def leave_ask(*, agreement: Agreement, party: Party, user: User, leaves_at: date
         locked = Agreement.objects.select_for_update(of=("self",)).select_related("owner").get(pk=agreement.pk)
         current = _current(locked, party, leaves_at)
         leaving = {party.code, *_leaving(locked, party, leaves_at)}
-        rule = rule_without(current.rule, leaving)
+        rule = rule_without(own_of(current.rule), leaving)
         if rule is None:
             raise AgreementError(
                 _("Nobody would be left to share what remains; agree with the programme on who follows.")

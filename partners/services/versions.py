@@ -13,10 +13,10 @@ from accounts.scope import all_rows
 from events.services import event_record
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
-from partners.models import Acceptance, Agreement, AgreementVersion, Decline
+from partners.models import Acceptance, Agreement, AgreementVersion, Decline, Leave
 from partners.selectors.terms import VALID, party_names, rule_party_codes, signatories, wording_terms
 from partners.selectors.wording import worded
-from partners.services.agreements import lock_version, refuse_overlap, refuse_settled
+from partners.services.agreements import lock_version, moment, refuse_overlap, refuse_settled
 from partners.services.meters import meters_recount
 
 
@@ -118,8 +118,8 @@ def refuse_without_seat(*, user: User, party: Party) -> None:
 def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | None = None) -> AgreementVersion:
     """Let an accepted version hold from its start on, and end the one before it there; `at`: known since then, not now.
 
-    By a second person. AgreementError where another version holds from then or later, or where orders from then on were
-    settled already: those keep their version for good.
+    By a second person. AgreementError where another version holds from then or later, where orders from then on were
+    settled already (those keep their version for good), or where it pays a party that has left since it accepted.
     """
     agreement = Agreement.objects.select_for_update().get(pk=version.agreement_id)
     row = lock_version(version)
@@ -132,6 +132,7 @@ def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | 
         raise AgreementError(_("Who prepared a version does not put it in force; a second person does."))
     if row.kind == VersionKind.STANDARD:
         refuse_settled(agreement=agreement, start=row.starts)
+        _refuse_bringing_back(row)
         _end_the_one_before(agreement, row)
     row.state, row.approved_by, row.in_force_at = VersionState.IN_FORCE, by, at or timezone.now()
     with acting(actor=by.pk):
@@ -143,6 +144,21 @@ def version_put_in_force(*, version: AgreementVersion, by: User, at: datetime | 
         payload={"version_id": row.pk, "scope_kind": agreement.scope_kind, "scope_id": agreement.scope_id},
     )
     return row
+
+
+def _refuse_bringing_back(row: AgreementVersion) -> None:
+    """Raise AgreementError where a party of a version left from its start or before, and asked so after accepting."""
+    said = dict(row.acceptances.values_list("party_id", "accepted_at"))
+    left = Leave.objects.filter(agreement=row.agreement_id, leaves_at__lte=row.starts, version__state__in=VALID)
+    for leave in left.filter(party__in=said).select_related("party").order_by("pk"):
+        if said[leave.party_id] < leave.asked_at:
+            raise AgreementError(
+                _(
+                    "%(party)s has left from %(start)s on, and accepted version %(number)d before it asked to; draft "
+                    "another version."
+                )
+                % {"party": leave.party, "start": moment(leave.leaves_at), "number": row.number}
+            )
 
 
 def _end_the_one_before(agreement: Agreement, row: AgreementVersion) -> None:

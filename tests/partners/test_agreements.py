@@ -129,6 +129,18 @@ def test_a_rule_that_cannot_be_applied_is_refused_with_its_clause(
     assert not shared.versions.exists()
 
 
+def test_a_rule_that_names_another_owner_start_or_hold_than_its_version_is_refused(
+    shared: Agreement, cast: Cast
+) -> None:
+    same = {"owner": "party:alice", "hold_days": 7, "effective_from": "2026-01-01T08:00:00+08:00", "version": 9}
+    terms = DraftTerms(effective_from=START, hold_days=7)
+    version = version_draft(agreement=shared, rule={**RULE, **same}, terms=terms, by=cast.mei)
+    assert (version.rule["version"], version.rule["hold_days"]) == (1, 7)
+    for name, value in (("owner", "party:bob"), ("hold_days", 30), ("effective_from", "2026-02-01T00:00:00Z")):
+        with pytest.raises(RuleRefusedError, match=f"{name} is {value!r} in the rule, but the version says"):
+            version_redraft(version=version, rule={**RULE, name: value}, terms=terms, by=cast.mei)
+
+
 def test_only_a_draft_changes_and_only_once_is_proposed(shared: Agreement, cast: Cast) -> None:
     version = drafted(shared, cast)
     other = {"steps": [desk.split(("party:alice", 1))]}

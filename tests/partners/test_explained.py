@@ -1,6 +1,6 @@
 """Every amount explains itself: all kinds of postings and lines, also those of nothing, in both languages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -133,7 +133,7 @@ def test_a_released_reserve_is_computed_again_and_says_from_which_order(cast: Ca
         found = told_of("release", account)
         assert found.agrees
         assert found.amount == amount
-        assert ("placed_at", "day", desk.PLACED) in found.facts
+        assert ("placed_at", "day", desk.PLACED, "") in found.facts
     freed = earning_explained(decision_id=line.pk, visible_to=None)
     assert freed is not None
     assert freed.arrivals is not None
@@ -162,6 +162,27 @@ def test_figures_lead_from_what_was_stored_to_the_amount(year: Stage) -> None:
     assert payout["balance"] - payout["held"] == payout["available"]
     assert payout["paid"] == payout["available"] // 100 * 100
     assert told_of("payout_failed", "party:bob").note == "Account closed"
+
+
+def test_an_exchanged_payout_is_told_in_the_currency_it_was_earned_in_and_says_its_rate(
+    stage: Stage, cast: Cast
+) -> None:
+    earnings_settle(sales=[stage.sale("O-1")])
+    terms = PayoutTerms(fx=("JPY", 112_000), quote=("20", date(2026, 3, 31), "the bank"))
+    payout_book(party="alice", currency="CNY", cut_off=at(4, 1), terms=terms, source=OrderKey("item", "1"), at=at(4, 1))
+    rows = list(Posting.objects.filter(entry__kind="payout").select_related("account").order_by("pk"))
+    assert {row.account.code for row in rows} == {"party:alice", "fx:position", "payouts:in_transit"}
+    for row in rows:
+        found = posting_explained(posting_id=row.pk, visible_to=None)
+        assert found is not None
+        assert (found.agrees, found.told_in) == (True, "CNY")
+        facts = {fact.code: (fact.value, fact.currency) for fact in found.facts}
+        assert facts["balance"] == facts["paid"] == (5_600, "CNY")
+        assert (facts["sent"], facts["exchange_rate"][0]) == ((112_000, "JPY"), "20 · 2026-03-31 · the bank")
+        assert found.formula == "56.00 − 0.00 = 56.00"
+    inside = page(cast.client_of(seated(stage.alice)), f"/creator/postings/{rows[0].pk}/", "zh-hans")
+    assert "汇率" in inside
+    assert "20 · 2026-03-31 · the bank" in inside
 
 
 SENTENCES = {

@@ -80,6 +80,29 @@ def test_who_leaves_later_does_not_bring_back_who_left_earlier(cast: Cast) -> No
     assert leave.version.rule["steps"] == [desk.split(("party:alice", 60))]
 
 
+def test_a_version_that_was_accepted_before_does_not_bring_back_who_left(cast: Cast) -> None:
+    agreement = agreed(cast).agreement
+    cast.finn  # noqa: B018
+    later = leave_ask(agreement=agreement, party=cast.bob_party, user=cast.bob, leaves_at=soon(20)).version
+    people = {"alice": cast.alice, "carol": cast.carol, "bob": cast.bob}
+
+    def signed(version: AgreementVersion, *codes: str) -> AgreementVersion:
+        for code in codes:
+            party = getattr(cast, f"{code}_party")
+            version_accept(version=version, party=party, user=people[code], text_hash=version.text_hash)
+        return version
+
+    signed(later, "alice", "carol")
+    sooner = leave_ask(agreement=agreement, party=cast.carol_party, user=cast.carol, leaves_at=soon(10)).version
+    version_put_in_force(version=signed(sooner, "alice", "bob"), by=cast.finn)
+    with pytest.raises(AgreementError, match="Canary Carol has left from .* accepted version 2 before"):
+        version_put_in_force(version=later, by=cast.finn)
+    rule = {"steps": [desk.split(("party:alice", 1), ("party:carol", 1))]}
+    draft = version_draft(agreement=agreement, rule=rule, terms=DraftTerms(effective_from=soon(20)), by=cast.mei)
+    again = signed(version_propose(version=draft, by=cast.mei), "alice", "carol")
+    assert version_put_in_force(version=again, by=cast.finn).state == "in_force"
+
+
 def test_a_wish_that_cannot_be_is_refused(cast: Cast) -> None:
     agreement = agreed(cast).agreement
     bob: dict[str, Any] = {"agreement": agreement, "party": cast.bob_party, "user": cast.bob}

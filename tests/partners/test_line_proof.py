@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ pytestmark = pytest.mark.usefixtures("everything")
 
 MARCH = date(2026, 3, 1)
 SCRIPT = Path(__file__).resolve().parents[2] / "platform" / "portal" / "static" / "portal" / "verify_statement.py"
+
+
+FORGED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda told: told["statement"]["lines"][0].update(amount=5_041), "not what the statement's root was computed"),
+    (lambda told: told.update(order="O-2"), "The file says order 'O-2', the statement 'O-1'."),
+    (lambda told: told.update(line="L9"), "The file says line 'L9'"),
+    (lambda told: told.update(currency="KWD"), "The file says currency 'KWD', the statement 'CNY'."),
+    (lambda told: told.update(party="bob"), "The file says party 'bob', the statement 'alice'."),
+    (lambda told: told["entry"].update(id=-1), "The file says entry -1"),
+    (
+        lambda told: told["postings"][0].update(clause="steps[0]"),
+        "The postings are not those of the statement's lines.",
+    ),
+    (lambda told: told["statement"]["month"].update(month="2026-04"), "The file says month '2026-04'"),
+]
+"""What somebody changes in a file who would have it prove something else, and what the script says."""
 
 
 def settled(stage: Stage) -> EarningDecision:
@@ -65,9 +82,11 @@ def test_a_line_of_an_issued_month_climbs_to_the_months_root(stage: Stage, cast:
     file = tmp_path / "line.json"
     file.write_text(json.dumps(told, ensure_ascii=False))
     assert "The line is proven." in checked(file, 0)
-    told["statement"]["lines"][0]["amount"] += 1
-    file.write_text(json.dumps(told, ensure_ascii=False))
-    assert "is not what the statement's root was computed from" in checked(file, 1)
+    for changed, says in FORGED:
+        other = json.loads(json.dumps(told))
+        changed(other)
+        file.write_text(json.dumps(other, ensure_ascii=False))
+        assert says in checked(file, 1)
 
 
 def checked(file: Path, code: int) -> str:

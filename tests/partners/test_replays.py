@@ -31,6 +31,7 @@ from partners.services import (
     version_propose,
     version_redraft,
 )
+from partners.services.agreements import own_of
 from partners.services.whatif import compute, history_of, plan_of
 from tests.partners import desk
 from tests.partners.desk import PLACED
@@ -288,7 +289,7 @@ def test_a_draft_that_changed_since_shows_nobody_an_effect_that_is_not_its_own(s
     replay_run(replay_id=replay.pk, journeys=nothing)
     assert own_effects(version=version, party=sold.bob.pk, visible_to=None)
     terms = DraftTerms(effective_from=version.effective.lower, hold_days=60)
-    changed = version_redraft(version=version, rule=version.rule, terms=terms, by=None)
+    changed = version_redraft(version=version, rule=own_of(version.rule), terms=terms, by=None)
     assert not own_effects(version=changed, party=sold.bob.pk, visible_to=None)
 
 

@@ -20,8 +20,9 @@ from ledger.splits.state import Order
 class Recomputed:
     """What an entry's inputs give now.
 
-    `facts` are the plain values that it was computed from, no other party's. `orders`: the order before the event and
-    after it, where the entry is an event of an order. `undoes`: when what it takes back happened.
+    `facts` are the plain values that it was computed from, no other party's; amounts among them are in `currency`,
+    empty: that of the postings. `orders`: the order before the event and after it, where the entry is an event of an
+    order. `undoes`: when what it takes back happened.
     """
 
     details: Sequence[Detail]
@@ -29,6 +30,7 @@ class Recomputed:
     facts: Mapping[str, Any]
     orders: tuple[Order, Order] | None = None
     undoes: datetime | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def entry_recomputed(*, entry: JournalEntry) -> Recomputed:
         # Steps and tax are told where they took something.
         step = {"increment": plan.trace["increment"]} if plan.trace["increment"] > 1 else {}
         tax = {"withheld": plan.withheld} if plan.withheld else {}
-        return Recomputed(plan.details, plan.trace, facts | step | tax)
+        event = inputs["event"]
+        exchange = {"exchanged": event["fx"]} if event.get("fx") else {}
+        return Recomputed(plan.details, plan.trace, facts | step | tax | exchange, currency=event["currency"])
     if entry.kind in {EntryKind.PAYOUT_SENT, EntryKind.PAYOUT_FAILED}:
         return _concluded(entry)
     return _party_event(entry)
@@ -89,7 +93,8 @@ def _order_event(entry: JournalEntry) -> Recomputed:
     after, made = apply_event(order, told.body)
     facts = {key: value for key, value in told.body.items() if key in {"amount", "fee", "fee_returned", "reason"}}
     facts["placed_at"] = told.order.placed_at
-    return Recomputed(made.details, made.trace, facts, (order, after), _undone(told, before))
+    currency = order.sale.sale.currency if "amount" in facts else ""
+    return Recomputed(made.details, made.trace, facts, (order, after), _undone(told, before), currency)
 
 
 def _undone(told: OrderEvent, before: Sequence[OrderEvent]) -> datetime | None:
@@ -123,4 +128,5 @@ def _party_event(entry: JournalEntry) -> Recomputed:
         return Recomputed((), {}, {})
     made = party_effect(kind=entry.kind, event=event)
     keys = ("amount", "recoup_bp", "creator_bp", "from", "to", "guarantee", "earned", "beside", "reason")
-    return Recomputed(made.details, made.trace, {key: event[key] for key in keys if key in event})
+    facts = {key: event[key] for key in keys if key in event}
+    return Recomputed(made.details, made.trace, facts, currency=event["currency"])

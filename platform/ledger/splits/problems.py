@@ -47,6 +47,7 @@ SENTENCES: dict[str, str] = {
     "too_many": gettext_noop("{place} must have at most {most} entries (found {found})"),
     "too_many_parties": gettext_noop("{place} shares among {found} parties in all, more than {most}"),
     "percents_exceed_all": gettext_noop("{place} takes the percentages of the whole base to {found} bp, above {most}"),
+    "said_otherwise": gettext_noop("{place} is {found} in the rule, but the version says {said}; say it in one place"),
     "fee_twice": gettext_noop("{place} takes the processor's fee a second time"),
     "too_long": gettext_noop("{place} is longer than {most} letters (found {found})"),
     "tiers_out_of_order": gettext_noop("{place} must be above the tier before it, {before} (found {found})"),

@@ -10,6 +10,9 @@ import json
 import sys
 from typing import Any
 
+ACCOUNTS = {"": "payable", ":reserve": "reserve", ":advance": "advance"}
+"""What a statement calls the accounts of its party, by how their names end."""
+
 
 def leaf(value: Any) -> str:
     """Return the hash of one line: SHA-256 over a zero byte and its JSON, keys sorted, no blanks."""
@@ -72,7 +75,26 @@ def line_faults(file: dict[str, Any]) -> list[str]:
             found.append(f"The line says {file['amount']}, {what} do not.")
     if file["computed"]["amount"] != file["amount"]:
         found.append(f"The line says {file['amount']}, its inputs give {file['computed']['amount']}.")
-    return found + month_faults(told)
+    return found + named_faults(file) + month_faults(told)
+
+
+def named_faults(file: dict[str, Any]) -> list[str]:
+    """Return where the proof of a line names something else than the statement that proves it."""
+    told, found = file["statement"], []
+    head, party = told["head"], file["party"]
+    named = [("party", party, head["party"]), ("currency", file["currency"], head["currency"])]
+    for row in told["lines"]:
+        named += [("order", file["order"], row["order"]), ("line", file["line"], row["line"])]
+        named += [("entry", file["entry"]["id"], row["entry"])]
+    for what, said, proven in named:
+        if said != proven:
+            found.append(f"The file says {what} {said!r}, the statement {proven!r}.")
+    accounts = {f"party:{party}{end}": account for end, account in ACCOUNTS.items()}
+    said = [[accounts.get(row["account"]), row["clause"], row["amount"]] for row in file["postings"]]
+    proven = [[row["account"], row["clause"], row["amount"]] for row in told["lines"]]
+    if sorted(map(repr, said)) != sorted(map(repr, proven)):
+        found.append("The postings are not those of the statement's lines.")
+    return found
 
 
 def month_faults(file: dict[str, Any]) -> list[str]:
@@ -80,6 +102,8 @@ def month_faults(file: dict[str, Any]) -> list[str]:
     head, month, found = file["head"], file["month"], []
     if month["leaf"] != {"number": head["number"], "root": file["root"]}:
         found.append("The month's tree holds another statement than this one.")
+    if month["month"] != head["month"]:
+        found.append(f"The file says month {month['month']!r}, the statement {head['month']!r}.")
     if climb(leaf(month["leaf"]), month["proof"]) != month["root"]:
         found.append("This statement is not part of the month's root.")
     if climb(leaf(month["seal"]), month["seal_proof"]) != month["root"]:
