@@ -95,7 +95,7 @@ def test_a_version_that_was_accepted_before_does_not_bring_back_who_left(cast: C
     signed(later, "alice", "carol")
     sooner = leave_ask(agreement=agreement, party=cast.carol_party, user=cast.carol, leaves_at=soon(10)).version
     version_put_in_force(version=signed(sooner, "alice", "bob"), by=cast.finn)
-    with pytest.raises(AgreementError, match="Canary Carol has left from .* accepted version 2 before"):
+    with pytest.raises(AgreementError, match="accepted version 2 before it asked to"):
         version_put_in_force(version=later, by=cast.finn)
     rule = {"steps": [desk.split(("party:alice", 1), ("party:carol", 1))]}
     draft = version_draft(agreement=agreement, rule=rule, terms=DraftTerms(effective_from=soon(20)), by=cast.mei)
