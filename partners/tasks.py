@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from accounts.scope import all_rows
+from ledger.errors import BusyError
 from partners import services
 
 
@@ -24,3 +25,9 @@ def claims_remind() -> None:
     """Call to mind which claims are soon due, mark those that are late; beat sends it every hour."""
     with all_rows():
         services.claims_remind()
+
+
+@shared_task(name="partners.seal", throws=(BusyError,))
+def seal() -> None:
+    """Seal decisions, acceptances and exchange rates since their last seals; beat sends it every quarter of an hour."""
+    services.papers_seal()

@@ -10,6 +10,7 @@ from partners.models.earning import EarningDecision
 from partners.models.guarantee import Guarantee
 from partners.models.membership import Creator, Membership, Partner
 from partners.models.meter import Meter
+from partners.models.paper_seal import PaperSeal
 from partners.models.replay import Replay, ReplayCell, ReplayFlow, ReplayParty, ReplayResult
 from partners.models.statement import Statement, StatementMonth
 
@@ -36,6 +37,7 @@ __all__ = [
     "Leave",
     "Membership",
     "Meter",
+    "PaperSeal",
     "Partner",
     "Replay",
     "ReplayCell",

@@ -79,6 +79,7 @@ from partners.services.memberships import (
     party_admit,
     party_apply,
 )
+from partners.services.paper_seals import papers_seal
 from partners.services.reserves import reserves_release
 from partners.services.settlement import earnings_never_booked, earnings_settle
 from partners.services.statements import statements_issue, statements_issue_due
@@ -171,6 +172,7 @@ __all__ = [
     "membership_tier_set",
     "memberships_admit",
     "needs_second_person",
+    "papers_seal",
     "party_admit",
     "party_apply",
     "replay_again",

@@ -86,6 +86,7 @@ MATRIX: dict[str, dict[str, tuple[str, ...]]] = {
     "partners.decline": {_M: V, _F: V},
     "partners.guarantee": {_M: W, _F: ("view", "approve")},
     "partners.acceptance": {_M: V, _F: V},
+    "partners.paperseal": {_M: V, _F: V, _O: V},
     "partners.statement": {_M: V, _F: ("view", "issue")},
     "partners.statementmonth": {_M: V, _F: V},
     "partners.earningdecision": {_M: V, _F: V},

@@ -1,6 +1,7 @@
 """Each proof of the programme holds on sound books, and finds its fault and names the row on broken ones."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from accounts.scope import all_rows
 from ledger.selectors import proofs
+from ledger.services import rate_set
 from partners.services import (
     adjustment_approve,
     adjustment_request,
@@ -16,6 +18,7 @@ from partners.services import (
     advance_prepare,
     claim_file,
     earnings_settle,
+    papers_seal,
 )
 from tests import databases
 from tests.cast import Cast
@@ -41,6 +44,11 @@ def programme(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
                 party=cast.bob_party, currency="CNY", amount_minor=900, recoup_bp=5_000, reason="a start", by=cast.mei
             )
             advance_approve(advance=advance, by=cast.finn)
+            stranger = desk.party("reef", member=False)
+            brought = {"last_touch": [desk.credit(desk.channel("reef", stranger), 1_000_000)]}
+            earnings_settle(sales=[desk.sale("O-2", lines=[desk.line(2)], credits=brought)])
+            rate_set(base="EUR", quote="CNY", day=date(2026, 3, 1), rate="8", source="test")
+        assert papers_seal() == 3
         yield
         connections.close_all()
 
@@ -92,6 +100,27 @@ FAULTS = [
         "I19-facts",
         [f"UPDATE partners_earningdecision SET paid_minor = paid_minor + 1 WHERE {OF_THE_SALE}"],
         "paid 10001 on ",
+    ),
+    (
+        "I19-sealed",
+        ["UPDATE partners_earningdecision SET reason = 'no_credit' WHERE amount_minor = 0"],
+        "is not what seal 1 sealed",
+    ),
+    ("I19-sealed", ["DELETE FROM partners_earningdecision WHERE amount_minor = 0"], "covers 5 rows, found 4"),
+    (
+        "I19-sealed",
+        ["UPDATE partners_acceptance SET accepted_at = accepted_at - interval '1 day'"],
+        "acceptance ",
+    ),
+    (
+        "I19-sealed",
+        ["ALTER TABLE ledger_fxrate DISABLE TRIGGER USER", "UPDATE ledger_fxrate SET rate = 9"],
+        "rate ",
+    ),
+    (
+        "I19-sealed",
+        ["UPDATE partners_paperseal SET number = 7 WHERE kind = 'rates'"],
+        "does not follow the seal before",
     ),
     ("I19-considered", ["DELETE FROM partners_earningdecision"], "line L1: nothing was decided for anybody"),
     (

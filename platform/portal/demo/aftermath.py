@@ -44,6 +44,7 @@ from partners.services import (
     correction_draft,
     guarantee_approve,
     guarantee_propose,
+    papers_seal,
     reserves_release,
     version_accept,
     version_propose,
@@ -106,6 +107,7 @@ def make_aftermath(cast: Cast, *, last_day: date, progress: Progress) -> None:
         make_claims(cast, at=_noon(last_day))
     with progress.stage("proofs of the books"):
         seal_take()
+        papers_seal()
         books_verified()
 
 

@@ -18,6 +18,7 @@ from analytics.services import NewTouch, NewVisitor, partitions_ensure, touchpoi
 from courses.services import PaidLine, PaidOrder, orders_record
 from events.services import relay, relay_all
 from ledger.services import seal_take, snapshot_take
+from partners.services import papers_seal
 from partners.services.whatif.workers import in_processes
 from portal.demo.audience import chunks
 from portal.demo.progress import Progress
@@ -101,6 +102,7 @@ def build(*, orders: int, touches: int, scale: Scale, last: datetime, processes:
         cursor.execute("ANALYZE")
     with progress.stage("seals and snapshots"):
         seal_take()
+        papers_seal()
         snapshot_take()
 
 
