@@ -44,39 +44,45 @@ def mirror_log(*, run: int, currency: str) -> MirrorLog:
     """
     from analytics.attribution.builder import TouchLog
 
-    touches = _without_withdrawn(mirrored(TOUCHES, run=run, columns=("visitor_id", "channel_id")), run)
-    orders = _orders(run)
-    owners = changes("people", run=run)
+    withdrawn = changes("withdrawn", run=run).filter("withdrawn")["import_batch_id"]
+    touches, orders, owners = _touches(run, withdrawn), _orders(run, withdrawn), changes("people", run=run)
     browsers = [table["visitor_id"] for table in (touches, orders, owners)]
     # polars types a largest value as anything a column may hold; these columns hold whole numbers.
     people = _people(owners, first_user=1 + max(int(ids.max() or 0) for ids in browsers))  # type: ignore[arg-type]
-    channels, codes = _codes(touches["channel_id"].to_numpy())
+    channels, codes = _codes(touches["channel_id"])
     return MirrorLog(
         run=run,
-        touches=TouchLog(people[touches["visitor_id"].to_numpy()], _instants(touches), codes),
+        touches=TouchLog(_told(touches["visitor_id"], people), _instants(touches), codes),
         conversions=TouchLog(_buyers(orders, people), _instants(orders), _values(orders, currency)),
         channels=channels,
         first_user=len(people),
     )
 
 
-def _without_withdrawn(rows: pl.DataFrame, run: int) -> pl.DataFrame:
+def _touches(run: int, withdrawn: pl.Series) -> pl.DataFrame:
+    """Touches that hold; whose they are is read as numbers of 32 bits."""
+    keys = ("visitor_id", "channel_id")
+    whence = () if withdrawn.is_empty() else ("import_batch_id",)
+    return _held(mirrored(TOUCHES, run=run, columns=(*keys, "occurred_at", *whence), keys=keys), withdrawn)
+
+
+def _held(rows: pl.DataFrame, withdrawn: pl.Series) -> pl.DataFrame:
+    """Those that did not come with an import that was withdrawn."""
     import polars as pl
 
-    withdrawn = changes("withdrawn", run=run).filter("withdrawn")["import_batch_id"]
     if withdrawn.is_empty():
         return rows
     return rows.filter(~pl.col("import_batch_id").is_in(withdrawn.implode()).fill_null(value=False))
 
 
-def _orders(run: int) -> pl.DataFrame:
+def _orders(run: int, withdrawn: pl.Series) -> pl.DataFrame:
     """Orders that hold, with what came back of each."""
     import polars as pl
 
-    columns = ("id", "kind", "user_id", "visitor_id", "value_minor", "currency")
+    columns = ("id", "kind", "user_id", "visitor_id", "value_minor", "currency", "import_batch_id", "occurred_at")
     rows = mirrored(CONVERSIONS, run=run, columns=columns).filter(pl.col("kind") == ConversionKind.ORDER.value)
     returns = changes("returns", run=run).drop("run")
-    rows = _without_withdrawn(rows, run).join(
+    rows = _held(rows, withdrawn).join(
         returns, left_on="id", right_on="conversion_id", how="left", maintain_order="left"
     )
     return rows.filter(~pl.col("voided").fill_null(value=False)).with_columns(pl.col("returned_minor").fill_null(0))
@@ -100,13 +106,26 @@ def _buyers(orders: pl.DataFrame, people: Any) -> Any:
     return np.where(users >= 0, len(people) + users, people[orders["visitor_id"].fill_null(0).to_numpy()])
 
 
-def _codes(keys: Any) -> tuple[tuple[int, ...], Any]:
+def _codes(keys: pl.Series) -> tuple[tuple[int, ...], Any]:
     """The keys that occur, in order, and each key's place among them."""
     import numpy as np
 
-    occurs = np.zeros(1 + int(keys.max(initial=0)), bool)
-    occurs[keys] = True
-    return tuple(np.flatnonzero(occurs).tolist()), (np.cumsum(occurs, dtype=np.int32) - 1)[keys]
+    # As above: the largest of a column of whole numbers is one.
+    occurs = np.zeros(1 + int(keys.max() or 0), np.bool_)  # type: ignore[arg-type]
+    for part in keys.get_chunks():
+        occurs[part.to_numpy()] = True
+    return tuple(np.flatnonzero(occurs).tolist()), _told(keys, np.cumsum(occurs, dtype=np.int32) - np.int32(1))
+
+
+def _told(places: pl.Series, table: Any) -> Any:
+    """What stands at each of these places of a table, a part at a time: no copy of all the places is made."""
+    import numpy as np
+
+    found, at = np.empty(len(places), table.dtype), 0
+    for part in places.get_chunks():
+        found[at : at + len(part)] = table[part.to_numpy()]
+        at += len(part)
+    return found
 
 
 def _instants(rows: pl.DataFrame) -> Any:

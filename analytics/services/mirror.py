@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -50,14 +51,11 @@ SELECT right(relid::regclass::text, 7) AS month FROM pg_partition_tree('analytic
 """
 _COUNT = "SELECT count(*) FROM analytics_touchpoint WHERE id > %d AND %s"
 _TOUCHES = """
-SELECT id, visitor_id, channel_id, occurred_at FROM analytics_touchpoint
-WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND %s AND flag = ''
+SELECT %s FROM analytics_touchpoint WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND %s AND flag = ''
 """
-_MARKED = """
-SELECT id, owner_id, link_id, campaign_id, import_batch_id FROM analytics_touchpoint
-WHERE id > %d AND occurred_at >= '%s' AND occurred_at < '%s' AND %s
-    AND (owner_id IS NOT NULL OR link_id IS NOT NULL OR campaign_id IS NOT NULL OR import_batch_id IS NOT NULL)
-"""
+_ALWAYS = ("id", "visitor_id", "channel_id", "occurred_at")
+_SOMETIMES = ("owner_id", "link_id", "campaign_id", "import_batch_id")
+"""Columns that every touch has, and those that may be empty."""
 _CONVERSIONS = "SELECT %s FROM analytics_conversion WHERE id > %d AND %s"
 _SINCE = "age(xmin) <= age('%d'::xid8::xid)"
 """What was written by a transaction or later. Of two backends, each measures ages by a transaction of its own."""
@@ -74,8 +72,8 @@ _CHANGES = {
 _EPOCH, _DAY, _Y2000 = date(1970, 1, 1), 86_400_000_000, 946_684_800_000_000
 """The first day of instants in microseconds, how long a day is, and where the database's instants begin."""
 
-_ALL, _AGES, _FEW = "true", 2**31, 500_000
-"""Every row; how many transactions back ages begin anew; so many rows are read at once."""
+_ALL, _AGES, _FEW, _STREAMS = "true", 2**31, 500_000, 2
+"""Every row; how many transactions back ages begin anew; so many rows are read at once; spans that are."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +115,10 @@ def _update(moment: Snapshot) -> Mirrored:
     unfinished.touch()
     run, seen, drafts = state.run + 1, dict(state.settled), _Drafts()
     brought, days = dict.fromkeys(FACTS, 0), 0
-    for table, rows in _facts(moment, _news(state, now["xmax"]), state.settled):
-        seen[table] = int(rows["id"].to_numpy().max(initial=seen[table]))
-        for day, part in _by_day(rows):
-            new = _keep_day(drafts, table, day, part, run)
-            brought[table] += new
-            days += new > 0
+    for table, part in _facts(moment, drafts, _news(state, now["xmax"]), state.settled, run):
+        seen[table] = max(seen[table], part.largest)
+        brought[table] += part.rows
+        days += part.days
     changed = sum(_keep_changes(drafts, table, moment.read(query), run) for table, query in _CHANGES.items())
     drafts.put()
     forgot = state.run and now["erasures"] != state.erasures
@@ -150,29 +146,40 @@ def _news(state: MirrorState, last: int) -> str:
     return _SINCE % state.seen if known else _ALL
 
 
-def _facts(moment: Snapshot, news: str, settled: dict[str, int]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows that may be new, touches a span at a time; the next are read while those before are worked on.
+@dataclass(frozen=True)
+class _Part:
+    """Of some facts: the largest id, how many are new, and of how many days the files are written anew."""
 
-    So memory holds no more than two months and the conversions, and the database works beside this process.
+    largest: int
+    rows: int
+    days: int
+
+
+def _facts(
+    moment: Snapshot, drafts: _Drafts, news: str, settled: dict[str, int], run: int
+) -> Iterator[tuple[str, _Part]]:
+    """Bring what may be new, touches a span at a time and two spans at once: no more than they lie in memory.
+
+    The database sends to one while the other is sorted, packed and written.
     """
-    spans = _spans(moment, news, settled[TOUCHES])
-    with ThreadPoolExecutor(1) as streams, ThreadPoolExecutor(1) as reads:
+    names = ", ".join(COLUMNS[CONVERSIONS].split())
 
-        def asked(first: datetime, until: datetime) -> tuple[Future[pl.DataFrame], Future[pl.DataFrame]]:
-            span = (settled[TOUCHES], first.isoformat(), until.isoformat(), news)
-            return (
-                streams.submit(moment.pour, _TOUCHES % span, ("id", "visitor_id", "channel_id", "occurred_at")),
-                reads.submit(moment.read, _MARKED % span),
-            )
+    def touches(span: tuple[datetime, datetime]) -> _Part:
+        with _between(moment, span, news, settled[TOUCHES]) as rows:
+            return _keep(drafts, TOUCHES, rows, run)
 
-        columns = ", ".join(COLUMNS[CONVERSIONS].split())
-        ahead = [asked(*span) for span in spans[:1]]
-        conversions = reads.submit(moment.read, _CONVERSIONS % (columns, settled[CONVERSIONS], news))
-        for place in range(len(spans)):
-            rows, marked = (part.result() for part in ahead.pop())
-            ahead += [asked(*span) for span in spans[place + 1 : place + 2]]
-            yield TOUCHES, _touches(rows, marked)
-        yield CONVERSIONS, conversions.result()
+    with ThreadPoolExecutor(_STREAMS) as pool:
+        parts = pool.map(touches, _spans(moment, news, settled[TOUCHES]))
+        rows = moment.read(_CONVERSIONS % (names, settled[CONVERSIONS], news))
+        yield CONVERSIONS, _keep(drafts, CONVERSIONS, rows, run)
+        for part in parts:
+            yield TOUCHES, part
+
+
+def _keep(drafts: _Drafts, table: str, rows: pl.DataFrame, run: int) -> _Part:
+    """Add facts to the files of their days."""
+    new = [_keep_day(drafts, table, day, part, run) for day, part in _by_day(rows)]
+    return _Part(int(rows["id"].to_numpy().max(initial=0)), sum(new), sum(count > 0 for count in new))
 
 
 def _spans(moment: Snapshot, news: str, settled: int) -> list[tuple[datetime, datetime]]:
@@ -187,16 +194,23 @@ def _spans(moment: Snapshot, news: str, settled: int) -> list[tuple[datetime, da
     return [(spans[0][0], spans[-1][1])] if count else []
 
 
-def _touches(rows: pl.DataFrame, marked: pl.DataFrame) -> pl.DataFrame:
-    """Touches with all their columns: of most, most are empty, and unpacking what is not there costs as much."""
+@contextmanager
+def _between(moment: Snapshot, span: tuple[datetime, datetime], news: str, settled: int) -> Iterator[pl.DataFrame]:
+    """Touches of a span that may be new, without columns that all leave empty. They hold within the block."""
     import polars as pl
+    import pyarrow as pa
 
-    rows = rows.with_columns((pl.col("occurred_at") + _Y2000).cast(pl.Datetime("us", "UTC")))
-    if marked.is_empty():
-        rows = rows.with_columns(pl.lit(None, pl.Int64).alias(name) for name in marked.columns if name != "id")
-    else:
-        rows = rows.join(marked, on="id", how="left", maintain_order="left")
-    return rows.select(COLUMNS[TOUCHES].split())
+    columns = ", ".join((*_ALWAYS, *_SOMETIMES))
+    query = _TOUCHES % (columns, settled, *(end.isoformat() for end in span), news)
+    with moment.pour(query, _ALWAYS, _SOMETIMES) as told:
+        told["occurred_at"] += _Y2000
+        found = {name: pa.array(told[name]) for name in _ALWAYS}
+        found["occurred_at"] = found["occurred_at"].view(pa.timestamp("us", "UTC"))
+        for name in _SOMETIMES:
+            values, nulls = told[name]
+            if not nulls.all():
+                found[name] = pa.array(values, mask=nulls)
+        yield pl.DataFrame(pa.table(found))
 
 
 def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -219,7 +233,8 @@ def _keep_day(drafts: _Drafts, table: str, day: date, rows: pl.DataFrame, run: i
     import polars as pl
 
     path = day_file(table, day)
-    rows = rows.with_columns(run=pl.lit(run, pl.Int32))
+    empty = (pl.lit(None, pl.Int64).alias(name) for name in COLUMNS[table].split() if name not in rows.columns)
+    rows = rows.with_columns(*empty, run=pl.lit(run, pl.Int32)).select(*COLUMNS[table].split(), "run")
     new = len(rows)
     if path.exists():
         before = pl.read_parquet(path)
@@ -303,7 +318,8 @@ class _Drafts:
     """Files that are to take the place of others: all at once, when all of them are on the disk."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Path, Path]] = []
+        self._waiting: list[tuple[Path, Path, Future[None]]] = []
+        self._pool = ThreadPoolExecutor(8)  # the disk takes many at once; one after another they wait for each other
 
     def write(self, path: Path, rows: pl.DataFrame) -> None:
         """Write rows beside the file.
@@ -314,22 +330,22 @@ class _Drafts:
         from pyarrow import parquet
 
         draft = path.with_suffix(".draft")
-        numbers = rows.select(pl.selectors.integer() | pl.selectors.datetime()).columns
+        numbers = [name for name, kind in rows.schema.items() if kind.is_integer() or kind.is_temporal()]
         parquet.write_table(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
             draft,
             compression="none",
-            use_dictionary=rows.select(pl.selectors.string()).columns,
+            use_dictionary=[name for name, kind in rows.schema.items() if kind == pl.String],
             column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
             write_statistics=False,
         )
-        self._waiting.append((draft, path))
+        self._waiting.append((draft, path, self._pool.submit(_on_disk, draft)))
 
     def put(self) -> None:
         """Let them take the files' places; each file is then whole, also after the power fails."""
-        with ThreadPoolExecutor(8) as pool:  # the disk takes many at once; one after another they wait for each other
-            list(pool.map(_on_disk, (draft for draft, _path in self._waiting)))
-        for draft, path in self._waiting:
+        for _draft, _path, done in self._waiting:
+            done.result()
+        for draft, path, _done in self._waiting:
             draft.replace(path)
         self._waiting.clear()
 

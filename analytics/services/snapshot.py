@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -14,23 +13,25 @@ from django.db import connection
 if TYPE_CHECKING:
     import polars as pl
 
+    from analytics.services.stream import Stream
+
 _SCOPE = "SELECT set_config('app.scope', 'all', true), set_config('synchronize_seqscans', 'off', true)"
-"""All rows, and those of a table in the order in which they lie there, also where both connections read it at once."""
+"""All rows, and those of a table in the order in which they lie there, also where several read it at once."""
 _DATABASES: dict[str, Any] = {}
 _LOCK = Lock()
 """The last database that was read, by how it is reached."""
 
-_HEAD, _TAIL = 19, 2
-"""Bytes of COPY's binary format before the first row and after the last."""
-
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Two connections that see the same moment; each may be used by one thread at a time, both at once."""
+    """One connection for rows of any kind and as many as are needed for whole numbers, which all see the same moment.
+
+    Threads may pour at once, one at a time may read.
+    """
 
     _link: Any
-    _stream: Any
-    _held: io.BytesIO
+    _free: list[Stream]
+    _another: Callable[[], Stream]
 
     def read(self, query: str) -> pl.DataFrame:
         """Rows of any kind, through ADBC."""
@@ -42,28 +43,17 @@ class Snapshot:
             rows, _count = statement.execute_query()
             return pl.DataFrame(rows)
 
-    def pour(self, query: str, columns: Sequence[str]) -> pl.DataFrame:
-        """Rows of 64-bit columns that are never null; an instant as microseconds since 2000.
-
-        Every row is as long as every other, so all of a column is unpacked at once: less than half of what it costs to
-        look at each value. Raises ValueError where rows are of another shape.
-        """
-        import numpy as np
-        import polars as pl
-
-        fields = [("fields", ">i2"), *(part for name in columns for part in ((f"{name} bytes", ">i4"), (name, ">i8")))]
-        layout = np.dtype(fields)
-        self._held.seek(0)  # and no truncation: memory that is there already costs nothing
-        self._stream.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", self._held)
-        with self._held.getbuffer() as content:
-            whole, rest = divmod(self._held.tell() - _HEAD - _TAIL, layout.itemsize)
-            rows = np.frombuffer(content, layout, count=whole, offset=_HEAD) if whole else np.empty(0, layout)
-            told = {name: rows[name].astype(np.int64) for name in columns}
-            fits = not rest and (rows["fields"] == len(columns)).all()
-            del rows  # lets go of the buffer
-        if fits:
-            return pl.DataFrame(told)
-        raise ValueError(f"{', '.join(columns)}: not all of 64 bits, or some are null")
+    @contextmanager
+    def pour(self, query: str, names: Sequence[str], maybe: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Rows of 64-bit columns as numpy's, as `Stream.columns` has them; they hold within the block."""
+        try:
+            stream = self._free.pop()
+        except IndexError:
+            stream = self._another()
+        try:
+            yield stream.columns(query, names, maybe)
+        finally:
+            self._free.append(stream)
 
 
 @contextmanager
@@ -73,24 +63,34 @@ def snapshot() -> Iterator[Snapshot]:
     from adbc_driver_manager import AdbcConnection, AdbcStatement
     from psycopg2.extensions import make_dsn
 
+    from analytics.services.stream import Stream
+
     connection.ensure_connection()
     info = connection.connection.info
     dsn = make_dsn(**{**info.dsn_parameters, "password": info.password})
-    with closing(psycopg2.connect(dsn)) as stream, stream.cursor() as poured:
-        stream.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        poured.execute(f"{_SCOPE}, pg_export_snapshot()")
-        *_settings, moment = poured.fetchone()
-        with AdbcConnection(_database(dsn)) as link:
-            link.set_autocommit(False)
-            for statement in (
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                f"SET TRANSACTION SNAPSHOT '{moment}'",
-                _SCOPE,
-            ):
-                with AdbcStatement(link) as said:
-                    said.set_sql_query(statement)
-                    said.execute_update()
-            yield Snapshot(link, poured, io.BytesIO())
+    with ExitStack() as opened:
+
+        def stream(moment: str) -> tuple[Stream, str]:
+            link = opened.enter_context(closing(psycopg2.connect(dsn)))
+            link.set_session(isolation_level="REPEATABLE READ", readonly=True)
+            with link.cursor() as cursor:
+                if moment:
+                    cursor.execute("SET TRANSACTION SNAPSHOT %s", [moment])
+                cursor.execute(_SCOPE if moment else f"{_SCOPE}, pg_export_snapshot()")
+                return Stream(link), cursor.fetchone()[-1]
+
+        first, moment = stream("")
+        link = opened.enter_context(AdbcConnection(_database(dsn)))
+        link.set_autocommit(False)
+        for statement in (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            f"SET TRANSACTION SNAPSHOT '{moment}'",
+            _SCOPE,
+        ):
+            with AdbcStatement(link) as said:
+                said.set_sql_query(statement)
+                said.execute_update()
+        yield Snapshot(link, [first], lambda: stream(moment)[0])
 
 
 def _database(dsn: str) -> Any:

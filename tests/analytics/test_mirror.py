@@ -16,9 +16,9 @@ from accounts.services import batch_open, batch_reverse_mark
 from analytics import tasks
 from analytics.models import Touchpoint, Visitor
 from analytics.selectors.mirror import CONVERSIONS, TOUCHES, change_file, changes, mirror_folder, mirror_state, mirrored
-from analytics.services import mirror, mirror_update, orders_settle, visitor_merge
+from analytics.services import mirror, mirror_update, orders_settle, stream, visitor_merge
 from analytics.services.mirror import Mirrored
-from analytics.services.snapshot import snapshot
+from analytics.services.snapshot import Snapshot, snapshot
 from courses.services import NewRefund, order_refund
 from tests.factories import evidence
 from tests.factories.courses import course, learner
@@ -145,7 +145,11 @@ def unseen(news: str) -> int:
     state = mirror_state()
     assert state is not None
     with snapshot() as moment:
-        return sum(len(rows) for table, rows in mirror._facts(moment, news, state.settled) if table == TOUCHES)
+        found = 0
+        for span in mirror._spans(moment, news, state.settled[TOUCHES]):
+            with mirror._between(moment, span, news, state.settled[TOUCHES]) as rows:
+                found += len(rows)
+        return found
 
 
 def test_a_run_reads_only_what_transactions_wrote_that_the_run_before_did_not_see_to_their_end() -> None:
@@ -176,14 +180,43 @@ def test_a_run_reads_only_what_transactions_wrote_that_the_run_before_did_not_se
 
 
 @pytest.mark.parametrize(
-    "query", ["SELECT 1::bigint, 2::int", "SELECT 1::bigint, null::bigint FROM generate_series(1, 25)"]
+    "query",
+    [
+        "SELECT 1::bigint, 2::int, 3::bigint",
+        "SELECT 1::bigint, 2::bigint",
+        "SELECT 1::bigint, null::bigint, 3::bigint FROM generate_series(1, 25)",
+        "SELECT 1::bigint, 2::bigint, 'three'",
+    ],
 )
 def test_a_stream_of_other_than_whole_numbers_of_64_bits_is_refused(query: str) -> None:
     with snapshot() as moment:
-        assert moment.pour("SELECT 1::bigint, -2::bigint", ("one", "two")).rows() == [(1, -2)]
-        assert moment.pour("SELECT 1::bigint, 2::bigint WHERE false", ("one", "two")).is_empty()
-        with pytest.raises(ValueError, match="one, two: not all of 64 bits, or some are null"):
-            moment.pour(query, ("one", "two"))
+        with pytest.raises(ValueError, match="one, two, three: not all of 64 bits, or some are null"):
+            told(moment, query)
+        assert told(moment, "SELECT 1::bigint, -2::bigint, null::bigint") == [(1, -2, None)]
+        assert told(moment, "SELECT 1::bigint, 2::bigint, 3::bigint WHERE false") == []
+
+
+def told(moment: Snapshot, query: str) -> list[tuple[int | None, ...]]:
+    with moment.pour(query, ("one", "two"), ("three",)) as columns:
+        values, nulls = columns["three"]
+        last = [None if null else value for value, null in zip(values.tolist(), nulls.tolist(), strict=True)]
+        return list(zip(columns["one"].tolist(), columns["two"].tolist(), last, strict=True))
+
+
+def test_a_stream_finds_room_for_more_rows_and_says_what_the_database_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_ROOM", 50)
+    with snapshot() as moment:
+        count, query = stream._ROOM + 1, "SELECT n, -n FROM generate_series(1::bigint, %d) AS n"
+        for rows in (count, 1, count):
+            with moment.pour(query % rows, ("n", "m")) as columns:
+                assert (len(columns["n"]), int(columns["n"].sum())) == (rows, rows * (rows + 1) // 2)
+                assert (columns["m"] == -columns["n"]).all()
+        refused = pytest.raises(psycopg2.DatabaseError, match="division by zero")
+        with refused, moment.pour("SELECT 1 / (3 - n) FROM generate_series(1::bigint, 9) AS n", ("n",)):
+            pass
+        refused = pytest.raises(psycopg2.DatabaseError, match="current transaction is aborted")
+        with refused, moment.pour("SELECT 1::bigint", ("n",)):
+            pass
 
 
 def test_a_run_killed_before_any_of_its_files_leaves_the_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
