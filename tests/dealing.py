@@ -6,14 +6,14 @@ Not by `--dist loadgroup`: its marks are written where pytest 9 no longer reads,
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {
-    "house/test_walk.py": "world",
-    "house/test_query_budgets.py": "world",
     "analytics/attribution/": "kernels",
     "analytics/commands/": "kernels",
     "analytics/test_logs.py": "kernels",
+    "house/test_walk.py": "kernels",  # share a business too, whose report would wait for the same kernels
+    "house/test_query_budgets.py": "kernels",
     "portal/test_commands.py": "roles",
 }
-"""Files or folders of tests -> what they share and one worker makes: a built business, compiled kernels, roles."""
+"""Files or folders of tests -> what they share and one worker makes: compiled kernels, roles."""
 
 
 def group_of(place: str) -> str:

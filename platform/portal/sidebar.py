@@ -116,9 +116,8 @@ def room_of(app: str, name: str | None) -> str | Promise:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return Unfold's navigation for the reader: registered models that they may view, by room."""
     registered = {(model._meta.app_label, model._meta.model_name): model for model in admin.site._registry}
-    groups: list[dict[str, Any]] = [
-        {"title": "", "items": [{"title": _("Today"), "icon": "home", "link": reverse("admin:index")}]}
-    ]
+    home = reverse("admin:index")  # not each list by its name: that took longer than all the rest here
+    groups: list[dict[str, Any]] = [{"title": "", "items": [{"title": _("Today"), "icon": "home", "link": home}]}]
     for room in ROOMS:
         items = []
         for app, name, icon in room.models:
@@ -126,13 +125,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             if model is None or not admin.site._registry[model].has_view_permission(request):
                 continue
             title = str(model._meta.verbose_name_plural)
-            items.append(
-                {
-                    "title": title[:1].upper() + title[1:],
-                    "icon": icon,
-                    "link": reverse(f"admin:{app}_{name}_changelist"),
-                }
-            )
+            items.append({"title": title[:1].upper() + title[1:], "icon": icon, "link": f"{home}{app}/{name}/"})
         if items:
             groups.append({"title": room.title, "items": items, "collapsible": room.folded})
     return groups

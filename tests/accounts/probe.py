@@ -112,7 +112,6 @@ urlpatterns = [
     path("probe/stream/<str:how>", stream),
     path("probe/still", still),
     path("probe/desk", desk),
-    path("marketing/probe", desk),
     path("probe/studio", studio),
     path("", include(portal_urls)),
 ]

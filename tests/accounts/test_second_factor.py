@@ -18,8 +18,7 @@ from courses.models import Course
 from tests.cast import PASSWORD, Cast
 from tests.factories.courses import course
 
-pytestmark = pytest.mark.urls("tests.accounts.probe")
-DOORS = ["/admin/", "/admin/accounts/user/", "/marketing/probe", "/patterns/"]
+DOORS = ["/admin/", "/admin/accounts/user/", "/marketing/", "/patterns/"]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +52,6 @@ def set_up(client: Client) -> str:
     return secret
 
 
-@pytest.mark.urls("portal.urls")
 def test_in_the_shop_staff_see_no_drafts_until_they_gave_it(cast: Cast) -> None:
     one = course()
     Course.objects.filter(pk=one.pk).update(state="draft")
@@ -86,7 +84,7 @@ def test_programs_get_an_answer_they_can_read(cast: Cast) -> None:
 
 def test_creators_and_learners_are_left_alone(cast: Cast) -> None:
     for person in (cast.alice, cast.lee):
-        assert log_in(person).get("/marketing/probe").status_code == 403
+        assert log_in(person).get("/marketing/").status_code == 403
         assert log_in(person).get("/accounts/email/").status_code == 200
 
 

@@ -6,7 +6,7 @@ from tests.tracing import HERE
 
 def test_what_belongs_together_is_one_piece_of_work_and_all_else_is_dealt_out_test_by_test() -> None:
     walk, lists, alone = "tests/house/test_walk.py::a", "tests/house/test_query_budgets.py::b[1]", "tests/x.py::c"
-    assert dealing.scope_of(walk) == dealing.scope_of(lists) == "world"
+    assert dealing.scope_of(walk) == dealing.scope_of(lists) == "kernels"
     assert dealing.scope_of(alone) == alone
 
 

@@ -77,9 +77,16 @@ class Walker:
 @contextmanager
 def undrawn() -> Iterator[None]:
     """Leave out what only draws."""
-    empty = mock.patch.object(type(admin.site), "each_context", return_value={})
-    with mock.patch.object(Template, "render", return_value=""), empty:
+    with mock.patch.object(Template, "render", _blank), mock.patch.object(type(admin.site), "each_context", _empty):
         yield
+
+
+def _blank(template: Template, context: Any = None, request: Any = None) -> str:
+    return ""
+
+
+def _empty(site: Any, request: Any) -> dict[str, Any]:
+    return {}
 
 
 def patterns(resolver: Any, spaces: tuple[str, ...] = (), path: str = "") -> Iterator[tuple[str, str]]:
