@@ -27,7 +27,7 @@ _BEFORE = Statement(
     "touches_before",
     """
     SELECT t.id, t.visitor_id, v.key::text, v.user_id, t.channel_id, t.owner_id, t.occurred_at,
-        CASE WHEN t.flag = '' AND t.link_id IS NOT NULL AND EXISTS (
+        CASE WHEN t.flag = '' AND t.owner_id IS NOT NULL AND EXISTS (
             SELECT FROM accounts_seat s WHERE s.user_id = v.user_id AND s.party_id = t.owner_id
         ) THEN 'self' ELSE t.flag END, t.link_id IS NOT NULL
     FROM analytics_visitor v

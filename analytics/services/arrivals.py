@@ -52,10 +52,12 @@ def arrival_record(
             NewTouch(
                 visitor_key=visitor_key,
                 channel_id=channel_of(arrival.channel),
+                owner_id=owner_of(arrival.channel),
                 landing=urlsplit(landing).path,
                 referrer_host=arrival.referrer_host,
                 utm=arrival.utm,
-                click_id=arrival.click_id,
+                # What an advertiser tells a person by is kept of nobody who did not agree.
+                click_id=arrival.click_id if consent else "",
                 sub_ids=arrival.sub_ids,
                 consent=consent,
                 occurred_at=at,
@@ -63,6 +65,13 @@ def arrival_record(
         ]
     )
     return True
+
+
+def owner_of(kind: str) -> int | None:
+    """The party that a channel named by a rule belongs to; the platform's own belong to none."""
+    if not kind.startswith("#"):
+        return None
+    return Channel.objects.filter(pk=int(kind[1:])).values_list("owner_id", flat=True).first()
 
 
 def channel_of(kind: str) -> int:

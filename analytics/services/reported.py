@@ -1,26 +1,30 @@
 """Touches that programs report: each once, by the program's own id for it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypedDict
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import Seat
+from analytics.choices import TouchFlag
 from analytics.errors import TouchRefusedError
-from analytics.models import TouchReceipt
+from analytics.models import Touchpoint, TouchReceipt
 from analytics.rules import classify, host_of
-from analytics.services.arrivals import channel_of
+from analytics.services.arrivals import channel_of, owner_of
 from analytics.services.channel_rules import channel_map, own_addresses
 from analytics.services.visits import NewTouch, salted_key, touchpoints_record
 from partners.models import Channel, TrackingLink
 
 OLDEST, AHEAD = timedelta(days=366), timedelta(minutes=5)
+AGAIN_WITHIN = timedelta(seconds=10)
+"""The same link by the same browser, nearer than this, is one click, as it is at `/go/`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +66,27 @@ def touch_report(*, source: str, touch: ReportedTouch) -> bool:
         if receipt.digest != digest:
             raise TouchRefusedError(_("Another touch was told under this id."))
         return False
-    touchpoints_record(touches=[_told(touch)])
+    told = _told(touch)
+    touchpoints_record(touches=[replace(told, flag=_flag(told))])
     return True
 
 
+def _flag(touch: NewTouch) -> str:
+    """Why a touch counts for nobody, as of those who follow a link themselves; empty where it counts."""
+    seats = Seat.objects.filter(party_id=touch.owner_id, user__visitors__key=touch.visitor_key)
+    if touch.owner_id is not None and seats.exists():
+        return TouchFlag.SELF.value
+    near = (touch.occurred_at - AGAIN_WITHIN, touch.occurred_at + AGAIN_WITHIN)
+    again = Touchpoint.objects.filter(
+        visitor__key=touch.visitor_key, link_id=touch.link_id, flag="", occurred_at__gt=near[0], occurred_at__lt=near[1]
+    )
+    return TouchFlag.REPEAT.value if touch.link_id is not None and again.exists() else ""
+
+
 def _told(touch: ReportedTouch) -> NewTouch:
-    key, common = salted_key(touch.visitor), _Common(occurred_at=touch.occurred_at, consent=touch.consent)
+    # Who did not agree is known by nothing: each of their touches stands alone, as in a browser that declines.
+    key = salted_key(touch.visitor if touch.consent else uuid4())
+    common = _Common(occurred_at=touch.occurred_at, consent=touch.consent)
     if touch.link:
         link = TrackingLink.objects.filter(code=touch.link, is_active=True).first()
         if link is None:
@@ -86,6 +105,6 @@ def _told(touch: ReportedTouch) -> NewTouch:
     )
     return NewTouch(
         key, channel_of(arrival.channel), landing=urlsplit(touch.landing).path, referrer_host=arrival.referrer_host,
-        utm={**arrival.utm, **touch.utm}, click_id=arrival.click_id, sub_ids={**arrival.sub_ids, **touch.sub_ids},
-        **common,
+        owner_id=owner_of(arrival.channel), utm={**arrival.utm, **touch.utm},
+        click_id=arrival.click_id if touch.consent else "", sub_ids={**arrival.sub_ids, **touch.sub_ids}, **common,
     )  # fmt: skip

@@ -45,6 +45,7 @@ class NewTouch:
     sub_ids: dict[str, str] = field(default_factory=dict)
     consent: bool = True
     import_batch_id: int | None = None
+    flag: str = ""
 
 
 def salted_key(token: UUID) -> UUID:
@@ -148,6 +149,7 @@ def _touchpoint(touch: NewTouch, visitor_id: int) -> Touchpoint:
         utm=touch.utm,
         click_id=touch.click_id[:200],
         sub_ids=touch.sub_ids,
+        flag=touch.flag,
         consent=touch.consent,
         occurred_at=touch.occurred_at,
         import_batch_id=touch.import_batch_id,

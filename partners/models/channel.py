@@ -64,9 +64,10 @@ class TrackingLink(models.Model):
         verbose_name = _("tracking link")
         verbose_name_plural = _("tracking links")
         constraints = [
-            # Two slashes would lead off the site.
+            # Two slashes would lead off the site; so would a line break or tab between them, which browsers leave out.
             models.CheckConstraint(
-                condition=models.Q(destination__regex=r"^/($|[^/\\])"), name="partners_link_stays_here"
+                condition=models.Q(destination__regex=r"^/([^/\\[:space:][:cntrl:]][^\\[:space:][:cntrl:]]*)?$"),
+                name="partners_link_stays_here",
             )
         ]
 

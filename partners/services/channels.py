@@ -19,7 +19,7 @@ from partners.models import Channel, TrackingLink
 SLOTS = 8
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _CODE = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
-_PATH = re.compile(r"/(?:[^/\\\s][^\\\s]*)?")
+_PATH = re.compile(r"/(?:[^/\\\s\x00-\x1f\x7f-\x9f][^\\\s\x00-\x1f\x7f-\x9f]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

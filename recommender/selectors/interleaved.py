@@ -49,7 +49,7 @@ FROM places p GROUP BY p.arm_id
 """  # noqa: S608 - as above
 _CREATORS = f"""
 WITH places AS ({_PLACES})
-SELECT p.arm_id, abs(hashtext(p.reader)) %% 200, c.party_id, count(*)
+SELECT p.arm_id, abs(hashtext(p.reader)::bigint) %% 200, c.party_id, count(*)
 FROM places p JOIN courses_coursecreator c ON c.course_id = p.course_id GROUP BY 1, 2, 3
 """  # noqa: S608 - as above
 

@@ -9,11 +9,13 @@ import time_machine
 from django.test import Client
 
 from accounts.scope import all_rows
+from accounts.services import seat_give
 from analytics import api
-from analytics.models import Touchpoint, TouchReceipt
-from analytics.services import salted_key
+from analytics.models import ChannelRule, Touchpoint, TouchReceipt
+from analytics.services import channel_rule_write, salted_key, visitor_merge
 from ledger.models import JournalEntry
 from partners.services import NewLink, links_create
+from tests.cast import Cast
 from tests.factories import evidence
 from tests.partners import desk
 
@@ -68,6 +70,39 @@ def test_a_landing_page_is_read_by_the_rules_and_a_channel_by_its_code(db: None)
         ("event", "", {"utm_content": "stand"}, {}),
     ]
     assert Touchpoint.objects.filter(channel=fair).count() == 1
+
+
+def test_what_a_partys_own_people_open_and_the_same_link_at_once_are_flagged_as_at_go(cast: Cast) -> None:
+    with all_rows():
+        reef = desk.party("reef")
+        way = evidence.channel("reef", owner_id=reef.pk)
+        links_create(links=[NewLink(channel_id=way, code="reef-1")])
+        token, other = uuid4(), uuid4()
+        visitor_merge(user_id=cast.lee.pk, visitor_key=salted_key(token), at=NOON)
+        seat_give(user=cast.lee, party=reef)
+        channel_rule_write(rule=ChannelRule(channel_id=way, referrer="reef.example"))
+    ways: list[dict[str, Any]] = [
+        {"link": "reef-1"},
+        {"channel": "reef"},
+        {"landing": "/", "referrer": "https://reef.example/"},
+    ]
+    for n, how in enumerate(ways):
+        assert tell(external_id=f"a{n}", visitor=str(token), **how).status_code == 201
+    for n, minute in enumerate((0, 0, 1)):
+        at = (NOON - timedelta(minutes=5 - minute)).isoformat()
+        assert tell(external_id=f"b{n}", visitor=str(other), link="reef-1", occurred_at=at).status_code == 201
+    rows = Touchpoint.objects.order_by("pk").values_list("owner_id", "flag")
+    assert list(rows) == [(reef.pk, flag) for flag in ("self", "self", "self", "", "repeat", "")]
+
+
+def test_who_did_not_agree_is_told_by_nothing(db: None) -> None:
+    token = str(uuid4())
+    for n in range(2):
+        page = "http://testserver/?gclid=abc"
+        assert tell(external_id=str(n), visitor=token, landing=page, consent=False).status_code == 201
+    touches = Touchpoint.objects.select_related("visitor", "channel")
+    assert {(touch.click_id, touch.consent, touch.channel.kind) for touch in touches} == {("", False, "paid_search")}
+    assert len({touch.visitor.key for touch in touches} - {salted_key(UUID(token))}) == 2
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,14 @@ def test_channels_are_found_or_opened_and_get_a_colour_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "there", ["//evil.test", "/\\evil.test", "https://evil.test", "evil", "", "/a b", "/\\/evil.test", "/" + "x" * 300]
-)
+    "there", ["//evil.test", "/\\evil.test", "https://evil.test", "evil", "", "/a b", "/\\/evil.test", "/\t/evil.test",
+     "/\n\n/evil.test", "/a\x7f", "/" + "x" * 300],
+)  # fmt: skip
 def test_a_link_leads_to_a_page_of_this_site(there: str) -> None:
     channel = desk.channel("mail")
     with pytest.raises(ChannelError, match="leads to a page of this site"):
         link_create(channel=channel, destination=there)
-    if len(there) < 300 and " " not in there:
+    if len(there) < 300:
         with pytest.raises(IntegrityError, match="partners_link_stays_here"), transaction.atomic():
             TrackingLink.objects.create(code="raw", channel=channel, destination=there)
 
