@@ -94,7 +94,7 @@ class TrainingRunAdmin(Desk):
         """Let the model serve that served before."""
         if not self.has_promote_permission(request):
             return HttpResponse(status=403)
-        self._do(request, services.model_rollback, gettext("%(run)s serves now."))
+        self._do(request, partial(services.model_rollback, by=clerk(request)), gettext("%(run)s serves now."))
         return HttpResponseRedirect(reverse("admin:recommender_trainingrun_changelist"))
 
     def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
@@ -233,7 +233,7 @@ class TrainingRunAdmin(Desk):
         return self._this(request, run, services.training_stop, gettext("%(run)s stops at its next step."))
 
     def _this(self, request: HttpRequest, run: TrainingRun, verb: Any, words: str) -> HttpResponse:
-        self._do(request, partial(verb, run_id=run.pk), words)
+        self._do(request, partial(verb, run_id=run.pk, by=clerk(request)), words)
         return to_page("recommender_trainingrun", run.pk)
 
     def _do(self, request: HttpRequest, verb: Any, words: str) -> None:

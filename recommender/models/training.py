@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import tracked
 from accounts.models import User
 from recommender.choices import Stage, TrainingState
 
@@ -38,8 +39,16 @@ class DatasetSnapshot(models.Model):
         return f"{date_format(timezone.localtime(self.taken_at), 'DATETIME_FORMAT')} · {self.sha256[:8]}"
 
 
+@tracked(
+    exclude=(
+        "parameters", "state", "device", "step", "progress_bp", "attempts", "metrics", "snapshot", "data_hash",
+        "code_version", "sums", "continues", "gate", "started_at", "heartbeat_at", "lease", "finished_at", "failure",
+    )
+)  # fmt: skip
 class TrainingRun(models.Model):
     """One training of one model; the artefact is a safetensors file named by its hash.
+
+    The audit trail keeps who asked for it, who let it serve, and who stopped it; its progress is no news.
 
     A worker holds a run by `lease`; who finds another lease on it stops. `gate` says what the automatic gate compared
     and why it let the model through or not; `continues` is the run whose sums an hourly update carried on.

@@ -88,7 +88,7 @@ def arm_promote(*, experiment_id: int, by: User) -> Experiment:
     in_force = _policy_in_force()
     seen: dict[str, Any] = {"arm": offer.arm.pk, "chosen": offer.arm.name}
     if offer.arm.run is not None and offer.arm.run != live:
-        _served(offer.arm.run.pk)
+        _served(offer.arm.run.pk, by)
         seen |= {"run": offer.arm.run.pk, "run_before": live.pk if live else None, "gate": offer.gate}
     if offer.arm.policy is not None:
         written = _policy(offer.arm.policy.values, experiment, by)
@@ -124,7 +124,7 @@ def arm_rollback(*, experiment_id: int, by: User) -> Experiment:
     if "run" in seen:
         if seen["run_before"] is None:
             raise ExperimentRefusedError(_("No model served before this one, so there is none to go back to."))
-        _served(seen["run_before"])
+        _served(seen["run_before"], by)
     if "policy" in seen:
         before = ServingPolicy.objects.filter(pk=seen["policy_before"]).first()
         _policy(before.values if before else {}, experiment, by)
@@ -140,8 +140,8 @@ def _policy(values: dict[str, Any], experiment: Experiment, by: User) -> Serving
     return ServingPolicy.objects.create(values=dict(values), note=experiment.name[:200], created_by=by)
 
 
-def _served(run_id: int) -> None:
+def _served(run_id: int, by: User) -> None:
     try:
-        model_promote(run_id=run_id)
+        model_promote(run_id=run_id, by=by)
     except TrainingRefusedError as refusal:
         raise ExperimentRefusedError(str(refusal)) from refusal

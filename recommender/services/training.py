@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.audit import acting
 from accounts.models import User
 from events.services import event_record
 from recommender.choices import Stage, TrainingState
@@ -75,18 +77,21 @@ def training_request_nightly() -> TrainingRun:
 
 
 @transaction.atomic
-def training_stop(*, run_id: int) -> TrainingRun:
+def training_stop(*, run_id: int, by: User | None = None) -> TrainingRun:
     """Stop a run: at once where it waits, at its next step where it runs.
 
     Raises TrainingRefusedError for one that is over.
     """
     run = TrainingRun.objects.select_for_update().get(pk=run_id)
     if run.state not in (TrainingState.QUEUED, TrainingState.RUNNING):
-        raise TrainingRefusedError(f"Run {run_id} is over already; only a run that waits or trains can be stopped.")
+        raise TrainingRefusedError(
+            _("Run %(run)s is over already; only a run that waits or trains can be stopped.") % {"run": run_id}
+        )
     run.stop_asked_at = timezone.now()
     if run.state == TrainingState.QUEUED:
         run.state, run.finished_at = TrainingState.STOPPED, run.stop_asked_at
-    run.save(update_fields=["stop_asked_at", "state", "finished_at"])
+    with acting(actor=by.pk if by else None):
+        run.save(update_fields=["stop_asked_at", "state", "finished_at"])
     return run
 
 

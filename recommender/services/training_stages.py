@@ -10,7 +10,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.audit import acting
+from accounts.models import User
 from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError
 from recommender.models import TrainingRun
@@ -62,8 +65,8 @@ def stages_turn() -> None:
 
 
 @transaction.atomic
-def model_promote(*, run_id: int) -> TrainingRun:
-    """Let a finished run serve; the one that served until now is retired.
+def model_promote(*, run_id: int, by: User | None = None) -> TrainingRun:
+    """Let a finished run serve; the one that served until now is retired. The audit trail says who did it.
 
     Raises TrainingRefusedError where the run has no finished model, or its file is not the one that was registered; the
     model that serves then goes on serving.
@@ -72,12 +75,13 @@ def model_promote(*, run_id: int) -> TrainingRun:
     runs = {run.pk: run for run in TrainingRun.objects.select_for_update().filter(Q(pk=run_id) | Q(stage=Stage.LIVE))}
     chosen = runs[run_id]
     _require_whole(chosen)
-    for run in runs.values():
-        if run.pk != run_id:
-            run.stage = Stage.RETIRED
-            run.save(update_fields=["stage"])
     chosen.stage, chosen.canary_bp, chosen.promoted_at = Stage.LIVE, 0, timezone.now()
-    chosen.save(update_fields=["stage", "canary_bp", "promoted_at"])
+    with acting(actor=by.pk if by else None):
+        for run in runs.values():
+            if run.pk != run_id:
+                run.stage = Stage.RETIRED
+                run.save(update_fields=["stage"])
+        chosen.save(update_fields=["stage", "canary_bp", "promoted_at"])
     return chosen
 
 
@@ -100,34 +104,35 @@ def models_forget(*, run: TrainingRun) -> None:
 
 
 @transaction.atomic
-def model_rollback() -> TrainingRun:
+def model_rollback(*, by: User | None = None) -> TrainingRun:
     """Let the model serve that served before this one. Raises TrainingRefusedError where there is none."""
     served = TrainingRun.objects.filter(stage=Stage.RETIRED).exclude(Q(promoted_at=None) | Q(artefact=""))
     before = served.order_by("-promoted_at").first()
     if before is None:
-        raise TrainingRefusedError("No model served before this one; train another or choose a run from the list.")
-    return model_promote(run_id=before.pk)
+        raise TrainingRefusedError(_("No model served before this one; train another or choose a run from the list."))
+    return model_promote(run_id=before.pk, by=by)
 
 
 @transaction.atomic
-def model_beside(*, run_id: int, canary_bp: int = 0) -> TrainingRun:
+def model_beside(*, run_id: int, canary_bp: int = 0, by: User | None = None) -> TrainingRun:
     """Put a finished run beside the one that serves: in the shadow, or before a share of people as canary.
 
     `canary_bp` is that share in basis points, 0 for the shadow. A canary before it steps back into the shadow. Raises
     TrainingRefusedError for a run that serves, has no model, or whose file is not the one that was registered.
     """
     if not 0 <= canary_bp <= 5_000:
-        raise TrainingRefusedError("A canary is shown to half of the people at most.")
+        raise TrainingRefusedError(_("A canary is shown to half of the people at most."))
     stages_turn()
     run = TrainingRun.objects.select_for_update().get(pk=run_id)
     _require_whole(run)
     if run.stage == Stage.LIVE:
-        raise TrainingRefusedError(f"Run {run_id} serves everybody; let another one serve first.")
-    if canary_bp:
-        others = TrainingRun.objects.filter(stage=Stage.CANARY).exclude(pk=run_id)
-        others.update(stage=Stage.SHADOW, canary_bp=0)
+        raise TrainingRefusedError(_("Run %(run)s serves everybody; let another one serve first.") % {"run": run_id})
     run.stage, run.canary_bp = (Stage.CANARY if canary_bp else Stage.SHADOW), canary_bp
-    run.save(update_fields=["stage", "canary_bp"])
+    with acting(actor=by.pk if by else None):
+        if canary_bp:
+            others = TrainingRun.objects.filter(stage=Stage.CANARY).exclude(pk=run_id)
+            others.update(stage=Stage.SHADOW, canary_bp=0)
+        run.save(update_fields=["stage", "canary_bp"])
     return run
 
 
@@ -155,10 +160,13 @@ def _require_whole(run: TrainingRun) -> None:
     from recommender.engine.serve import open_recommender
 
     if run.state != TrainingState.DONE or not run.artefact:
-        raise TrainingRefusedError(f"Run {run.pk} has no finished model that could serve; train again first.")
+        raise TrainingRefusedError(
+            _("Run %(run)s has no finished model that could serve; train again first.") % {"run": run.pk}
+        )
     try:
         open_recommender(models_folder() / run.artefact, sha256=run.artefact_sha256)
     except ArtefactError as error:
         raise TrainingRefusedError(
-            f"Run {run.pk} cannot serve: {error}. The model that serves stays; restore the file or train again."
+            _("Run %(run)s cannot serve: %(why)s. The model that serves stays; restore the file or train again.")
+            % {"run": run.pk, "why": error}
         ) from error

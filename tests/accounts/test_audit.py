@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import Error, connection, connections, transaction
 
+from accounts.admin.audit import tracked_models
 from accounts.audit import acting, current
 from accounts.models import AuditEntry, User
 from accounts.selectors import audit_changes, audit_entries
@@ -102,6 +103,17 @@ def test_nobody_mends_the_audit_trail(full_trail: None, alias: str, table: str, 
         assert cursor.fetchone()[0] > 0, "a table without rows would prove nothing"
         with pytest.raises(Error, match=r"permission denied|never changed or removed"):
             cursor.execute(statement.format(table))
+
+
+def test_every_table_of_the_trail_only_grows_and_is_shown(db: None) -> None:
+    tables = set(tracked_models())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'refuse%'")
+        refusing = set(cursor.fetchall())
+        cursor.execute("SELECT pg_get_viewdef('accounts_auditentry')")
+        (shown,) = cursor.fetchone()
+    assert not {(table, name) for table in tables for name in ("refuse_change", "refuse_truncate")} - refusing
+    assert not [table for table in tables if f"'{table}'" not in shown]
 
 
 def test_the_view_is_read_only(cast: Cast) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from courses.choices import EventKind
 from courses.services import NewBehaviour, behaviours_record
 from recommender.choices import Stage, TrainingState
@@ -224,16 +224,21 @@ def test_an_altered_file_cannot_serve_and_the_live_one_stays() -> None:
 
 
 @pytest.mark.usefixtures("behaviour")
-def test_a_worse_model_stays_in_the_shadow_and_the_way_back_is_one_step() -> None:
+def test_a_worse_model_stays_in_the_shadow_and_the_way_back_is_one_step(cast: Any) -> None:
     with pytest.raises(TrainingRefusedError, match="No model served before"):
         model_rollback()
     first = trained("ease")
     worse = trained("popularity")
     assert (worse.stage, worse.gate["passed"]) == (Stage.SHADOW, False)
     assert worse.gate["compared"][0]["now"] < worse.gate["compared"][0]["before"]
-    model_promote(run_id=worse.pk)
-    assert model_rollback().pk == first.pk
+    model_promote(run_id=worse.pk, by=cast.olga)
+    assert model_rollback(by=cast.mei).pk == first.pk
     assert TrainingRun.objects.get(stage=Stage.LIVE).pk == first.pk
+    told = AuditEntry.objects.filter(source="recommender_trainingrunevent", object_id=first.pk).order_by("-number")[:2]
+    assert [(entry.data["stage"], entry.actor_id) for entry in told] == [
+        ("live", cast.mei.pk),
+        ("retired", cast.olga.pk),
+    ]
 
 
 @pytest.mark.usefixtures("behaviour")
@@ -332,11 +337,13 @@ def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None
     client = cast.client_of(cast.olga)
     runs = reverse("admin:recommender_trainingrun_changelist")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recommender.admin.training.services.model_rollback", lambda: 1 / 1)
+        patch.setattr("recommender.admin.training.services.model_rollback", lambda **_by: 1 / 1)
         assert client.post(reverse("admin:recommender_trainingrun_rollback")).status_code == 302
     waiting = training_request(model="popularity")
     client.post(reverse("admin:recommender_trainingrun_stop_run", args=[waiting.pk]), {"step": "confirm"})
     assert TrainingRun.objects.get(pk=waiting.pk).state == TrainingState.STOPPED
+    story = AuditEntry.objects.filter(source="recommender_trainingrunevent", object_id=waiting.pk).order_by("number")
+    assert [(entry.label, entry.actor_id) for entry in story] == [("insert", None), ("update", cast.olga.pk)]
     TrainingRun.objects.filter(pk=waiting.pk).update(
         gate={"compared": [{"figure": "ndcg@10", "before": 0.2, "now": 0.1, "allowed": 0.01, "passed": False}]},
         metrics={"search": {"study": "run-9", "trials": 12, "pruned": 3}},
