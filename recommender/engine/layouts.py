@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -219,12 +220,14 @@ def _maybe(folder: Path, name: str) -> Path | None:
 
 
 def _text(path: Path) -> list[str]:
+    """The lines of a file, with or without a byte order mark; only line feeds end them, as titles may hold the rest."""
     try:
         content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-    return text.splitlines()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _ids(path: Path, number: int, words: Sequence[str]) -> Int64:
@@ -255,7 +258,7 @@ def _user_lines(path: Path) -> dict[int, Int64]:
 
 def _rows(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a tab-separated file by the names of its header."""
-    rows = csv.DictReader(_text(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = csv.DictReader(_text(path), restval="", delimiter="\t", quoting=csv.QUOTE_NONE)
     missing = [name for name in names if name not in (rows.fieldnames or ())]
     if missing:
         raise DataError(f"{path}, line 1: there is no column {missing[0]!r}")
@@ -264,7 +267,7 @@ def _rows(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
 
 def _columns(path: Path, names: Sequence[str]) -> dict[str, Int64]:
     rows = _rows(path, names)
-    return {name: _column(path, [row[name] or "" for row in rows]) for name in names}
+    return {name: _column(path, [row[name] for row in rows]) for name in names}
 
 
 def _column(path: Path, words: Sequence[str]) -> Int64:
@@ -288,7 +291,7 @@ def _content(folder: Path, item_ids: Int64) -> Content | None:
     if items:
         rows = _rows(items, ("item",))
         columns = [name for name in TEXT_COLUMNS if rows and name in rows[0]]
-        texts = {int(row["item"]): " ".join(row[name] or "" for name in columns) for row in rows} if columns else {}
+        texts = {int(row["item"]): " ".join(row[name] for name in columns) for row in rows} if columns else {}
     if graph:
         rows = _rows(graph, ("item", "relation"))
         entity = next((name for name in ("entity_id", "entity", "tail") if rows and name in rows[0]), None)
@@ -310,8 +313,8 @@ def _dates(folder: Path, valid_from: str | None, test_from: str | None) -> tuple
     path = folder / "protocol.json"
     if path.is_file() and not (valid_from and test_from):
         try:
-            told = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            told = dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path}: cannot be read: {error}") from None
     found = []
     for name, given in (("valid_from", valid_from), ("test_from", test_from)):

@@ -38,8 +38,23 @@ def test_p1_asks_for_the_last_item_of_each_line(tmp_path: Path) -> None:
 
 
 def test_files_may_be_compressed(tmp_path: Path) -> None:
-    (tmp_path / "sequences.txt.gz").write_bytes(gzip.compress(b"1 2 3\n2 3 1\n"))
+    packed = gzip.compress(b"1 2 3\n2 3 1\n")
+    (tmp_path / "sequences.txt.gz").write_bytes(packed)
     assert read_dataset(tmp_path, "p1").split.test.users.size == 2
+    for damaged in (b"1 2", packed[:-9], packed[:12] + b"\xff\xff" + packed[14:]):
+        (tmp_path / "sequences.txt.gz").write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read"):
+            read_dataset(tmp_path, "p1")
+
+
+def test_files_of_other_systems_and_odd_titles_are_read(tmp_path: Path) -> None:
+    events = "\ufeffuser\titem\tunix_time\r\n0\t1\t1\r\n0\t2\t200000\r\n"
+    titles = "item\ttitle\n1\ta\u2028b\x85\n2\tc\x0bd\n3\n"
+    path = folder(tmp_path, interactions_tsv=events, items_tsv=titles, sequences_txt="\ufeff1 2\r2 1\r")
+    (path / "item_kg.tsv").write_text("item\trelation\tentity_id\n1\tlevel\n")
+    data = read_dataset(path, "p3", valid_from="1970-01-02", test_from="1970-01-03")
+    assert data.split.test.train.item_ids.tolist() == [1, 2, 3]
+    assert read_dataset(path, "p1").split.test.users.tolist() == [0, 1]
 
 
 def test_items_that_are_only_listed_compete_too(tmp_path: Path) -> None:
@@ -189,9 +204,10 @@ def test_a_past_that_nobody_could_learn_from_is_refused(tmp_path: Path) -> None:
 
 def test_dates_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     path = folder(tmp_path, interactions_tsv="user\titem\tunix_time\n0\t1\t1\n")
-    (path / "protocol.json").write_text("{")
-    with pytest.raises(DataError, match=r"protocol\.json: cannot be read"):
-        read_dataset(path, "p3")
+    for told in ("{", "[1]", "7"):
+        (path / "protocol.json").write_text(told)
+        with pytest.raises(DataError, match=r"protocol\.json: cannot be read"):
+            read_dataset(path, "p3")
 
 
 def test_histories_hold_only_items_of_the_catalogue() -> None:
