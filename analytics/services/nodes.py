@@ -23,7 +23,7 @@ REST = "rest:"
 _AT_ONCE = 4_000
 """Columns that are drawn anew at once."""
 
-ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN, SIGN_UPS = range(len(FIGURES))
+ORDERS, BUYERS, REVENUE, REFUNDS, MARGIN, SIGN_UPS, SPEND, TOUCHES = range(len(FIGURES) + 2)
 
 SURE = (
     ("orders_{}_ppm", ORDERS), ("buyers_{}_ppm", BUYERS), ("revenue_{}_minor", REVENUE), ("sign_ups_{}_ppm", SIGN_UPS),
@@ -80,7 +80,8 @@ def nodes_of(
     touches: Mapping[str, int],
     spend: Mapping[str, int],
 ) -> list[ReportNode]:
-    """The rows of a segment under every model. `whole.totals[model]` are as `FIGURES` (margin left at 0), and spend.
+    """The rows of a segment under every model. `whole.totals[model]` are as `FIGURES` (margin left at 0), then spend
+    and touches.
 
     Rows are divided from above: what a row shows is divided over the rows below in proportion to their credit, so that
     columns sum on every level, also where a model (Markov) credits channels as a whole. Intervals come from drawing
@@ -137,13 +138,20 @@ def _blocks(keys: Sequence[str], parts: Sequence[Packed], model: int) -> NDArray
 
 
 def _flat(tree: Tree, touches: Mapping[str, int], spend: Mapping[str, int], whole: Whole) -> dict[str, tuple[int, int]]:
-    """Touches and spend of each node; what a channel spent, as its own row says, is divided over what lies below."""
+    """Touches and spend of each node; what a channel's own row says of both is divided over what lies below.
+
+    Touches go on coming while a report is computed: what came after the channels' rows were is in none of them.
+    """
     leaf_touches, leaf_spend = ([of.get(_plain(leaf), 0) for leaf in tree.leaves] for of in (touches, spend))
     weights = {key: [sum(leaf_spend[place] for place in tree.below[key])] for key in tree.nodes}
-    touched = {key: [sum(leaf_touches[place] for place in tree.below[key])] for key in tree.nodes}
-    channels = {key: row[-1:] for key, row in next(iter(whole.channels.values()), {}).items()}
-    total = next(iter(whole.totals.values()))[-1:]
-    spent = _divided(tree, weights, total, channels, scale=1, touches=touched)
+    came = {key: [sum(leaf_touches[place] for place in tree.below[key])] for key in tree.nodes}
+    rows, total = next(iter(whole.channels.values()), {}), next(iter(whole.totals.values()))
+    touched, spent = (
+        _divided(
+            tree, by, total[of : of + 1], {key: row[of : of + 1] for key, row in rows.items()}, scale=1, touches=came
+        )
+        for by, of in ((came, TOUCHES), (weights, SPEND))
+    )
     return {key: (touched[key][0], spent[key][0]) for key in tree.nodes}
 
 
@@ -232,12 +240,22 @@ def _ends(
 
 def whole_of(rows: Sequence[Any], *, segment: str) -> Whole:
     """What the rows of the channels say that a segment must sum to; for ways, also each of them."""
-    totals: dict[str, list[int]] = {model: [0] * (len(FIGURES) + 1) for model in MODELS}
+    totals: dict[str, list[int]] = {model: [0] * (len(FIGURES) + 2) for model in MODELS}
     channels: dict[str, dict[str, list[int]]] = {model: {} for model in MODELS}
     ends: dict[str, dict[str, dict[str, int]]] = {model: {} for model in MODELS}
     for row in rows:
-        sign_ups = row.sign_ups_ppm if segment == Segment.WAYS else 0  # nobody signs up for a course
-        said = [row.orders_ppm, row.buyers_ppm, row.revenue_minor, row.refunds_minor, 0, sign_ups, row.spend_minor]
+        # Nobody signs up for a course, and no touch is one of a course.
+        sign_ups, touches = (row.sign_ups_ppm, row.touches) if segment == Segment.WAYS else (0, 0)
+        said = [
+            row.orders_ppm,
+            row.buyers_ppm,
+            row.revenue_minor,
+            row.refunds_minor,
+            0,
+            sign_ups,
+            row.spend_minor,
+            touches,
+        ]
         totals[row.model] = [a + b for a, b in zip(totals[row.model], said, strict=True)]
         channels[row.model][f"channel:{row.channel_id or ''}"] = said
         ends[row.model][f"channel:{row.channel_id or ''}"] = {name: getattr(row, name) for name in ENDS}

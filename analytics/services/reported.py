@@ -73,14 +73,18 @@ def touch_report(*, source: str, touch: ReportedTouch) -> bool:
 
 def _flag(touch: NewTouch) -> str:
     """Why a touch counts for nobody, as of those who follow a link themselves; empty where it counts."""
-    seats = Seat.objects.filter(party_id=touch.owner_id, user__visitors__key=touch.visitor_key)
-    if touch.owner_id is not None and seats.exists():
-        return TouchFlag.SELF.value
-    near = (touch.occurred_at - AGAIN_WITHIN, touch.occurred_at + AGAIN_WITHIN)
-    again = Touchpoint.objects.filter(
-        visitor__key=touch.visitor_key, link_id=touch.link_id, flag="", occurred_at__gt=near[0], occurred_at__lt=near[1]
-    )
-    return TouchFlag.REPEAT.value if touch.link_id is not None and again.exists() else ""
+    if touch.owner_id is not None:
+        seats = Seat.objects.filter(party_id=touch.owner_id, user__visitors__key=touch.visitor_key)
+        if seats.exists():
+            return TouchFlag.SELF.value
+    if touch.link_id is None:
+        return ""
+    around = {
+        "occurred_at__gt": touch.occurred_at - AGAIN_WITHIN,
+        "occurred_at__lt": touch.occurred_at + AGAIN_WITHIN,
+    }
+    again = Touchpoint.objects.filter(visitor__key=touch.visitor_key, link_id=touch.link_id, flag="", **around)
+    return TouchFlag.REPEAT.value if again.exists() else ""
 
 
 def _told(touch: ReportedTouch) -> NewTouch:

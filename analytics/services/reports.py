@@ -256,9 +256,16 @@ def _hash(run: ReportRun, inputs: ReportInputs) -> str:
         "window_days": run.window_days,
         "currency": run.currency,
         "with_direct": run.with_direct,
-        "orders": [(order.order_id, order.value_minor, order.refunded_minor, order.path) for order in inputs.orders],
+        "orders": [
+            (order.order_id, order.value_minor, order.refunded_minor, order.path, order.fresh)
+            for order in inputs.orders
+        ],
         "sign_ups": [(sign_up.user_id, sign_up.path) for sign_up in inputs.sign_ups],
-        "nulls": _sorted(inputs.null_paths),
+        "nulls": _sorted(inputs.null_journeys),
+        "strangers": _sorted(inputs.strangers),
+        "touches": _sorted(inputs.touches),
+        "visitors": _sorted(inputs.channel_visitors),
+        "redeemed": _sorted(inputs.redeemed),
         "spend": _sorted(inputs.spend),
     }
     return hashlib.sha256(json.dumps(body, default=plain, sort_keys=True).encode()).hexdigest()

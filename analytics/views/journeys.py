@@ -216,11 +216,30 @@ def _curve(found: Cohorts, month: str) -> list[Fraction | None]:
 @never_cache
 @entrance("marketing")
 def cohorts_csv(request: HttpRequest) -> HttpResponse:
-    """The cohorts by month and first channel with net revenue and margin of every month after, exactly."""
+    """The cohorts by month and first channel with net revenue and margin of every month after, exactly.
+
+    With `table=channels`, what the page says of each first channel: cost, value, payback.
+    """
     _asked, run = finished(request, "analytics:cohorts")
     report = report_table(run, model="linear")
-    names = _names(report)
-    return csv_answer(f"cohorts-{run.since}-{run.until}-{run.currency}.csv", _cohort_sheet(run, names))
+    if request.GET.get("table") == "channels":
+        return csv_answer(f"first-channels-{run.since}-{run.until}-{run.currency}.csv", _channel_sheet(run, report))
+    return csv_answer(f"cohorts-{run.since}-{run.until}-{run.currency}.csv", _cohort_sheet(run, _names(report)))
+
+
+def _channel_sheet(run: ReportRun, report: Report) -> Iterator[Sequence[str]]:
+    found = _cohorts(run, report)
+    months = [month for month in AFTER if month <= max(1, found.longest)]
+    yield [
+        _("First channel"), _("New buyers"), _("Currency"), _("Spend"), _("CAC"),
+        *(_("Revenue a buyer, months after: %(number)s") % {"number": month} for month in months),
+        _("LTV so far"), _("Payback"),
+    ]  # fmt: skip
+    for row in [*_channel_rows(found, report), _row(_("Total"), found.total, found)]:
+        cohort = row["cohort"]
+        money = ["" if minor is None else decimal_from_minor(minor, run.currency)
+                 for minor in (cohort.spend_minor, cohort.cac, *row["values"], cohort.lifetime)]  # fmt: skip
+        yield [row["name"], str(cohort.buyers), run.currency, *money, row["payback"]]
 
 
 def _cohort_sheet(run: ReportRun, names: Mapping[int, str]) -> Iterator[Sequence[str]]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from django.http import HttpResponse
 
 from ledger.money import half_up
+from ledger.selectors.files import csv_cell
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -26,9 +27,7 @@ def csv_answer(name: str, rows: Iterable[Sequence[str]]) -> HttpResponse:
 
 def _safe(cell: str) -> str:
     """A cell that a spreadsheet would take for a formula is quoted; a figure below zero is none."""
-    if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell
+    return cell if _NUMBER.fullmatch(cell) else csv_cell(cell)
 
 
 def millionths(ppm: int) -> str:

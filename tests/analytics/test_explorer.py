@@ -139,6 +139,13 @@ def sheets_have_every_row_exactly_and_no_cell_is_a_formula(client: Client) -> No
     assert [(row["First channel"], row["New buyers"], row["Revenue"]) for row in cohorts] == [
         ("Unattributed", "1", "50.00"), ("Ads", "3", "298.50"),
     ]  # fmt: skip
+    assert "table=channels" in page(client, "/marketing/cohorts/")
+    worth = [list(row.values()) for row in sheet(client, "/marketing/cohorts.csv", table="channels")]
+    assert [row[:6] + row[-2:] for row in worth] == [
+        ["Ads", "3", "CNY", "33.33", "11.11", "99.50", "99.50", "first month"],
+        ["Unattributed", "1", "CNY", "0.00", "", "50.00", "50.00", ""],
+        ["Total", "4", "CNY", "33.33", "8.33", "87.13", "87.13", "first month"],
+    ]
 
 
 def cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client: Client) -> None:

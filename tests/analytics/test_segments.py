@@ -12,7 +12,15 @@ from analytics.choices import ReportModel, RunState, Segment
 from analytics.models import ChannelReportRow, ReportNode, ReportPart, ReportRun
 from analytics.selectors import segments
 from analytics.selectors.segments import Way, steps_of
-from analytics.services import NewTouch, orders_settle, report_request, report_run, stretches, touchpoints_record
+from analytics.services import (
+    NewTouch,
+    orders_settle,
+    report_request,
+    report_run,
+    reports,
+    stretches,
+    touchpoints_record,
+)
 from courses.services import NewRefund, order_refund
 from partners.models import Coupon, EarningDecision
 from tests.factories import evidence
@@ -229,6 +237,22 @@ def test_a_run_that_broke_off_goes_on_from_the_day_it_had_reached(monkeypatch: p
     assert run.state == RunState.DONE
     assert run.input_hash == whole.input_hash
     assert not ReportPart.objects.filter(run=run).exclude(content=b"").exists()
+
+
+def test_touches_that_come_while_a_report_is_computed_are_in_none_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail, key = evidence.channel("mail"), evidence.visitor(NOON)
+    evidence.touches(key, (mail, NOON))
+    compute = reports.stretches_compute
+
+    def meanwhile(run: ReportRun) -> None:
+        evidence.touches(key, (mail, NOON), (evidence.channel("ads"), NOON))
+        compute(run)
+
+    monkeypatch.setattr(reports, "stretches_compute", meanwhile)
+    run = report()
+    assert run.facts["touches"] == 1
+    tops = ReportNode.objects.filter(run=run, segment="ways", model="linear", depth=1)
+    assert {row.key: row.touches for row in tops if row.touches} == {f"channel:{mail}": 1}
 
 
 def test_the_same_inputs_have_the_same_nodes() -> None:
