@@ -17,7 +17,6 @@ from analytics.services import (
     orders_settle,
     report_request,
     report_run,
-    reports,
     stretches,
     touchpoints_record,
 )
@@ -242,13 +241,13 @@ def test_a_run_that_broke_off_goes_on_from_the_day_it_had_reached(monkeypatch: p
 def test_touches_that_come_while_a_report_is_computed_are_in_none_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     mail, key = evidence.channel("mail"), evidence.visitor(NOON)
     evidence.touches(key, (mail, NOON))
-    compute = reports.stretches_compute
+    compute = stretches.stretches_compute
 
     def meanwhile(run: ReportRun) -> None:
         evidence.touches(key, (mail, NOON), (evidence.channel("ads"), NOON))
         compute(run)
 
-    monkeypatch.setattr(reports, "stretches_compute", meanwhile)
+    monkeypatch.setattr("analytics.services.reports.stretches_compute", meanwhile)
     run = report()
     assert run.facts["touches"] == 1
     tops = ReportNode.objects.filter(run=run, segment="ways", model="linear", depth=1)

@@ -2,6 +2,7 @@
 
 import errno
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,8 @@ def test_an_altered_file_cannot_serve_and_the_live_one_stays() -> None:
     first, second = trained("popularity"), trained("popularity")
     path = models_folder() / first.artefact
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    for verb in (
-        lambda: model_rollback(by=None),
-        lambda: model_promote(run_id=first.pk),
-        lambda: model_beside(run_id=first.pk),
-    ):
+    verbs: list[Any] = [model_rollback, partial(model_promote, run_id=first.pk), partial(model_beside, run_id=first.pk)]
+    for verb in verbs:
         with pytest.raises(TrainingRefusedError, match="digest differs"):
             verb()
     assert serving_run(person="") == second
