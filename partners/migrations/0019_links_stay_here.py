@@ -10,7 +10,7 @@ CLOSE = rf"UPDATE partners_trackinglink SET destination = '/', is_active = false
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('partners', '0017_decision_keys'),
+        ('partners', '0018_paper_seals'),
     ]
 
     operations = [
