@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +30,26 @@ class ArmLines(Lines):
     form = HoldoutArmForm
     verbose_name_plural = _("what the arms did")
     fields = ("side", "label", "people", "orders", "value", "before_orders", "before_value")
+    readonly_fields = ("display_value", "display_before_value")
+    hide_title = True
     tab = False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Money as it is typed for who writes it, as it reads for all others."""
+        names = [str(name) for name in super().get_fields(request, obj)]
+        if self.has_change_permission(request, obj):
+            return names
+        return [f"display_{name}" if name in {"value", "before_value"} else name for name in names]
+
+    @display(description=_("Value sold"))
+    def display_value(self, obj: HoldoutArm) -> SafeString:
+        """In the test's currency."""
+        return money(obj.value_minor, obj.test.currency)
+
+    @display(description=_("Value before"))
+    def display_before_value(self, obj: HoldoutArm) -> SafeString:
+        """In the test's currency."""
+        return money(obj.before_value_minor, obj.test.currency)
 
 
 @admin.register(HoldoutTest)
@@ -80,7 +100,9 @@ class HoldoutTestAdmin(Desk):
         lift = _lift(obj, "value")
         if lift is None:
             return "–"
-        return figure(f"{money(round(lift.total), obj.currency)} ± {money(round(lift.total_error), obj.currency)}")
+        return figure(
+            format_html("{} ± {}", money(round(lift.total), obj.currency), money(round(lift.total_error), obj.currency))
+        )
 
     @display(description=_("state"), label={"plan": "info", "read": "success", "gone": ""})
     def display_state(self, obj: HoldoutTest) -> tuple[str, str]:

@@ -34,6 +34,7 @@ class RowLines(Lines):
     """The rows of a run, exactly."""
 
     model = ChannelReportRow
+    hide_title = True
     verbose_name_plural = _("rows")
     fields = (
         "model",

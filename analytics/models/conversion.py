@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ImportBatch, Party, User
@@ -62,7 +63,7 @@ class Conversion(models.Model):
         indexes = [models.Index(fields=["kind", "occurred_at"], name="analytics_conversion_time")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d}"
+        return f"{self.get_kind_display()} · {date_format(timezone.localtime(self.occurred_at))}"
 
 
 class Credit(models.Model):

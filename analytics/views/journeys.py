@@ -1,11 +1,13 @@
 """How journeys went, and what became of new buyers: path length, time to order, transitions, cohorts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
@@ -163,7 +165,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
             "channels": _channel_rows(found, report),
             "total": _row(_("Total"), found.total, found),
             "months": {
-                "rows": [{"label": month, "values": _curve(found, month)} for month in found.months],
+                "rows": [{"label": _month_words(month), "values": _curve(found, month)} for month in found.months],
                 "columns": [str(month) for month in range(found.longest + 1)],
             },
         }
@@ -205,6 +207,11 @@ def _payback(cohort: Cohort) -> str:
     if cohort.payback == 0:
         return pgettext("payback", "first month")
     return _("month %(number)s") % {"number": cohort.payback + 1}
+
+
+def _month_words(month: str) -> str:
+    """`2026-03` as the reader writes it."""
+    return date_format(date.fromisoformat(f"{month}-01"), "YEAR_MONTH_FORMAT")
 
 
 def _curve(found: Cohorts, month: str) -> list[Fraction | None]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import ReadingDesk
+from accounts.admin.base import ReadingDesk, month_words
 from ledger.admin.words import amount
 from ledger.selectors import closed_months
 from partners import services
@@ -31,18 +31,18 @@ class StatementAdmin(ReadingDesk):
     empty_words = gettext_lazy(
         "Statements are issued when a month is closed: one for each party and currency, with its proof."
     )
-    list_display = ("number", "party", "month", "display_opening", "display_closing", "lines", "issued_at")
+    list_display = ("number", "party", "display_month", "display_opening", "display_closing", "lines", "issued_at")
     list_filter = ("currency", ("month", RangeDateFilter))
     list_select_related = ("party",)
     search_fields = ("number", "party__name", "party__name_zh", "=root")
     ordering = ("-month", "number")
     fields = (
-        ("number", "party", "month"),
+        ("number", "party", "display_month"),
         ("display_opening", "display_closing", "lines"),
         ("issued_at", "display_file"),
         "root",
     )
-    readonly_fields = ("display_opening", "display_closing", "display_file")
+    readonly_fields = ("display_month", "display_opening", "display_closing", "display_file")
     actions_list = ("issue",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -57,6 +57,11 @@ class StatementAdmin(ReadingDesk):
     def has_issue_permission(self, request: HttpRequest) -> bool:
         """Whoever the matrix lets issue."""
         return bool(request.user.has_perm("partners.issue_statement"))
+
+    @display(description=gettext_lazy("month"), ordering="month")
+    def display_month(self, obj: Statement) -> str:
+        """That it states."""
+        return month_words(obj.month)
 
     @display(description=gettext_lazy("opening balance"), ordering="opening_minor")
     def display_opening(self, obj: Statement) -> SafeString:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
@@ -74,4 +75,4 @@ class Adjustment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.party} {self.requested_at:%Y-%m-%d}"
+        return f"{self.party} · {date_format(timezone.localtime(self.requested_at))}"

@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import tracked
@@ -65,4 +66,4 @@ class Guarantee(models.Model):
         indexes = [models.Index(fields=["since"], name="partners_guarantee_since")]
 
     def __str__(self) -> str:
-        return f"{self.party} {self.since:%Y-%m}"
+        return f"{self.party} · {date_format(self.since, 'YEAR_MONTH_FORMAT')}"

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from accounts.statements import Statement, fetch
 
@@ -51,5 +52,5 @@ def courses_told(*, ids: Collection[int]) -> dict[int, CourseTold]:
         (_TOLD, {"zh": chinese, "ids": list(ids)})
     ):
         title, topic = (title_zh or title, topic_zh or topic) if chinese else (title, topic)  # noqa: PLW2901 - by language
-        found[pk] = CourseTold(title, minor, currency, topic, on_sale, ", ".join(by), *figures)
+        found[pk] = CourseTold(title, minor, currency, topic, on_sale, _(", ").join(by), *figures)
     return found

@@ -151,7 +151,7 @@ def sheets_have_every_row_exactly_and_no_cell_is_a_formula(client: Client) -> No
 def cohorts_tell_cost_value_and_payback_and_journeys_what_follows_what(client: Client) -> None:
     ads, unattributed, total = table(page(client, "/marketing/cohorts/"), "value")
     assert ads[:4] == ["Ads", "3 new buyers", "CN¥33.33", "CN¥11.11"]
-    assert ads[-1] == "first month"
+    assert ads[-1] == "Payback first month"
     assert (unattributed[0], total[1]) == ("Unattributed", "4 new buyers")
     text = page(client, "/marketing/journeys/")
     for words in ("Touches before the order", "Days to the order", "Which channel follows which", "Paid order"):

@@ -170,6 +170,7 @@ def test_the_desk_plans_a_test_writes_its_arms_and_reads_the_lift(cast: Cast) ->
     assert lifts_of(test, test.arms.all()).orders.total == pytest.approx(2_000 * (0.055 - 0.025))
     listed = client.get(f"{root}/").content.decode()
     assert "60 ±" in listed
+    assert "&lt;span" not in listed
     refused = client.post(f"{root}/add/", {**form, "currency": "XXZ"}).content.decode()
     assert "no currency of ISO 4217" in refused
     assert cast.client_of(cast.finn).post(f"{root}/add/", form).status_code == 403

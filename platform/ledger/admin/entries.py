@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.admin.base import Lines, ReadingDesk
-from ledger.admin.words import amount, plain_data, why_link
+from ledger.admin.words import amount, plain_data, source_words, why_link
 from ledger.choices import EntryKind
 from ledger.models import JournalEntry, Posting
 from ledger.selectors.recomputed import entry_recomputed
@@ -109,7 +109,7 @@ class JournalEntryAdmin(ReadingDesk):
     @display(description=_("entry"), header=True, ordering="source_id")
     def display_source(self, obj: JournalEntry) -> tuple[str, str]:
         """Its number, above what it books."""
-        return gettext("Entry %(number)d") % {"number": obj.pk}, f"{obj.source_kind} {obj.source_id}"
+        return gettext("Entry %(number)d") % {"number": obj.pk}, source_words(obj.source_kind, obj.source_id)
 
     @display(description=_("kind"), ordering="kind", label=KIND_TONES)
     def display_kind(self, obj: JournalEntry) -> tuple[str, str]:

@@ -45,7 +45,9 @@ TONES = {
 class PayoutRunAdmin(ReadingDesk):
     """Runs, each with a page of its own on which every step is taken by its verb."""
 
-    empty_words = _("Finance prepares a run up to a cut-off; a second person approves it by typing its total.")
+    empty_words = gettext_lazy(
+        "Finance prepares a run up to a cut-off; a second person approves it by typing its total."
+    )
     list_display = (
         "display_number", "display_state", "display_leaves", "display_parties", "display_cut_off", "prepared_by",
         "approved_by", "finished_at",
@@ -251,7 +253,7 @@ def _to(pk: int) -> HttpResponseRedirect:
 class PayoutHoldAdmin(ReadingDesk):
     """Holds on payouts: placed here with a reason that the party reads, lifted by an action."""
 
-    empty_words = _("Nobody's payouts are held. Place a hold with a reason; its party reads it.")
+    empty_words = gettext_lazy("Nobody's payouts are held. Place a hold with a reason; its party reads it.")
     list_display = ("party", "reason", "decide_by", "display_state", "placed_by", "placed_at", "lifted_at")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
     list_select_related = ("party", "placed_by")

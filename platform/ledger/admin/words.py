@@ -10,8 +10,29 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+
+SOURCES = {
+    "order": gettext_lazy("order"),
+    "refund": gettext_lazy("refund"),
+    "dispute_opened": gettext_lazy("dispute"),
+    "dispute_won": gettext_lazy("dispute"),
+    "payout": gettext_lazy("payout"),
+    "payout_item": gettext_lazy("payout"),
+    "reserve": gettext_lazy("reserve"),
+    "adjustment": gettext_lazy("adjustment"),
+    "claim": gettext_lazy("claim"),
+    "advance": gettext_lazy("advance"),
+    "guarantee": gettext_lazy("guarantee"),
+    "correction": gettext_lazy("correction"),
+}
+"""What an entry books, in the reader's words; what is not named here is told as the book has it."""
+
+
+def source_words(kind: str, number: str) -> str:
+    """What an entry came from: order 261127-R8H53F8P, payout 50."""
+    return f"{SOURCES.get(kind, kind)} {number}"
 
 
 def amount(minor: int | None, currency: str) -> SafeString:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Party, User
 from ledger.choices import EntryKind
 from ledger.models.account import Account
+from ledger.money import decimal_from_minor
 
 
 class JournalEntry(models.Model):
@@ -116,4 +117,4 @@ class Posting(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id}: {self.amount}"
+        return f"{self.account} {decimal_from_minor(self.amount, self.currency)}".replace(" -", " −")
