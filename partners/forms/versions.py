@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 from partners import services
@@ -28,9 +29,14 @@ MOST_DIGITS = 18
 class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
     """An agreement on the manager's desk; what it pays stands in its versions."""
 
+    scope_kind = forms.ChoiceField(
+        label=_("Covers"), choices=[("course", _("One course"))], widget=UnfoldAdminSelectWidget()
+    )
+
     class Meta:
         model = Agreement
         fields = ("code", "title", "title_zh", "owner", "scope_kind", "scope_id")
+        help_texts = {"scope_id": _("The number in the address of the course's page in this administration.")}
 
 
 class AsKnownForm(forms.Form):
