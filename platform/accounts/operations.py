@@ -93,6 +93,31 @@ class RowSecurity(_SqlOperation):
         return f"Force row-level security on {self.table}"
 
 
+class NarrowRowSecurity(_SqlOperation):
+    """Show readers of the portal fewer rows (or more) than `RowSecurity` did: `before` is what it was given."""
+
+    def __init__(self, table: str, *, visible: str, before: str) -> None:
+        self.table = table
+        self.visible = visible
+        self.before = before
+
+    def forward_sql(self) -> list[str]:
+        """The policy with another condition."""
+        return [self._policy(self.visible)]
+
+    def backward_sql(self) -> list[str]:
+        """The policy as it was."""
+        return [self._policy(self.before)]
+
+    def _policy(self, visible: str) -> str:
+        condition = f"{EVERYTHING} OR ({visible})"
+        return f'ALTER POLICY reader_sees_own ON "{self.table}" USING ({condition}) WITH CHECK ({condition})'
+
+    def describe(self) -> str:
+        """One line for `migrate`."""
+        return f"Change what row-level security shows of {self.table}"
+
+
 class RefuseChangeFunction(_SqlOperation):
     """The trigger function behind `AppendOnly`; installed once, by the first migration of accounts."""
 

@@ -271,11 +271,13 @@ def test_a_party_reads_its_own_payouts_and_holds_only(
     approved(cast.finn, cast.ada)
     with as_parties(one):
         assert [item.party_id for item in PayoutItem.objects.all()] == [one.pk]
+        assert PayoutItem.objects.get().state == "approved"
         assert not PayoutHold.objects.exists()
         assert not PayoutRun.objects.exists()
         assert not PayoutRunEvent.objects.exists()
     with as_parties(two):
         assert [hold.reason for hold in PayoutHold.objects.all()] == ["secret of two"]
+        assert not PayoutItem.objects.exists()  # left out, and why is the house's
 
 
 def test_a_lifted_hold_stays_as_it_was(cast: Cast) -> None:

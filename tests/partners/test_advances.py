@@ -87,12 +87,13 @@ def test_later_shares_pay_an_advance_back_and_each_batch_knows_what_is_still_ope
     assert owed("party:alice:advance") == 0
 
 
-def test_a_party_reads_its_own_advances_alone(
+def test_a_party_reads_its_own_advances_alone_and_once_they_are_paid(
     cast: Cast, as_parties: Callable[..., AbstractContextManager[None]]
 ) -> None:
     with all_rows():
-        prepared(cast)
-        prepared(cast, party=cast.bob_party, reason="canary")
+        advance_approve(advance=prepared(cast), by=cast.finn)
+        advance_approve(advance=prepared(cast, party=cast.bob_party, reason="canary"), by=cast.finn)
+        prepared(cast, reason="not decided yet")
     with as_parties(cast.carol_party):
         assert [row.reason for row in Advance.objects.all()] == ["New course"]
     with as_parties():

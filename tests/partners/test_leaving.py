@@ -103,6 +103,25 @@ def test_a_version_that_was_accepted_before_does_not_bring_back_who_left(cast: C
     assert version_put_in_force(version=again, by=cast.finn).state == "in_force"
 
 
+def test_who_has_left_reads_what_it_shared_and_not_what_the_others_agree_on_later(
+    cast: Cast, as_parties: Callable[..., AbstractContextManager[None]]
+) -> None:
+    agreement = agreed(cast).agreement
+    leave_ask(agreement=agreement, party=cast.bob_party, user=cast.bob, leaves_at=soon(10))
+
+    def proposed(*codes: str) -> None:
+        rule = {"steps": [desk.split(*((f"party:{code}", 1) for code in codes))]}
+        draft = version_draft(agreement=agreement, rule=rule, terms=DraftTerms(effective_from=soon(30)), by=cast.mei)
+        version_propose(version=draft, by=cast.mei)
+
+    proposed("alice", "carol")
+    proposed("alice", "bob")
+    cast.finn  # noqa: B018
+    for party, numbers in ((cast.bob_party, [1, 2, 4]), (cast.carol_party, [1, 2, 3, 4])):
+        with as_parties(party):
+            assert sorted(AgreementVersion.objects.values_list("number", flat=True)) == numbers
+
+
 def test_a_wish_that_cannot_be_is_refused(cast: Cast) -> None:
     agreement = agreed(cast).agreement
     bob: dict[str, Any] = {"agreement": agreement, "party": cast.bob_party, "user": cast.bob}
