@@ -114,10 +114,10 @@ def calibration_of(run: ReportRun, *, model: str) -> Calibration:
 def _rows_of_tests(
     tests: Collection[HoldoutTest], run: ReportRun, model: str
 ) -> dict[tuple[date, date, int], ChannelReportRow]:
-    """The row of each test's channel in the newest finished report of the test's days."""
+    """The row of each test's channel in the newest finished report of the test's days that counts as `run` does."""
     wanted = {(test.since, test.until) for test in tests}
     done = ReportRun.objects.filter(
-        state=RunState.DONE, currency=run.currency, window_days=run.window_days,
+        state=RunState.DONE, currency=run.currency, window_days=run.window_days, with_direct=run.with_direct,
         since__in={since for since, _until in wanted}, until__in={until for _since, until in wanted},
     )  # fmt: skip
     newest = {(one.since, one.until): one.pk for one in done.order_by("pk").only("since", "until")}

@@ -74,8 +74,8 @@ def _ask(asked: list[Any]) -> tuple[str, ...] | None:
 
 @lru_cache(maxsize=4096)
 def _address(destination: str, *tags: str) -> str:
-    """The page that a link leads to with the link's tags behind it; a tag that stands there already stays."""
+    """The page that a link leads to with the link's tags behind it; a tag that stands there, however written, stays."""
     page = urlsplit(destination)
-    known = {key for key, _value in parse_qsl(page.query, keep_blank_values=True)}
+    known = {key.lower() for key, _value in parse_qsl(page.query, keep_blank_values=True)}
     added = urlencode([(key, tag) for key, tag in zip(UTM, tags, strict=True) if tag and key not in known])
     return urlunsplit(page._replace(query="&".join(part for part in (page.query, added) if part)))

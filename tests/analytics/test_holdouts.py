@@ -11,7 +11,7 @@ from accounts.models import User
 from analytics.attribution.holdouts import held_out
 from analytics.choices import HoldoutKind, HoldoutSide
 from analytics.errors import HoldoutRefusedError
-from analytics.models import HoldoutArm, HoldoutTest
+from analytics.models import ChannelReportRow, HoldoutArm, HoldoutTest
 from analytics.selectors.holdouts import calibration_of, lifts_of
 from analytics.services import (
     NewArm,
@@ -134,6 +134,9 @@ def test_a_channels_revenue_is_set_right_by_its_test_and_another_is_not_tested(c
     low, high = caused.ends
     assert low < caused.figure < high
     assert ads not in found.revenue
+    other = report_run(run_id=report_request(**MARCH, currency="CNY", with_direct=False).pk)
+    ChannelReportRow.objects.filter(run=other, channel=mail).update(revenue_minor=1)  # as where direct visits hide it
+    assert calibration_of(run, model="linear").revenue[mail].figure == pytest.approx(450_000)
     query = urlencode({"since": "2026-03-01", "until": "2026-03-31", "currency": "CNY", "window": "30"})
     for page in ("/marketing/attribution/", "/marketing/"):
         text = cast.client_of(cast.marco).get(f"{page}?{query}").content.decode()
