@@ -196,7 +196,10 @@ def merged(
     more_counts: Ints,
     sign: int,
 ) -> tuple[Codes, Offsets, Ints]:
-    """Add the second statistics, times `sign`, to the first; rows that then count nothing are left out."""
+    """Add the second statistics, times `sign`, to the first; rows that then count nothing are left out.
+
+    The second are few: what is made holds room for both and is not copied to its length.
+    """
     rows, others = len(counts), len(more_counts)
     own = np.empty(len(codes) + len(more), np.int32)
     own_starts, own_counts = np.zeros(rows + others + 1, np.int64), np.empty((rows + others, 3), np.int64)
@@ -225,4 +228,4 @@ def merged(
             own_counts[to, 0], own_counts[to, 1], own_counts[to, 2] = conversions, value, nulls
             to += 1
             own_starts[to] = at
-    return own[:at].copy(), own_starts[: to + 1].copy(), own_counts[:to].copy()
+    return own[:at], own_starts[: to + 1], own_counts[:to]

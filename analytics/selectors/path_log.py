@@ -73,12 +73,12 @@ def store_state() -> StoreState | None:
 
 
 def statistics_kept(run: int) -> DayPaths:
-    """The daily path statistics as they were after a run of the store."""
+    """The daily path statistics after a run of the store, mapped into memory; the files may go meanwhile."""
     import numpy as np
 
     from analytics.attribution.daily import DayPaths
 
-    return DayPaths(*(np.load(file) for file in statistics_files(run)))
+    return DayPaths(*(np.load(file, mmap_mode="r") for file in statistics_files(run)))
 
 
 def statistics_files(run: int) -> list[Path]:
@@ -144,12 +144,14 @@ class Segment:
 
     run: int
     table: str
+    _mapped: dict[str, NDArray[np.int64]] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> NDArray[np.int64]:
         import numpy as np
 
-        column: NDArray[np.int64] = np.load(self.file(name), mmap_mode="r")
-        return column
+        if name not in self._mapped:
+            self._mapped[name] = np.asarray(np.load(self.file(name), mmap_mode="r"))
+        return self._mapped[name]
 
     def file(self, name: str) -> Path:
         """Where a column lies."""
@@ -186,6 +188,7 @@ class Segment:
         draft = self.file(name).with_suffix(".draft.npy")
         np.save(draft, column)
         draft.replace(self.file(name))
+        self._mapped.pop(name, None)
 
 
 def segments(state: StoreState, table: str) -> Iterator[Segment]:

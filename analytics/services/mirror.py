@@ -218,7 +218,7 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
     import numpy as np
 
     if not (rows["occurred_at"].is_sorted() and rows["id"].is_sorted()):
-        rows = rows.sort("occurred_at", "id")
+        rows = _in_order(rows)
     instants = rows["occurred_at"].to_physical().to_numpy()
     first = 0
     while first < len(instants):
@@ -226,6 +226,15 @@ def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         until = int(np.searchsorted(instants, (day + 1) * _DAY))
         yield _EPOCH + timedelta(days=day), rows.slice(first, until - first)
         first = until
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by time and id, where each of two parts is so already and ids mostly rise with them."""
+    rows = rows.sort("occurred_at", maintain_order=True)
+    times, ids = rows["occurred_at"].to_physical().to_numpy(), rows["id"].to_numpy()
+    if bool(((times[1:] == times[:-1]) & (ids[1:] < ids[:-1])).any()):
+        return rows.sort("occurred_at", "id")  # takes four times as long
+    return rows
 
 
 def _keep_day(drafts: _Drafts, table: str, day: date, rows: pl.DataFrame, run: int) -> int:
@@ -240,7 +249,7 @@ def _keep_day(drafts: _Drafts, table: str, day: date, rows: pl.DataFrame, run: i
         before = pl.read_parquet(path)
         rows = rows.join(before.select("id"), on="id", how="anti")
         new = len(rows)
-        rows = pl.concat([before, rows]).sort("occurred_at", "id")
+        rows = _in_order(pl.concat([before, rows]))
     if new:
         drafts.write(path, rows)
     return new

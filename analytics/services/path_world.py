@@ -46,7 +46,10 @@ class World:
 
     def segments(self, table: str) -> Iterable[Segment]:
         """The columns of a table."""
-        return segments(self.state, table)
+        if table not in self.tables:
+            self.tables[table] = list(segments(self.state, table))
+        held: list[Segment] = self.tables[table]
+        return held
 
     def changes(self, table: str) -> pl.DataFrame:
         """All changes until the run."""
@@ -177,9 +180,10 @@ class World:
                 batches = segment["import_batch_id"]
                 whose = chosen.rows[segment.run] if chosen is not None and table == TOUCHES else slice(None)
                 held &= ~np.isin(batches[whose], gone)
-            parts["person"].append(person[held])
+            rows = slice(None) if held.all() else held
+            parts["person"].append(person[rows])
             for name in names:
-                parts[name].append(own[name][held])
+                parts[name].append(own[name][rows])
         joined = {name: np.concatenate(columns) for name, columns in parts.items()}
         times = joined["occurred_at"]
         if len(self.state.segments) > 1 or not bool(np.all(times[1:] >= times[:-1])):

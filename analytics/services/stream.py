@@ -25,8 +25,8 @@ _WORD, _SHORT = ir.IntType(64), ir.IntType(32)
 _COMMAND_OK, _COPY_OUT = 1, 3
 """What libpq says of a result: done; rows follow."""
 
-_ROOM = 1 << 21
-"""Rows for which there is room at first."""
+_ROOM, _MORE = 1 << 16, 32
+"""Rows for which there is room at first; times as many when these do not do, enough for a month."""
 
 _HEAD = 19
 """Bytes of COPY's binary format before the first row."""
@@ -172,7 +172,7 @@ class Stream:
         before, nulls = self._columns, self._nulls
         if not held and (len(before), len(nulls)) == (columns, maybe):
             return
-        room = max(_ROOM, 4 * held)
+        room = max(_MORE * _ROOM, 4 * held) if held else _ROOM
         self._columns, self._nulls = np.empty((columns, room), np.int64), np.empty((maybe, room), np.bool_)
         if held:
             self._columns[:, :held], self._nulls[:, :held] = before, nulls

@@ -206,8 +206,8 @@ def told(moment: Snapshot, query: str) -> list[tuple[int | None, ...]]:
 def test_a_stream_finds_room_for_more_rows_and_says_what_the_database_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "_ROOM", 50)
     with snapshot() as moment:
-        count, query = stream._ROOM + 1, "SELECT n, -n FROM generate_series(1::bigint, %d) AS n"
-        for rows in (count, 1, count):
+        query = "SELECT n, -n FROM generate_series(1::bigint, %d) AS n"
+        for rows in (51, 1, 51, 50 * stream._MORE + 1):
             with moment.pour(query % rows, ("n", "m")) as columns:
                 assert (len(columns["n"]), int(columns["n"].sum())) == (rows, rows * (rows + 1) // 2)
                 assert (columns["m"] == -columns["n"]).all()
