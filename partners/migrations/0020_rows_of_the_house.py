@@ -31,7 +31,7 @@ WERE = """
 
 class Migration(migrations.Migration):
 
-    dependencies = [('partners', '0018_paper_seals')]
+    dependencies = [('partners', '0019_links_stay_here')]
 
     operations = [
         migrations.RunSQL(LOCK_TIMEOUT, migrations.RunSQL.noop),
