@@ -12,8 +12,12 @@ TOGETHER = {
     "house/test_walk.py": "kernels",  # share a business too, whose report would wait for the same kernels
     "house/test_query_budgets.py": "kernels",
     "portal/test_commands.py": "roles",
+    "e2e/": "browser",
 }
-"""Files or folders of tests -> what they share and one worker makes: compiled kernels, roles."""
+"""Files or folders of tests -> what they share and one worker makes: compiled kernels, roles, a running Chromium."""
+
+KERNELS = ("analytics/", "e2e/test_main_path.py")
+"""Where kernels run besides."""
 
 
 def group_of(place: str) -> str:
@@ -22,8 +26,11 @@ def group_of(place: str) -> str:
 
 
 def turn(place: str) -> int:
-    """When the tests of a file are begun: groups first, what runs kernels last, when they lie compiled on the disk."""
-    return 0 if group_of(place) else 2 if place.startswith("analytics/") else 1
+    """When the tests of a file are begun: groups first; last what runs kernels, when they lie compiled on the disk."""
+    group = group_of(place)
+    if group != "kernels" and place.startswith(KERNELS):
+        return 2
+    return 0 if group else 1
 
 
 def scope_of(nodeid: str) -> str:
