@@ -15,6 +15,7 @@ from courses.selectors import SORTS, Filters, LineStanding
 from courses.services import NewDispute, NewRefund, prerequisites_check
 from courses.services.learning import LONGEST_COMMENT
 from courses.templatetags.courses import course_language
+from ledger.errors import amount_refused
 from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
 
 
@@ -146,8 +147,8 @@ class CourseForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only
         currency = cleaned.get("currency") or self.instance.currency
         try:
             self.instance.price_minor = minor_from_decimal(cleaned.get("price", ""), currency)
-        except MoneyError as fault:
-            self.add_error("price", _("The price is not an amount of this currency: %(fault)s.") % {"fault": fault})
+        except MoneyError:
+            self.add_error("price", amount_refused(currency))
         self.instance.outcomes = _lines(cleaned.get("outcome_lines", ""))
         self.instance.outcomes_zh = _lines(cleaned.get("outcome_lines_zh", ""))
         return cleaned
@@ -174,9 +175,7 @@ class MoneyField(forms.Field):
         try:
             return minor_from_decimal(text, self.currency)
         except MoneyError as fault:
-            raise forms.ValidationError(
-                _("This is not an amount of the currency: %(fault)s.") % {"fault": fault}
-            ) from fault
+            raise forms.ValidationError(amount_refused(self.currency)) from fault
 
 
 class StepForm(forms.Form):

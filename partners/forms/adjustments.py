@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Party
+from ledger.errors import amount_refused
 from ledger.money import MoneyError, minor_from_decimal
 from partners.forms.reach import CURRENCIES
 
@@ -37,11 +38,13 @@ class AdjustmentForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Read the amount as whole minor units."""
         data: dict[str, Any] = super().clean() or {}
-        text = str(data.get("amount", "")).strip().replace("\u2212", "-").replace(",", "")
+        if "amount" not in data or "currency" not in data:
+            return data
+        text = str(data["amount"]).strip().replace("\u2212", "-").replace(",", "")
         try:
-            self.amount_minor = minor_from_decimal(text.removeprefix("-"), data.get("currency") or "")
-        except MoneyError as fault:
-            self.add_error("amount", str(fault))
+            self.amount_minor = minor_from_decimal(text.removeprefix("-"), data["currency"])
+        except MoneyError:
+            self.add_error("amount", amount_refused(data["currency"]))
             return data
         if text.startswith("-"):
             self.amount_minor = -self.amount_minor

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from ledger.errors import amount_refused
 from ledger.money import MoneyError, minor_from_decimal
 from partners import services
 from partners.forms.reach import CURRENCIES
@@ -35,10 +36,12 @@ class AdvanceForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Read the amount as whole minor units and refuse what the verb would."""
         data: dict[str, Any] = super().clean() or {}
+        if "amount" not in data or "currency" not in data:
+            return data
         try:
-            self.amount_minor = minor_from_decimal(data.get("amount", ""), data.get("currency") or "")
-        except MoneyError as fault:
-            self.add_error("amount", str(fault))
+            self.amount_minor = minor_from_decimal(data["amount"], data["currency"])
+        except MoneyError:
+            self.add_error("amount", amount_refused(data["currency"]))
             return data
         if self.amount_minor <= 0:
             self.add_error("amount", _("An advance is more than nothing; give an amount above zero."))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from ledger.errors import amount_refused
 from ledger.money import MoneyError, minor_from_decimal
 from partners import services
 from partners.errors import GuaranteeError
@@ -49,10 +50,12 @@ class GuaranteeForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Read the amount as whole minor units."""
         data: dict[str, Any] = super().clean() or {}
+        if "amount" not in data or "currency" not in data:
+            return data
         try:
-            self.amount_minor = minor_from_decimal(data.get("amount", ""), data.get("currency") or "")
-        except MoneyError as fault:
-            self.add_error("amount", str(fault))
+            self.amount_minor = minor_from_decimal(data["amount"], data["currency"])
+        except MoneyError:
+            self.add_error("amount", amount_refused(data["currency"]))
         return data
 
     def _post_clean(self) -> None:

@@ -15,6 +15,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import Party
+from ledger.errors import amount_refused
 from ledger.money import ACTIVE, MoneyError, minor_from_decimal
 from partners import services
 from partners.errors import PartnersError
@@ -211,11 +212,13 @@ class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
             return data
         if data.get("percent") is not None:
             self.percent_bp = int(data["percent"] * 100)
-        if data.get("amount"):
+        if data.get("amount") and not data.get("currency"):
+            self.add_error("currency", self.fields["currency"].error_messages["required"])
+        elif data.get("amount"):
             try:
-                self.amount_minor = minor_from_decimal(data["amount"], data.get("currency") or "")
-            except MoneyError as fault:
-                self.add_error("amount", str(fault))
+                self.amount_minor = minor_from_decimal(data["amount"], data["currency"])
+            except MoneyError:
+                self.add_error("amount", amount_refused(data["currency"]))
         known: dict[str, Any] = {
             key: data.get(key) for key in ("borne_by", "owner", "channel", "starts_at", "ends_at", "max_uses")
         }

@@ -29,13 +29,10 @@ MOST_DIGITS = 18
 class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]
     """An agreement on the manager's desk; what it pays stands in its versions."""
 
-    scope_kind = forms.ChoiceField(
-        label=_("Covers"), choices=[("course", _("One course"))], widget=UnfoldAdminSelectWidget()
-    )
-
     class Meta:
         model = Agreement
         fields = ("code", "title", "title_zh", "owner", "scope_kind", "scope_id")
+        widgets = {"scope_kind": UnfoldAdminSelectWidget(choices=[("course", _("One course"))])}
         help_texts = {"scope_id": _("The number in the address of the course's page in this administration.")}
 
 

@@ -2,10 +2,12 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from ledger.money import decimal_from_minor
@@ -27,7 +29,7 @@ def statement_pdf(statement: MonthlyStatement, words: Mapping[int, str], hold: H
 
     rows = _summary(statement)
     lines = [_line(statement, line, words) for line in statement.lines]
-    title = _("Statement %(month)s") % {"month": statement.head["month"]}
+    title = _("Statement %(month)s") % {"month": date_format(statement.month, "YEAR_MONTH_FORMAT")}
     facts = _facts(statement)
     heads = [_("Booked"), _("Order"), _("What"), _("Amount"), _("Available from")]
     proof = _proof(statement)
@@ -102,27 +104,30 @@ def _facts(statement: MonthlyStatement) -> list[str]:
 
 def _summary(statement: MonthlyStatement) -> list[tuple[str, str]]:
     cur = statement.currency
-    rows = [(_("Opening balance"), decimal_from_minor(statement.opening, cur))]
-    rows += [
-        (f"{section_label(section)} ({n})", decimal_from_minor(minor, cur)) for section, n, minor in statement.sums()
-    ]
-    rows.append((_("Closing balance"), decimal_from_minor(statement.closing, cur)))
+    rows = [(_("Opening balance"), _amount(statement.opening, cur))]
+    rows += [(f"{section_label(section)} ({n})", _amount(minor, cur)) for section, n, minor in statement.sums()]
+    rows.append((_("Closing balance"), _amount(statement.closing, cur)))
     held, freed = statement.maturing()
-    rows.append((_("Of it free at the month's end"), decimal_from_minor(statement.closing - held, cur)))
-    rows.append((_("Of it still in a holding period then"), decimal_from_minor(held, cur)))
-    rows.append((_("Became free within the month"), decimal_from_minor(freed, cur)))
+    rows.append((_("Of it free at the month's end"), _amount(statement.closing - held, cur)))
+    rows.append((_("Of it still in a holding period then"), _amount(held, cur)))
+    rows.append((_("Became free within the month"), _amount(freed, cur)))
     for account, label in (("reserve", _("Reserve at the end")), ("advance", _("Advance still open"))):
         minor = statement.head["closing"][account]
         if minor or statement.head["opening"][account]:
-            rows.append((label, decimal_from_minor(minor, cur)))
+            rows.append((label, _amount(minor, cur)))
     return rows
+
+
+def _amount(minor: int, currency: str) -> str:
+    """All decimals of the currency, thousands in groups; its code stands above."""
+    return f"{Decimal(decimal_from_minor(minor, currency)):,}".replace("-", "−")
 
 
 def _line(statement: MonthlyStatement, line: Any, words: Mapping[int, str]) -> tuple[str, str, str, str, str]:
     title = words.get(line["entry"]) or local_title(line) or line["note"]
     what = f"{section_label(line['section'])} · {title}".removesuffix(" · ")
     free = day_of(line["available_from"]).isoformat() if line["available_from"] else ""
-    amount = decimal_from_minor(line["amount"], statement.currency)
+    amount = _amount(line["amount"], statement.currency)
     return line["booked_on"], line["order"], what, amount, free
 
 
@@ -130,9 +135,15 @@ def _proof(statement: MonthlyStatement) -> list[str]:
     issued = statement.issued
     if issued is None:
         return []
+    month = _("Root of the month: %(root)s") % {"root": issued.of.root}
+    if issued.of.seal_digest:
+        month = _("Root of the month: %(root)s, with seal %(seal)d of the ledger %(digest)s") % {
+            "root": issued.of.root,
+            "seal": issued.of.seal_number,
+            "digest": issued.of.seal_digest,
+        }
     return [
         _("Root of this statement: %(root)s") % {"root": issued.root},
-        _("Root of the month: %(root)s, with seal %(seal)d of the ledger %(digest)s")
-        % {"root": issued.of.root, "seal": issued.of.seal_number, "digest": issued.of.seal_digest},
+        month,
         _("The JSON file proves every line; verify_statement.py checks it without this portal."),
     ]

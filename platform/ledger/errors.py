@@ -2,7 +2,20 @@
 
 from collections.abc import Callable
 
+from django.utils.translation import gettext as _
+
+from ledger.money import EXPONENTS
 from ledger.splits.problems import REJECTIONS
+
+
+def amount_refused(currency: str) -> str:
+    """What to write where text was no amount of a currency: a sentence in the reader's language."""
+    decimals = EXPONENTS.get(currency, 2)
+    sample = f"120.{'0' * decimals}" if decimals else "120"
+    return _("Write the amount in plain digits and in %(code)s, such as %(sample)s.") % {
+        "code": currency,
+        "sample": sample,
+    }
 
 
 class LedgerError(ValueError):

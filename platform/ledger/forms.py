@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Party
+from ledger.errors import amount_refused
 from ledger.models import FxRate
 from ledger.money import ACTIVE, MoneyError, minor_from_decimal
 from ledger.selectors import RunTerms
@@ -60,8 +61,8 @@ class RunForm(forms.Form):
                 continue
             try:
                 data[field] = minor_from_decimal(text, currency)
-            except MoneyError as fault:
-                self.add_error(field, str(fault))
+            except MoneyError:
+                self.add_error(field, amount_refused(currency))
         return data
 
     @property

@@ -83,7 +83,7 @@ def test_who_confirms_what_has_changed_since_is_shown_it_anew(cast: Cast, order:
     ("fields", "words"),
     [
         ({"amount": "400.01"}, "are left"),
-        ({"amount": "1.005"}, "not an amount"),
+        ({"amount": "1.005"}, "such as 120.00"),
         ({"amount": ""}, "required"),
         ({"amount": "1.00", "reason": ""}, "required"),
     ],
