@@ -5,12 +5,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from accounts.scope import all_rows
+from ledger.errors import BusyError
 from ledger.selectors import proofs
 from ledger.services import rate_set
+from partners.selectors.papers import PAPERS
 from partners.services import (
     adjustment_approve,
     adjustment_request,
@@ -153,6 +155,17 @@ ELSEWHERE = {
 def test_sound_books_pass(programme: None) -> None:
     with all_rows():
         assert not violations(*{code for code, _statements, _names in FAULTS})
+
+
+@pytest.mark.parametrize("table", [paper.table for paper in PAPERS.values()])
+def test_papers_are_not_sealed_while_somebody_writes_one_whose_number_is_given_out_already(
+    programme: None, table: str
+) -> None:
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 0")  # the lock is taken for any statement
+        with pytest.raises(BusyError):
+            papers_seal(wait_seconds=0)
+    assert papers_seal(wait_seconds=0) == 0
 
 
 @pytest.mark.parametrize(("code", "statements", "names"), FAULTS)

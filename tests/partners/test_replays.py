@@ -154,6 +154,10 @@ def test_other_clauses_are_decided_by_what_the_floor_of_evidence_tells(stage: St
         ),
         ({"agreement": "agreement-1", "rule": {"steps": [{"take": "split", "parties": []}]}}, "steps[0].parties"),
         ({"agreement": "agreement-1", "rule": {"steps": [desk.split(("party:nobody", 1))]}}, "party “nobody”"),
+        (
+            {"agreement": "agreement-1", "rule": {"owner": "party:bob", "steps": [desk.split(("owner", 1))]}},
+            "names another owner than the agreement's, party:alice.",
+        ),
         ({"agreement": "agreement-1", "paying_model": "position_weights"}, "position_weights is missing."),
         (
             {"agreement": "agreement-1", "position_weights": [3, -1]},

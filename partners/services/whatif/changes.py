@@ -23,8 +23,8 @@ OWNER = "owner"
 
 WEIGHING = ("paying_model", "window_days", "half_life_days", "position_weights")
 _CLAUSES = ("hold_days", *WEIGHING, "precedence", "self_purchase", "meter", "caps")
-_OURS = ("id", "version", "effective_from", "owner", "hold_days")
-"""Fields of a rule that its agreement or a clause says."""
+_OURS = ("id", "version", "effective_from", "hold_days")
+"""Fields of a rule that its agreement or a clause says; that its `owner` is the agreement's is seen when it is laid."""
 _NAMES = ("agreement", "agreements", "rule", "percents", "clauses", *_CLAUSES)
 _LONGEST = 365
 

@@ -242,6 +242,11 @@ def _agreements(changes: Sequence[Change]) -> dict[str, Agreement]:
 def _complete(change: Change, code: str, owner: str) -> Rule:
     """Complete a change's rule for one agreement and refuse what cannot be applied, with the clause named."""
     body = json.loads(json.dumps(change.rule), object_hook=lambda part: _owned(part, owner))
+    if (body.pop("owner", None) or OWNER) not in (OWNER, payable(owner)):
+        raise ReplayRefusedError(
+            _("The rule for “%(code)s” names another owner than the agreement's, %(owner)s.")
+            % {"code": code, "owner": payable(owner)}
+        )
     full = {
         "id": code,
         "version": 1,
