@@ -69,8 +69,9 @@ class VisitorMiddleware:
         request.visitor_arrived = partial(_arrived, request, known and key)  # type: ignore[attr-defined]  # told to views
         request.visitor_opens = partial(_is_person, request)  # type: ignore[attr-defined]  # told to views
         request.visitor_known = known is not None  # type: ignore[attr-defined]  # told to views
-        request.visitor_signal = _declines(request)  # type: ignore[attr-defined]  # told to views
-        request.visitor_asks = not (_declines(request) or _said(request))  # type: ignore[attr-defined]  # told to views
+        signal = _declines(request)
+        request.visitor_signal = signal  # type: ignore[attr-defined]  # told to views
+        request.visitor_asks = not (signal or _said(request))  # type: ignore[attr-defined]  # told to views
         response = self.get_response(request)
         if (says := getattr(request, "visitor_says", None)) is not None:
             _remember(response, agrees=says)
@@ -230,7 +231,7 @@ def _remember(response: HttpResponse, *, agrees: bool) -> None:
 
 def _declines(request: HttpRequest) -> bool:
     """The browser itself asks not to be followed."""
-    return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"
+    return request.META.get("HTTP_SEC_GPC") == "1" or request.META.get("HTTP_DNT") == "1"
 
 
 def _is_page(response: HttpResponse) -> bool:
@@ -238,7 +239,8 @@ def _is_page(response: HttpResponse) -> bool:
 
 
 def _read(request: HttpRequest) -> UUID | None:
+    token = request.COOKIES.get(VISITOR_COOKIE)
     try:
-        return UUID(request.COOKIES.get(VISITOR_COOKIE, ""))
+        return UUID(token) if token else None
     except ValueError:
         return None

@@ -112,6 +112,7 @@ class RecommendationViewSet(viewsets.ViewSet):
             limit=asked.validated_data["limit"],
             observed=may_observe(request._request),
             arrived=getattr(request._request, "visitor_arrived", None),
+            keep=request.method != "HEAD",
         )
         body = {"list": found.code, "personal": found.personal, "model": found.run, "items": _places(request, found)}
         return Response(ListSerializer(body).data)

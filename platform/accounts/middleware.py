@@ -1,7 +1,7 @@
 """Every request's person, its scope in the database, and the second factor of staff."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.rules import is_staff, reading_beside, seats_of
 from accounts.selectors import second_factors
-from accounts.statements import PREPARED, planned
+from accounts.statements import WHOSE, known_here, planned, prepared
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -34,7 +34,7 @@ _READ = (
 )
 _SAY = (
     "SELECT set_config('app.scope', %s, true), set_config('app.parties', %s, true),"
-    f" set_config('pghistory.context_metadata', %s, true), {PREPARED}"
+    " set_config('pghistory.context_metadata', %s, true)"
 )
 
 
@@ -83,6 +83,7 @@ class ScopeMiddleware:
         if not getattr(view, "needs_no_database", False):
             request.__dict__["_scope"].enter_context(_scoped(request))
             request.__dict__["_scope_open"] = True
+            request.user = request.__dict__.get("_cached_user", request.user)  # known by now; by itself it is quicker
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Roll back what the view did before it failed, and close the transaction before an error page is rendered."""
@@ -98,8 +99,10 @@ def _is_open(request: HttpRequest) -> bool:
 @contextmanager
 def _scoped(request: HttpRequest) -> Iterator[None]:
     before = _read() if connection.in_atomic_block else None  # a test's transaction goes on afterwards
+    scope = _scope_of(request)
+    connection.begin_late()  # type: ignore[attr-defined]  # our backend's
     try:
-        with transaction.atomic(), planned(_say(*_scope_of(request))):
+        with transaction.atomic(), planned(_say(*scope)):
             yield
     finally:
         if before is not None:
@@ -128,11 +131,17 @@ def _read() -> tuple[str, str, str]:
     return scope, parties, context
 
 
-def _say(scope: str, parties: str, context: str) -> str:
-    """Say it to the transaction; what its connection has prepared, as `planned` wants it."""
+def _say(scope: str, parties: str, context: str) -> Collection[str]:
+    """Say it to the transaction, with its first statement where it begins late; what its connection has prepared."""
+    known, values = known_here(), [scope, parties, context]
     with connection.cursor() as cursor:
-        cursor.execute(_SAY, [scope, parties, context])
-        known: str = cursor.fetchone()[-1]
+        if known is None:
+            cursor.execute(f"{_SAY}, {WHOSE}", values)
+            return prepared(*cursor.fetchone()[-2:])
+        if connection.is_late:  # type: ignore[attr-defined]  # our backend's
+            connection.ahead.append(cursor.mogrify(_SAY, values).decode())  # type: ignore[attr-defined]
+        else:
+            cursor.execute(_SAY, values)
     return known
 
 

@@ -24,10 +24,7 @@ Call = tuple["Statement", Values]
 
 _NAMES = "SELECT coalesce(string_agg(name, ' '), '') FROM pg_prepared_statements"
 
-PREPARED = f"({_NAMES})"
-"""One column, of which `planned` must be told."""
-
-KNOWN = f"set_config('plan_cache_mode', 'force_generic_plan', true), {PREPARED}"
+KNOWN = f"set_config('plan_cache_mode', 'force_generic_plan', true), ({_NAMES})"
 """Two columns, the last of which `planned_once` must be told.
 
 The first lets this transaction keep to plans that are made once: left alone, the server plans anew, at each execution,
@@ -92,15 +89,13 @@ def fetch(*calls: Call) -> list[tuple[Any, ...]]:
     if held is not None:
         return held.run(calls)
     names = _names.get()
-    known = None
-    if names is not None:
-        known, names.known = names.known, None
-        if known is not None and not names.generic:
-            names.generic, calls = True, (_GENERIC, *calls)
+    if names is None:
+        with connection.cursor() as cursor:
+            return _run(cursor, None, calls)
+    known, told = names.take(calls)
     with connection.cursor() as cursor:
-        rows = _run(cursor, known, calls)
-    if names is not None:
-        names.known = known
+        rows = _run(cursor, known, told)
+    names.give_back(known)
     return rows
 
 
@@ -116,7 +111,7 @@ def fetch_alone(statement: Statement, values: Values) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     link = connection.connection
     before = _alone.get(link, frozenset())
-    known = None if before is None else set(before)
+    known = None if before is None else {*before, *_own.get(link, ())}
     try:
         with connection.cursor() as cursor:
             rows = _run(cursor, known, [(statement, values)])
@@ -127,6 +122,8 @@ def fetch_alone(statement: Statement, values: Values) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             rows = _run(cursor, None, [(statement, values)])
     _alone[link] = None if known is None else frozenset(known)
+    if link in _own:
+        _own[link] |= known or frozenset()
     return rows
 
 
@@ -137,23 +134,27 @@ _alone: WeakKeyDictionary[Any, frozenset[str] | None] = WeakKeyDictionary()
 def send(*calls: Call) -> None:
     """Run statements whose rows nobody reads; what they refuse may be heard of with a later statement.
 
-    Inside `planned_once` they go out in front of the next statement, whoever asks for it, or at the end of the block.
+    Inside `planned_once`, and in a page's transaction, they go out in front of the next statement, whoever asks for it,
+    or at the end.
     """
-    held = _held.get()
+    held, names = _held.get(), _names.get()
     if held is not None:
         held.waiting += calls
+    elif names is not None and connection.is_late:  # type: ignore[attr-defined]  # our backend's
+        names.say_ahead(calls)
     else:
         fetch(*calls)
 
 
 @contextmanager
-def planned(known: str) -> Iterator[None]:
-    """Prepare what `fetch` runs until the block ends, which is within one transaction; `known`: see `PREPARED`.
+def planned(known: Collection[str]) -> Iterator[None]:
+    """Prepare what `fetch` runs until the block ends, which is within one transaction; `known`: what is prepared.
 
     The first of them has the transaction keep to plans that are made once. Every statement goes out at once, each by a
     cursor of its own, among those that Django sends: the way of a page.
     """
-    before = _names.set(_Names(set(known.split())))
+    connection.ahead.failed = False  # type: ignore[attr-defined]  # our backend's
+    before = _names.set(_Names(set(known)))
     try:
         yield
     finally:
@@ -167,6 +168,7 @@ def planned_once(cursor: CursorWrapper, known: str) -> Iterator[None]:
     All of it goes through this one cursor: opening one costs Django twice what a short statement costs.
     """
     held = _Held(cursor, set(known.split()))
+    _own.pop(connection.connection, None)
     if (names := _names.get()) is not None:
         names.known = None
     before = _held.set(held)
@@ -178,12 +180,65 @@ def planned_once(cursor: CursorWrapper, known: str) -> Iterator[None]:
         _held.reset(before)
 
 
+_own: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
+"""Connection to a server process that nobody else talks to -> what is prepared there."""
+
+WHOSE = f"pg_backend_pid(), ({_NAMES})"
+"""Two columns, of which `prepared` must be told where it knows nothing yet."""
+
+
+def known_here() -> Collection[str] | None:
+    """What this thread's connection has prepared; None: ask the server for `WHOSE`."""
+    link, ahead = connection.connection, connection.ahead  # type: ignore[attr-defined]  # our backend's
+    if ahead.failed:  # nobody can tell which statements of that message were prepared before it
+        _own.pop(link, None)
+        ahead.failed = False
+    return _own.get(link)
+
+
+def prepared(number: int, names: str) -> Collection[str]:
+    """What the connection has prepared, as the server told by `WHOSE`.
+
+    The server's process says its number when one connects to it. A pooler says another then, or hands out another
+    process later; where it is the same, whatever is prepared there was prepared through this connection.
+    """
+    known = frozenset(names.split())
+    if number == connection.connection.info.backend_pid:
+        _own[connection.connection] = known
+    return known
+
+
 @dataclass(slots=True)
 class _Names:
     """What a page's connection has prepared; None after an error, see `_Held`: from then on nothing is prepared."""
 
     known: set[str] | None
     generic: bool = False
+
+    def take(self, calls: Sequence[Call]) -> tuple[set[str] | None, Sequence[Call]]:
+        """What is prepared, and what to send: the first time with the word that plans are made once."""
+        known, self.known = self.known, None
+        if connection.ahead.failed:  # type: ignore[attr-defined]  # our backend's
+            known = None
+        if known is None or self.generic:
+            return known, calls
+        self.generic = True
+        return known, (_GENERIC, *calls)
+
+    def give_back(self, known: set[str] | None) -> None:
+        """It went well: `known` is what is prepared now."""
+        self.known = known
+        link = connection.connection
+        if known is not None and link in _own and len(known) > len(_own[link]):
+            _own[link] = frozenset(known)
+
+    def say_ahead(self, calls: Sequence[Call]) -> None:
+        """Let these go out in front of the connection's next statement."""
+        known, calls = self.take(calls)
+        text, values = _written(known, calls)
+        with connection.cursor() as cursor:
+            connection.ahead.append(cursor.mogrify(text, values).decode())  # type: ignore[attr-defined]  # our backend's
+        self.give_back(known)
 
 
 @dataclass(slots=True)
@@ -231,12 +286,18 @@ class _Held:
 
 
 def _run(cursor: CursorWrapper, known: set[str] | None, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
-    texts, values = [], []
+    cursor.execute(*_written(known, calls))
+    return cursor.fetchall() if cursor.description else []
+
+
+def _written(known: set[str] | None, calls: Sequence[Call]) -> tuple[str, list[Any]]:
+    """The text of these statements with its values; what it prepares is `known` from then on."""
+    texts: list[str] = []
+    values: list[Any] = []
     for statement, given in calls:
         text, told = statement.written(given, known)
         texts.append(text)
         values += told
         if known is not None and statement.plan:
             known.add(statement.name)
-    cursor.execute(";\n".join(texts), values)
-    return cursor.fetchall() if cursor.description else []
+    return ";\n".join(texts), values

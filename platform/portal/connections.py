@@ -68,7 +68,7 @@ def caches() -> dict[str, dict[str, Any]]:
     """The one cache: the embedded Valkey's database 1, or CACHE_URL; and `near`, what a process keeps of it itself."""
     url = env.text("CACHE_URL")
     near = {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": "portal.backend.cache.NearCache",
         "TIMEOUT": 30,
         "OPTIONS": {"MAX_ENTRIES": 200},
     }

@@ -8,7 +8,7 @@ from portal import connections, env
 
 bind = f"{env.text('PORTAL_BIND')}:{env.integer('PORTAL_PORT')}"
 workers = env.integer("PORTAL_WEB_WORKERS")
-worker_class = "gthread"
+worker_class = "portal.worker.StayingWorker"
 threads = 4
 preload_app = True  # the code is loaded once and shared by the workers' memory
 timeout = 60

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.statements import Statement, fetch
+from accounts.statements import Statement, send
 from courses.models import Course
 from recommender.choices import Slot
 from recommender.models import ServingPolicy, TrainingRun
@@ -54,7 +54,7 @@ class Came(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """A list as it was shown under `code` (None: empty, nothing was kept). `key` is equal for equal lists.
+    """A list as it was shown under `code` (None: empty or not shown, nothing was kept). `key` is equal for equal lists.
 
     `personal`: the reader lets suggestions be theirs. `run` is the model's, None where popularity answered alone.
     `shelf` is the catalogue it was made from, `places` its choices as they are kept, `written` what was written of it.
@@ -93,6 +93,7 @@ def suggest(
     arrived: "Callable[[], Came | None] | None" = None,
     facts: ReaderFacts | None = None,
     manner: Manner | None = None,
+    keep: bool = True,
 ) -> Suggestions:
     """The best courses for this reader in this place, none that they own or waved away. The list is kept as shown.
 
@@ -100,7 +101,7 @@ def suggest(
     that course counts as the latest interest. `arrived` is asked for who is hardly known. `run` and
     `policy` are the live ones unless given, as a test between two would; `sides` are two that share the list. Without a
     model that serves, or for who wants nothing personal, popularity answers. `facts`: what was just read of the reader.
-    With a `manner` the list comes written, and is remembered so.
+    With a `manner` the list comes written, and is remembered so. Nobody sees it without `keep`, so nothing is kept.
     """
     person = user if isinstance(user, User) else None
     facts = facts or reader_facts(user=person, visitor_key=visitor_key, observed=observed)
@@ -117,7 +118,7 @@ def suggest(
         found = made(facts, manner=manner)
     else:
         found = _written(_shared(facts, sides, made=made, limit=limit), manner)
-    if not found.choices:
+    if not (found.choices and keep):
         return found
     known = facts.personal or mail_week is not None
     code = impressions_record(
@@ -287,7 +288,7 @@ def impressions_record(
         "at": timezone.now(),
         "places": shown.places,
     }
-    fetch((_KEEP, values))
+    send((_KEEP, values))
     return code
 
 

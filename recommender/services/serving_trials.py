@@ -24,6 +24,7 @@ def suggest_tried(
     mail_week: date | None = None,
     arrived: Callable[[], Came | None] | None = None,
     manner: Manner | None = None,
+    keep: bool = True,
 ) -> Suggestions:
     """As `suggest`, by the arm that this reader is in where an experiment runs in this place.
 
@@ -48,8 +49,9 @@ def suggest_tried(
         arrived=arrived,
         facts=facts,
         manner=manner,
+        keep=keep,
     )
-    if assigned and found.choices and not assigned.sides:
+    if keep and assigned and found.choices and not assigned.sides:
         spent = round(1000 * (perf_counter() - began))
         exposure_record(assigned=assigned, user=person, visitor_key=visitor_key, answer_ms=spent)
     return found

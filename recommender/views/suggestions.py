@@ -94,8 +94,9 @@ def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpRespon
         observed=may_observe(request),
         arrived=getattr(request, "visitor_arrived", None),
         manner=Manner(f"band:{get_language()}:{user is not None}", partial(_written, known=user is not None)),
+        keep=request.method != "HEAD",
     )
-    return HttpResponse(found.written.replace(NOBODY, str(found.code)))
+    return HttpResponse(found.written.replace(NOBODY, str(found.code or NOBODY)))
 
 
 def _written(found: Suggestions, *, known: bool) -> str:

@@ -8,6 +8,7 @@ import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from accounts import statements
 from accounts.audit import acting_on_all_rows, current
 from accounts.models import Party
 from accounts.scope import all_rows
@@ -40,6 +41,7 @@ def prepared() -> list[str]:
 def forget() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
+    statements._own.clear()
 
 
 def test_values_reach_their_places_by_order_and_by_name(planned: bool) -> None:
@@ -67,13 +69,13 @@ def test_a_statement_stays_prepared_when_the_savepoint_it_came_in_is_undone(db: 
 
 
 def test_a_page_prepares_what_it_fetches_until_something_fails(db: None) -> None:
-    with planned_for_a_page(""):
+    with planned_for_a_page(()):
         for _twice in range(2):
             assert fetch((SUM, [2, 3])) == [(5,)]
         with connection.cursor() as cursor, planned_once(cursor, SUM.name):
             assert fetch((NOTHING, [])) == [(1,)]
         assert fetch((NOTHING, [])) == [(1,)], "what was prepared meanwhile is not prepared again"
-    with planned_for_a_page(f"{SUM.name} {NOTHING.name}"):
+    with planned_for_a_page((SUM.name, NOTHING.name)):
         with pytest.raises(DataError), transaction.atomic():
             fetch((FAILS, [0]))
         assert fetch((NAMED, {"a": 2, "b": 3})) == [(-1, 2)]
