@@ -68,6 +68,7 @@ class VisitorMiddleware:
         request.visitor_key, request.visitor_consent = key, consent  # type: ignore[attr-defined]
         request.visitor_arrived = partial(_arrived, request, known and key)  # type: ignore[attr-defined]  # told to views
         request.visitor_opens = partial(_is_person, request)  # type: ignore[attr-defined]  # told to views
+        request.visitor_program = partial(_is_program, request)  # type: ignore[attr-defined]  # told to views
         request.visitor_known = known is not None  # type: ignore[attr-defined]  # told to views
         signal = _declines(request)
         request.visitor_signal = signal  # type: ignore[attr-defined]  # told to views
@@ -146,6 +147,12 @@ def _keep(response: HttpResponse, *, token: UUID, cookie: UUID | None, consent: 
             samesite="Lax",
             secure=settings.SESSION_COOKIE_SECURE,
         )
+
+
+def _is_program(request: HttpRequest) -> bool:
+    """A program that says what it is, such as a search engine's: every request of its own would be a new reader."""
+    agent = request.headers.get("User-Agent", "")
+    return bool(agent) and is_robot(agent)
 
 
 def _is_person(request: HttpRequest) -> bool:

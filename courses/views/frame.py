@@ -53,9 +53,10 @@ def opens_page(request: HttpRequest) -> bool:
 
 
 def observed_visitor(request: HttpRequest) -> UUID | None:
-    """The visitor's cookie of a browser that lets itself be observed, else none."""
+    """The visitor's cookie of a browser that lets itself be observed, else none; a program that reads pages is none."""
     key: UUID | None = getattr(request, "visitor_key", None)
-    return key if may_observe(request) else None
+    program: Callable[[], bool] | None = getattr(request, "visitor_program", None)
+    return key if may_observe(request) and not (program and program()) else None
 
 
 def shop(
