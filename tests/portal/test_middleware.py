@@ -48,7 +48,9 @@ def test_a_policy_is_put_together_once_and_anew_for_who_asks_for_more(settings: 
             return response
 
         middleware.get_response = view
-        return str(middleware(RequestFactory().get(path)).headers["Content-Security-Policy"])
+        response = middleware(RequestFactory().get(path))
+        assert isinstance(response, HttpResponse)
+        return response.headers["Content-Security-Policy"]
 
     middleware = PolicyMiddleware(lambda _request: HttpResponse())
     usual = answered()
@@ -71,7 +73,9 @@ def test_notes_are_opened_by_who_writes_or_reads_one() -> None:
         return HttpResponse()
 
     middleware.get_response = view
-    request.COOKIES.update({name: morsel.value for name, morsel in middleware(request).cookies.items()})
+    response = middleware(request)
+    assert isinstance(response, HttpResponse)
+    request.COOKIES.update({name: morsel.value for name, morsel in response.cookies.items()})
     middleware.process_request(request)
     assert [note.message for note in messages.get_messages(request)] == ["Kept."]
 
