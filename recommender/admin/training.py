@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -40,6 +41,13 @@ STAGES = {
 }
 CANARY_BP = 1_000
 """The share of people who see a canary, in basis points."""
+
+FIGURES_READ = _(
+    "± one standard error. hr@10: people whose next course stood among the first ten; ndcg and mrr weigh its place, "
+    "recall counts all that they took next. coverage and gini: how widely places are spread. head and tail100: next "
+    "courses that at least, or fewer than, 100 people took; short: people with five acts at most."
+)
+"""How to read the names of the figures."""
 
 
 def run_facts(run: TrainingRun) -> Facts:
@@ -319,7 +327,10 @@ class TrainingRunAdmin(Desk):
         """Each figure of the test with its standard error; empty before the run has one."""
         test = obj.metrics.get("test", {})
         rows = [[name, f"{of['value']:.4f} ± {of['se']:.4f}"] for name, of in sorted(test.items()) if "se" in of]
-        return table([gettext("figure"), gettext("value")], rows) if rows else ""
+        if not rows:
+            return ""
+        shown = table([gettext("figure"), gettext("value")], rows)
+        return format_html('{}<p class="note-text">{}</p>', shown, FIGURES_READ)
 
     @display(description=_("NDCG@10, test"))
     def display_ndcg(self, obj: TrainingRun) -> SafeString:
