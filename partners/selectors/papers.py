@@ -45,21 +45,24 @@ PAPERS = {
 
 
 def _broken(kind: str, paper: Paper) -> str:
-    """SQL for (row, what) of each seal of a kind that does not hold."""
+    """SQL for (row, what) of each seal of a kind that does not hold.
+
+    Each row is hashed once: not again for every seal that is held against the list, nor for digest and marks apart.
+    """
     return f"""
         SELECT * FROM (
             WITH chained AS (
                 SELECT s.*, lag(s.upto, 1, 0::bigint) OVER past AS since, lag(s.number, 1, 0) OVER past AS last_number,
                     lag(s.digest, 1, ''::varchar) OVER past AS last_digest
                 FROM partners_paperseal s WHERE s.kind = '{kind}' WINDOW past AS (ORDER BY s.number)
-            ), sealed AS (
+            ), sealed AS MATERIALIZED (
                 SELECT l.number, count(*) AS rows,
                     {SEAL_SQL.format(previous="l.previous", leaf="l.hash", order="l.id")} AS digest,
                     string_agg(substr(l.hash, 1, {MARK_BYTES}), ''::bytea ORDER BY l.id) AS marks,
                     array_agg(l.id ORDER BY l.id) AS ids
                 FROM (
                     SELECT c.number, c.previous, r.id, {paper.leaf} AS hash
-                    FROM chained c JOIN {paper.table} r ON r.id > c.since AND r.id <= c.upto
+                    FROM chained c JOIN {paper.table} r ON r.id > c.since AND r.id <= c.upto OFFSET 0
                 ) l GROUP BY l.number, l.previous
             )
             SELECT CASE WHEN o.at IS NULL OR c.broken THEN 'seal ' || c.number || ' of {kind}'

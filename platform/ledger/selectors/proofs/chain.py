@@ -12,13 +12,13 @@ register(
             SELECT s.*, lag(s.upto_entry, 1, 0::bigint) OVER past AS since,
                 lag(s.number, 1, 0) OVER past AS last_number, lag(s.digest, 1, ''::varchar) OVER past AS last_digest
             FROM ledger_seal s WINDOW past AS (ORDER BY s.number)
-        ), sealed AS (
+        ), sealed AS MATERIALIZED (
             SELECT l.number, count(*) AS entries, {SEAL_SQL.format(previous="l.previous", leaf="l.hash", order="l.id")}
                 AS digest, string_agg(substr(l.hash, 1, {MARK_BYTES}), ''::bytea ORDER BY l.id) AS marks,
                 array_agg(l.id ORDER BY l.id) AS ids
             FROM (
                 SELECT c.number, c.previous, e.id, {LEAF_SQL} AS hash
-                FROM chained c JOIN ledger_journalentry e ON e.id > c.since AND e.id <= c.upto_entry
+                FROM chained c JOIN ledger_journalentry e ON e.id > c.since AND e.id <= c.upto_entry OFFSET 0
             ) l GROUP BY l.number, l.previous
         )
         SELECT CASE WHEN o.at IS NULL OR c.broken THEN 'seal ' || c.number ELSE 'entry ' || s.ids[o.at] END, CASE
