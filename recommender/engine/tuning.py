@@ -34,6 +34,9 @@ REFIT = 1.3
 RATE = 5e10
 """Floating-point operations a CPU second of LAPACK in single precision, n^3 of which invert a matrix."""
 
+SHARE = 0.5
+"""Of the memory that is free, so much may one inverse take: the machine serves pages meanwhile."""
+
 POSITIONS = 20_000
 """Positions that a transformer of dimension 64 learns a CPU second, less than was measured on a free core."""
 
@@ -169,7 +172,7 @@ class _Search:
             "no content": train.content is None,
             "large": large,
             "large or unordered": large or self.stage.unordered,
-            "invertible": large and train.n_items <= solve.LARGEST and 9 * train.n_items**2 < _free_memory(),
+            "invertible": large and train.n_items <= solve.LARGEST and 9 * train.n_items**2 < SHARE * _free_memory(),
             "order": not self.stage.unordered,
         }
 

@@ -67,7 +67,7 @@ def test_a_large_catalogue_is_squared_once_in_single_precision_or_not_at_all(mon
     monkeypatch.setattr(solve, "LARGE", 8)
     monkeypatch.setattr(tuning, "FAMILIES", [family for family in tuning.FAMILIES if family.model != "sasrec"])
     assert {family.model for family in families(stage)} == {"ease", "ials", "graph_filter"}
-    monkeypatch.setattr(tuning, "_free_memory", lambda: 9 * 9**2)
+    monkeypatch.setattr(tuning, "_free_memory", lambda: 2 * 9 * 9**2)
     assert {family.model for family in families(stage)} == {"ials", "graph_filter"}
     assert choose(stage)[0] in ("ials", "graph_filter", "blend")
 
