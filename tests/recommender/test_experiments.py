@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -162,15 +161,6 @@ def test_the_arm_is_the_same_at_every_visit_and_exposed_once_when_a_list_is_show
     assert assigned is not None
     assert (exposure.user, exposure.arm_id, exposure.unit) == (cast.lee, assigned.arm_id, assigned.unit)
     assert ServedList.objects.filter(user=cast.lee).last().policy_id == (assigned.policy and assigned.policy.pk)  # type: ignore[union-attr]  # two were made
-
-
-def test_search_engines_are_no_readers() -> None:
-    started()
-    for agent in ("Mozilla/5.0 (compatible; Googlebot/2.1)", "Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0"):
-        assert Client(headers={"User-Agent": agent}).get("/suggestions/home/").status_code == 200
-    assert Exposure.objects.get().visitor_key is not None
-    of_strangers = ServedList.objects.filter(user=None).order_by("pk").values_list("visitor_key", flat=True)
-    assert [key is None for key in of_strangers][-2:] == [True, False]
 
 
 def expose(experiment: Experiment, people: dict[int, list[User]]) -> None:
