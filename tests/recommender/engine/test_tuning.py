@@ -114,6 +114,20 @@ def test_a_climb_ends_where_the_time_does(monkeypatch: pytest.MonkeyPatch) -> No
     assert (name, values["ridge"]) == ("sequence_ease", 50.0)
 
 
+def test_a_dear_model_is_left_out_where_not_all_could_be_fitted_again_beside_it() -> None:
+    stage = split_leave_one_out(many_described()).test
+    search = tuning._Search(
+        stage, budget=100.0, select_by="ndcg@10", device=CPU, rng=np.random.default_rng(0), progress=silent
+    )
+    assert search._left(20)
+    search.held = 50
+    assert not search._left(20)
+    towers = get_model("two_tower").Settings
+    costs = [search._expected("two_tower", towers(epochs=epochs)) for epochs in (10, 20)]
+    assert costs[0] > 0
+    assert costs[1] == pytest.approx(2 * costs[0])
+
+
 def test_where_the_machine_does_not_tell_its_memory_some_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tuning._free_memory() > 2**26
     monkeypatch.setattr(tuning, "Path", lambda _name: Path("/nowhere/at/all"))
