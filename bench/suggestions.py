@@ -181,7 +181,9 @@ def over_http(user: User, ids: Sequence[int], master: int) -> None:
     for figure, before, target in (("http_hit_ms", int, 5), ("http_miss_ms", act, 15)):
         spent = cpu_of(master)
         took = timed(ask, before)
-        web, database = (1e3 * (now - then) / (WARM + REQUESTS) for now, then in zip(cpu_of(master), spent, strict=True))
+        web, database = (
+            1e3 * (now - then) / (WARM + REQUESTS) for now, then in zip(cpu_of(master), spent, strict=True)
+        )
         tell(figure, took, 1e3, target, web_cpu=round(web, 2), database_cpu=round(database, 2))
 
 
