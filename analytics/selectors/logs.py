@@ -111,7 +111,7 @@ def _codes(keys: pl.Series) -> tuple[tuple[int, ...], Any]:
     import numpy as np
 
     # As above: the largest of a column of whole numbers is one.
-    occurs = np.zeros(1 + int(keys.max() or 0), np.bool_)  # type: ignore[arg-type]
+    occurs = np.zeros(1 + int(keys.max() or 0), np.bool_)  # type: ignore[arg-type]  # polars says that the largest may be anything
     for part in keys.get_chunks():
         occurs[part.to_numpy()] = True
     return tuple(np.flatnonzero(occurs).tolist()), _told(keys, np.cumsum(occurs, dtype=np.int32) - np.int32(1))
