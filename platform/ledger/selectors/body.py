@@ -37,11 +37,11 @@ HASH_SQL = BODY_SQL.format(lines=LINES_SQL)
 
 LEAF_SQL = """
 sha256(convert_to(
-    e.id || '|' || e.body_hash || '|' || to_char(e.booked_on, 'YYYY-MM-DD') || '|'
-    || to_char(e.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '|'
-    || coalesce(e.actor_id::text, ''), 'UTF8'))
+    r.id || '|' || r.body_hash || '|' || to_char(r.booked_on, 'YYYY-MM-DD') || '|'
+    || to_char(r.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '|'
+    || coalesce(r.actor_id::text, ''), 'UTF8'))
 """
-"""SQL for what a seal says of entry `e`: 32 bytes over its id, hash, day, instant of recording and actor."""
+"""SQL for what a seal says of entry `r`: 32 bytes over its id, hash, day, instant of recording and actor."""
 
 SEAL_SQL = "encode(sha256(convert_to({previous}, 'UTF8') || string_agg({leaf}, ''::bytea ORDER BY {order})), 'hex')"
 """SQL for the digest of a seal: the previous digest as text, then the leaves in the order of the entries."""

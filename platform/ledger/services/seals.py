@@ -39,8 +39,8 @@ def _seal_next(upto: int, most: int) -> bool:
                 {SEAL_SQL.format(previous="%(previous)s", leaf="l.hash", order="l.id")},
                 string_agg(substr(l.hash, 1, {MARK_BYTES}), ''::bytea ORDER BY l.id), %(now)s
             FROM (
-                SELECT e.id, {LEAF_SQL} AS hash FROM ledger_journalentry e
-                WHERE e.id > %(since)s AND e.id <= %(upto)s ORDER BY e.id LIMIT %(most)s
+                SELECT r.id, {LEAF_SQL} AS hash FROM ledger_journalentry r
+                WHERE r.id > %(since)s AND r.id <= %(upto)s ORDER BY r.id LIMIT %(most)s
             ) l
             HAVING count(*) > 0
             """,  # noqa: S608 - only constants of the ledger are put in
