@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from http.cookies import Morsel
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -93,6 +94,11 @@ class VisitorMiddleware:
 _EVERY_TIME = {"Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private", "Content-Length": "0"}
 
 
+_FOLLOWED: Morsel[str] = Morsel()
+_FOLLOWED.set(FOLLOWED_COOKIE, "1", "1")
+_FOLLOWED.update({"max-age": str(FOLLOWED_SECONDS), "path": "/", "httponly": True, "samesite": "Lax"})
+
+
 class LinkMiddleware:
     """Answers `/go/CODE` by itself: the click is kept, then the browser is sent on to the page that the link names.
 
@@ -117,17 +123,17 @@ class LinkMiddleware:
         response = HttpResponseRedirect(there, headers=_EVERY_TIME)
         if click is not None:
             _keep(response, token=token, cookie=cookie, consent=consent)
-            response.set_cookie(FOLLOWED_COOKIE, "1", max_age=FOLLOWED_SECONDS, httponly=True, samesite="Lax")
+            response.cookies[FOLLOWED_COOKIE] = _FOLLOWED
         return response
 
 
 def _click(request: HttpRequest, token: UUID, *, consent: bool) -> Click:
     return Click(
         visitor_key=salted_key(token),
-        referrer_host=host_of(request.headers.get("Referer", "")),
+        referrer_host=host_of(request.META.get("HTTP_REFERER", "")),
         sub_ids=sub_ids(request.GET) if request.META.get("QUERY_STRING") else {},
         # A browser says what it fetches an address for. An image, a frame or a script is not somebody who came.
-        flag="" if request.headers.get("Sec-Fetch-Dest", "document") == "document" else TouchFlag.INJECTED.value,
+        flag="" if request.META.get("HTTP_SEC_FETCH_DEST", "document") == "document" else TouchFlag.INJECTED.value,
         consent=consent,
         at=timezone.now(),
     )
@@ -151,7 +157,7 @@ def _keep(response: HttpResponse, *, token: UUID, cookie: UUID | None, consent: 
 
 def _is_program(request: HttpRequest) -> bool:
     """A program that says what it is, such as a search engine's: every request of its own would be a new reader."""
-    agent = request.headers.get("User-Agent", "")
+    agent = request.META.get("HTTP_USER_AGENT", "")
     return bool(agent) and is_robot(agent)
 
 
@@ -159,8 +165,8 @@ def _is_person(request: HttpRequest) -> bool:
     """Somebody who opens an address now, as opposed to a program, or a browser that asks in advance."""
     return (
         request.method == "GET"
-        and not is_robot(request.headers.get("User-Agent", ""))
-        and not is_prefetch(request.headers)
+        and not is_robot(request.META.get("HTTP_USER_AGENT", ""))
+        and not is_prefetch(request.META)
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -26,14 +27,15 @@ ROBOTS = re.compile(
 """User agents that are no visitors (of Cubot there are phones). Their requests are answered and leave no touch."""
 
 
+@lru_cache(maxsize=1024)
 def is_robot(user_agent: str) -> bool:
     """The request was not made by a person."""
     return not user_agent or bool(ROBOTS.search(user_agent))
 
 
-def is_prefetch(headers: Mapping[str, str]) -> bool:
-    """The browser asks in advance, for a page that nobody may ever see."""
-    return any("prefetch" in headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+def is_prefetch(meta: Mapping[str, str]) -> bool:
+    """The browser asks in advance, for a page that nobody may ever see. `meta`: `HttpRequest.META`."""
+    return any("prefetch" in meta.get(name, "") for name in ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ"))
 
 
 @transaction.atomic

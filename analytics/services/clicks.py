@@ -13,10 +13,16 @@ from uuid import UUID
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from psycopg2.errors import DeadlockDetected
 
+from accounts.statements import Statement, fetch_alone
 from analytics.services.visits import partitions_ensure
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-_FOLLOW = "SELECT * FROM analytics_follow(%s, %s::uuid, %s, %s::jsonb, %s, %s, %s)"
+_FOLLOW = Statement(
+    "follow",
+    """SELECT * FROM analytics_follow(
+        %s::text, %s::uuid, %s::text, %s::jsonb, %s::text, %s::boolean, %s::timestamptz
+    )""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,9 @@ def link_follow(*, code: str, click: Click | None) -> str | None:
 def _ask(asked: list[Any]) -> tuple[str, ...] | None:
     # A round trip to ask whether the connection lives would take longer than the click; if it does not, we ask again.
     connection.health_check_done = True  # type: ignore[attr-defined]  # Django sets it so itself
-    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint, connection.cursor() as cursor:
-        cursor.execute(_FOLLOW, asked)
-        return cursor.fetchone()  # type: ignore[no-any-return]  # the cursor knows no types
+    with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        rows = fetch_alone(_FOLLOW, asked)
+    return rows[0] if rows else None
 
 
 @lru_cache(maxsize=4096)

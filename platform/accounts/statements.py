@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from django.db import OperationalError, ProgrammingError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg2.extensions import cursor as psycopg2_cursor
 
 Values = Sequence[Any] | Mapping[str, Any]
 Call = tuple["Statement", Values]
@@ -113,18 +114,26 @@ def fetch_alone(statement: Statement, values: Values) -> list[tuple[Any, ...]]:
     before = _alone.get(link, frozenset())
     known = None if before is None else {*before, *_own.get(link, ())}
     try:
-        with connection.cursor() as cursor:
-            rows = _run(cursor, known, [(statement, values)])
+        rows = _run_alone(known, (statement, values))
     except (OperationalError, ProgrammingError) as error:
         if not isinstance(error.__cause__, InvalidSqlStatementName | DuplicatePreparedStatement):
             raise
         known = None
-        with connection.cursor() as cursor:
-            rows = _run(cursor, None, [(statement, values)])
+        rows = _run_alone(None, (statement, values))
     _alone[link] = None if known is None else frozenset(known)
     if link in _own:
         _own[link] |= known or frozenset()
     return rows
+
+
+def _run_alone(known: set[str] | None, call: Call) -> list[tuple[Any, ...]]:
+    """Run it by psycopg2's own cursor, which takes half the time of Django's; by Django's where somebody listens."""
+    if connection.execute_wrappers or connection.queries_logged:
+        with connection.cursor() as cursor:
+            return _run(cursor, known, [call])
+    with connection.wrap_database_errors, connection.connection.cursor(cursor_factory=psycopg2_cursor) as bare:
+        bare.tzinfo_factory = connection.tzinfo_factory  # type: ignore[attr-defined]  # the stubs leave it out
+        return _run(bare, known, [call])
 
 
 _alone: WeakKeyDictionary[Any, frozenset[str] | None] = WeakKeyDictionary()
@@ -285,7 +294,7 @@ class _Held:
         return execute(sql, params, many, context)
 
 
-def _run(cursor: CursorWrapper, known: set[str] | None, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
+def _run(cursor: Any, known: set[str] | None, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
     cursor.execute(*_written(known, calls))
     return cursor.fetchall() if cursor.description else []
 
