@@ -96,7 +96,7 @@ _EVERY_TIME = {"Cache-Control": "max-age=0, no-cache, no-store, must-revalidate,
 
 _FOLLOWED: Morsel[str] = Morsel()
 _FOLLOWED.set(FOLLOWED_COOKIE, "1", "1")
-_FOLLOWED.update({"max-age": str(FOLLOWED_SECONDS), "path": "/", "httponly": True, "samesite": "Lax"})
+_FOLLOWED.update({"max-age": str(FOLLOWED_SECONDS), "path": "/", "httponly": "yes", "samesite": "Lax"})
 
 
 class LinkMiddleware:
