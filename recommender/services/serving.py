@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -210,7 +210,7 @@ def _made(facts: ReaderFacts, *, beside: int | None, limit: int, key: str) -> Su
 
 
 def _kept(choices: Sequence[Choice]) -> str:
-    return json.dumps([asdict(choice) for choice in choices])
+    return json.dumps([{name: getattr(choice, name) for name in Choice.__slots__} for choice in choices])
 
 
 def policy_of(policy_id: int | None) -> "Policy":

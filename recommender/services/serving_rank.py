@@ -6,6 +6,7 @@ Reads the catalogue's arrays and a model, no table; the random generator is an a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from recommender.choices import Source
@@ -107,7 +108,8 @@ def places_for(
     creators = [shelf.creators[place] for place in at]
     ranked = arrange(order, creators=creators, tail=shelf.tail[judged.at].tolist(), places=places, policy=policy)
     new = shelf.new[judged.at].tolist()
-    pool = [Fresh(item, int(shelf.clicks[at[item]]), int(shelf.shows[at[item]])) for item in order if new[item]][:POOL]
+    best = islice((item for item in order if new[item]), POOL)
+    pool = [Fresh(item, int(shelf.clicks[at[item]]), int(shelf.shows[at[item]])) for item in best]
     index = {int(shelf.ids[place]): item for item, place in enumerate(at)} if shown else {}
     as_shown = [index.get(course) for course in shown]
     placed = compose(ranked, pool, creators=creators, places=places, policy=policy, rng=rng, shown=as_shown)

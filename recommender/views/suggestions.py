@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -26,6 +26,8 @@ from recommender.views.words import steps_of
 SHOWN = 4
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """Stands in a kept band for the code of the list that it is shown as."""
+
+CARDS = mark_safe("<!--cards-->")
 
 
 @require_safe
@@ -100,12 +102,17 @@ def _band(request: HttpRequest, slot: Slot, course: Course | None) -> HttpRespon
 
 
 def _written(found: Suggestions, *, known: bool) -> str:
-    """The band with `NOBODY` where the list's code belongs."""
+    """The band with `NOBODY` where the list's code belongs; the same as rendering it whole."""
     language = get_language() or ""
     cards = [_card(language, tuple(_addressed(card, may_dismiss=known).items())) for card in cards_of(found)]
-    return render_to_string(
-        "recommender/suggestions.html", {"cards": cards, "personal": found.personal, "known": known}
-    )
+    return _band_around(language, found.personal, known).replace(CARDS, "".join(cards)) if cards else ""
+
+
+@lru_cache(maxsize=32)
+def _band_around(language: str, personal: bool, known: bool) -> str:
+    """The band with `CARDS` where its cards belong; all that it says is in these values."""
+    del language
+    return render_to_string("recommender/suggestions.html", {"cards": [CARDS], "personal": personal, "known": known})
 
 
 @lru_cache(maxsize=512)
@@ -116,10 +123,15 @@ def _card(language: str, values: tuple[tuple[str, Any], ...]) -> SafeString:
 
 
 def _addressed(card: dict[str, Any], *, may_dismiss: bool) -> dict[str, Any]:
-    place = [NOBODY, card["position"]]
     return {
         **card,
-        "url": reverse("recommender:open", args=place),
-        "why_url": reverse("recommender:why", args=place),
+        "url": _address("open", card["position"]),
+        "why_url": _address("why", card["position"]),
         "dismiss_url": reverse("recommender:dismiss", args=[card["key"]]) if may_dismiss else "",
     }
+
+
+@lru_cache(maxsize=128)
+def _address(name: str, position: int) -> str:
+    """Where a place of a list leads, with `NOBODY` for the list's code."""
+    return reverse(f"recommender:{name}", args=[NOBODY, position])

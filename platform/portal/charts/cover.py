@@ -11,6 +11,15 @@ from portal.charts.scale import number
 
 WIDTH, HEIGHT = 320.0, 200.0
 HUES = 6
+STEPS = 25
+STRIDE = WIDTH / (STEPS - 1)
+_CURVE = (
+    "M0 %.1f"
+    + "".join(f"Q{step * STRIDE:.1f} %.1f {(step + 0.5) * STRIDE:.1f} %.1f" for step in range(1, STEPS - 1))
+    + f"T{WIDTH:.0f} %.1f"
+)
+"""Quadratic curves between points at even distances; only their heights are missing."""
+
 _TAGS = {"dot": "circle", "ring": "circle"}
 
 
@@ -52,27 +61,32 @@ def cover(key: str) -> Cover:
 def _waves(dice: random.Random) -> list[Shape]:
     knot, pinch = dice.uniform(0.35, 0.75), dice.uniform(0.5, 1.6)
     phase, tilt, lift = dice.uniform(0, 6.28), dice.uniform(-26, 26), dice.uniform(6, 16)
+    steps = [step / (STEPS - 1) for step in range(STEPS)]
+    spread = [0.78 * HEIGHT * (0.10 + abs(x - knot) ** 1.35 * 2.1 * pinch) for x in steps]
+    level = [0.52 * HEIGHT + tilt * (x - knot) * 2 for x in steps]
+    swing = [lift * (0.35 + abs(x - knot)) for x in steps]
     lines, shapes = 20, []
     for rank in range(lines):
         off = rank / (lines - 1) - 0.5
-        points = []
-        for step in range(25):
-            x = step / 24
-            spread = 0.10 + abs(x - knot) ** 1.35 * 2.1 * pinch
-            y = 0.52 * HEIGHT + tilt * (x - knot) * 2 + off * HEIGHT * 0.78 * spread
-            y += lift * math.sin(phase + 6.3 * x + 1.7 * off) * (0.35 + abs(x - knot))
-            points.append((x * WIDTH, y))
+        turn = phase + 1.7 * off
+        heights = [
+            middle + off * wide + high * math.sin(turn + 6.3 * x)
+            for x, middle, wide, high in zip(steps, level, spread, swing, strict=True)
+        ]
         near = 1 - abs(off) * 2
-        shapes.append(_stroke(_smooth(points), 0.7 + 1.1 * near, 0.22 + 0.68 * near))
+        shapes.append(_stroke(_smooth(heights), 0.7 + 1.1 * near, 0.22 + 0.68 * near))
     return shapes
 
 
-def _smooth(points: list[tuple[float, float]]) -> str:
-    """Join points by quadratic curves through their middles, so that no corner shows."""
-    path = f"M{number(points[0][0])} {number(points[0][1])}"
-    for (x1, y1), (x2, y2) in pairwise(points[1:]):
-        path += f"Q{number(x1)} {number(y1)} {number((x1 + x2) / 2)} {number((y1 + y2) / 2)}"
-    return f"{path}T{number(points[-1][0])} {number(points[-1][1])}"
+def _smooth(heights: list[float]) -> str:
+    """Join points by quadratic curves through their middles, so that no corner shows.
+
+    Tenths are a fraction of a pixel; all of them are written at once, which takes a tenth of writing each.
+    """
+    numbers = [heights[0]]
+    for one, next_ in pairwise(heights[1:]):
+        numbers += (one, (one + next_) / 2)
+    return _CURVE % (*numbers, heights[-1])
 
 
 def _stroke(path: str, width: float, opacity: float) -> Shape:
@@ -97,19 +111,24 @@ def _bars(dice: random.Random) -> list[Shape]:
     return shapes
 
 
+_COLUMNS = [number((place + 0.5) / 15 * WIDTH) for place in range(15)]
+
+
 def _dots(dice: random.Random) -> list[Shape]:
     centres = [(dice.uniform(0.1, 0.9), dice.uniform(0.1, 0.9), dice.uniform(0.10, 0.22)) for _ in range(3)]
     shapes = []
     for row in range(9):
+        y = (row + 0.5) / 9
+        cy = number(y * HEIGHT)
         for place in range(15):
-            x, y = (place + 0.5) / 15, (row + 0.5) / 9
+            x = (place + 0.5) / 15
             heat = sum(math.exp(-((x - a) ** 2 * 2.4 + (y - b) ** 2) / (2 * c * c)) for a, b, c in centres)
             heat = min(heat, 1.0)
             attributes = (
-                ("cx", number(x * WIDTH)),
-                ("cy", number(y * HEIGHT)),
-                ("r", number(0.9 + 4.6 * heat)),
-                ("fill-opacity", number(0.25 + 0.65 * heat)),
+                ("cx", _COLUMNS[place]),
+                ("cy", cy),
+                ("r", f"{0.9 + 4.6 * heat:.2f}"),
+                ("fill-opacity", f"{0.25 + 0.65 * heat:.2f}"),
             )
             shapes.append(Shape("dot", attributes))
     return shapes

@@ -296,7 +296,7 @@ def cover(key: Any) -> SafeString:
     return _cover(str(key))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _cover(key: str) -> SafeString:
     drawn = charts.cover(key)
     # Tags, names and numbers of our own alone, nothing that somebody wrote.
