@@ -45,18 +45,42 @@ class ServedList(models.Model):
 
     code = models.UUIDField(_("code"), unique=True, default=uuid4, db_default=RandomUUID())
     user = models.ForeignKey(
-        User, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("learner")
+        User,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("learner"),
     )
     visitor_key = models.UUIDField(_("visitor"), null=True, blank=True)
     slot = models.CharField(_("place"), max_length=8, choices=Slot.choices)
     course = models.ForeignKey(
-        Course, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("beside the course")
+        Course,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("beside the course"),
     )
     run = models.ForeignKey(
-        TrainingRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("model")
+        TrainingRun,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("model"),
     )
     policy = models.ForeignKey(
-        ServingPolicy, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("policy")
+        ServingPolicy,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("policy"),
     )
     mail_week = models.DateField(_("mail of the week"), null=True, blank=True)
     served_at = models.DateTimeField(_("shown at"), default=timezone.now)
@@ -72,6 +96,7 @@ class ServedList(models.Model):
                 name="recommender_served_visitor",
             ),
             models.Index(fields=["served_at", "slot"], name="recommender_served_when"),
+            models.Index(fields=["course"], condition=models.Q(course__isnull=False), name="recommender_served_beside"),
         ]
         constraints = [models.UniqueConstraint(fields=["user", "mail_week"], name="recommender_mailed_once")]
 
@@ -88,7 +113,9 @@ class Impression(models.Model):
     of them add up to `score`. `topic` is the topic that led here. `arm` brought it to a list that two arms share.
     """
 
-    served = models.ForeignKey(ServedList, on_delete=models.CASCADE, related_name="impressions", verbose_name=_("list"))
+    served = models.ForeignKey(
+        ServedList, on_delete=models.CASCADE, related_name="impressions", db_index=False, verbose_name=_("list")
+    )
     position = models.PositiveSmallIntegerField(_("place in the list"))
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="+", verbose_name=_("course"))
     source = models.CharField(_("found by"), max_length=8, choices=Source.choices)
