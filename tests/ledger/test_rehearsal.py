@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Party
 from ledger.models import Account, JournalEntry
-from ledger.splits.preview import preview
+from ledger.splits.preview import PreviewError, preview
+from tests.ledger.splits.desk import raw_rule
 from tests.ledger.splits.test_preview import EXAMPLE, SALE, comparable, document
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -69,10 +70,62 @@ def test_long_names_of_orders_and_events_stay_apart_in_the_books(tmp_path: Path)
     assert [result["postings"] != [] for result in told] == [True, True, True, True, False]
 
 
+def test_long_names_of_order_lines_stay_apart_in_the_books(tmp_path: Path) -> None:
+    long = "line-" + "7" * 60
+    lines = [{"id": f"{long}a", "list_price": 5}, {"id": f"{long}b", "list_price": 600}]
+    sale = {key: value for key, value in SALE.items() if key != "list_price"}
+    events = [
+        {**sale, "lines": lines},
+        {**REFUND, "line": f"{long}b", "amount": 600},
+        {**REFUND, "line": f"{long}a", "amount": 6},
+        {**REFUND, "line": f"{long}c"},
+    ]
+    told = post(written(tmp_path, *events))["A"]["results"]
+    wanted = preview(document(*events))["cases"]["A"]["results"]
+    assert [comparable(result) for result in told] == [comparable(result) for result in wanted]
+    assert told[2:] == [{"rejected": "exceeds_refundable"}, {"rejected": "unknown_line"}]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"rules": [{**raw_rule(), "reserve_bp": 10_001}]},
+        {"rules": ["none"]},
+        {"rules": [raw_rule({"take": "split", "parties": [{"account": "party:a\u00a0b", "weight": 1}]})]},
+        {
+            "events": [
+                {"type": "payout_run", "party": "alice", "currency": "USD", "at": SALE["placed_at"], "increment": -1}
+            ]
+        },
+        {"events": [SALE, {"type": "pool", "currency": "USD", "amount": 9, "creator_bp": 5000}]},
+    ],
+    ids=["rule", "no rule", "party", "payout", "pool"],
+)
+def test_a_wrong_file_is_told_alike_with_and_without_the_books(tmp_path: Path, case: dict[str, Any]) -> None:
+    before = kept()
+    path = written(tmp_path, **case)
+    with pytest.raises(PreviewError) as wanted:
+        preview(json.loads(path.read_text(encoding="utf-8")))
+    with pytest.raises(CommandError) as told:
+        post(path)
+    assert str(told.value) == f"{path}: {wanted.value}"
+    assert kept() == before
+
+
+def test_what_the_books_refuse_is_told_with_the_names_of_the_file(tmp_path: Path) -> None:
+    sales = [{**SALE, "order": f"o{i}", "list_price": 2**62} for i in range(4)]
+    payout = {"type": "payout_run", "party": "alice", "currency": "USD", "at": "2026-04-01T00:00:00Z"}
+    with pytest.raises(CommandError, match=r"event 4 \('payout_run'\): .*[0-9]+ is no amount for party:alice\.$"):
+        post(written(tmp_path, *sales, payout))
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [
         ({**SALE, "list_price": 2**63}, r"case A, event 0 \('sale'\): .*-9223372036854775808 is no amount"),
+        ({**SALE, "list_price": 10**900}, r"case A, event 0 \('sale'\): .{,200} is no amount for processor:clearing"),
+        ({**SALE, "note": [["\0"]]}, "the field 'note' holds a zero character"),
+        ({**SALE, "note": json.loads("[" * 600 + "]" * 600)}, "broken JSON: nested too deeply"),
         ({**SALE, "order": "o\0"}, "the field 'order' holds a zero character"),
         ({**SALE, "channel": "\ud800"}, "the field 'channel' holds a zero character or half of a surrogate pair"),
         (

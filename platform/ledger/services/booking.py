@@ -16,6 +16,7 @@ from ledger.selectors.body import PostingBody, body_hash, canonical, canonical_i
 from ledger.services.accounts import accounts_open
 from ledger.services.drafts import EntryDraft, PostedEntry
 from ledger.services.stillness import SHARE_LOCK
+from ledger.splits.reading import shown
 
 _MOST = 2**63 - 1
 
@@ -102,7 +103,7 @@ def _prepare(draft: EntryDraft) -> _Prepared:
     ]
     for account, currency, amount, _line, _clause, _matures_at in bodies:
         if type(amount) is not int or not amount or not -_MOST <= amount <= _MOST:
-            raise LedgerError(f"{_name(draft)}: {amount!r} is no amount for {account}.")
+            raise LedgerError(f"{_name(draft)}: {shown(amount)} is no amount for {account}.")
         totals[currency] = totals.get(currency, 0) + amount
     unknown = totals.keys() - EXPONENTS.keys()
     if unknown:

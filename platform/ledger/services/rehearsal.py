@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -29,7 +30,8 @@ from ledger.services.sales import SaleDraft, sales_book
 from ledger.splits.books import HANDLERS
 from ledger.splits.corrections import order_ids
 from ledger.splits.facts import parse_sale
-from ledger.splits.preview import PreviewError, amounts, kind_of, list_of, read_cases
+from ledger.splits.payouts import pool_takers
+from ledger.splits.preview import PreviewError, amounts, kind_of, list_of, preview, read_cases
 from ledger.splits.problems import RejectedError, SplitsError
 from ledger.splits.reading import Reader, shown
 from ledger.splits.replay import ORDER_EVENTS
@@ -37,14 +39,17 @@ from ledger.splits.rule import rule_in_force
 from ledger.splits.sale import NoRuleError, Posting
 
 SOURCE = "rehearsal"
+_CODE = re.compile(SOURCE + r"-[0-9a-f]+-\d+")
 
 
 def rehearse(document: object) -> dict[str, Any]:
     """Book every case of a golden-splits/1 document and roll it back; returns what `ledger.splits.preview` returns.
 
-    PreviewError on the first thing that is wrong. Parties of a case get codes of their own, so books that are in use
+    PreviewError on the first thing that is wrong: in the document, told as `preview` tells it before anything is
+    booked, or in what the books have no room for. Parties of a case get codes of their own, so books that are in use
     neither disturb it nor are disturbed.
     """
+    preview(document)
     return {"cases": {case_id: _rehearse_case(case_id, case) for case_id, case in read_cases(document)}}
 
 
@@ -87,7 +92,8 @@ class _Stage:
             try:
                 results.append(self._apply(i, event))
             except (SplitsError, LedgerError) as error:
-                raise PreviewError(f"case {self.case_id}, event {i}{kind_of(event)}: {error}") from error
+                message = f"case {self.case_id}, event {i}{kind_of(event)}: {self._own_names(str(error))}"
+                raise PreviewError(message) from error
         return {"results": results, "balances_after": amounts(self._moved(since=0))}
 
     def _apply(self, number: int, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,9 +171,10 @@ class _Stage:
             raise PreviewError(f"case {self.case_id}: rules[{at}]: {error}") from error
 
     def _renamed(self, value: Any, key: str = "") -> Any:
-        """Give every party of a case a code of its own."""
+        """Give every party of a case a code of its own, and lines with long names shorter ones."""
         if isinstance(value, Mapping):
-            return {name: self._renamed(item, name) for name, item in value.items()}
+            inner = [(name, "line" if (key, name) == ("lines", "id") else name) for name in value]
+            return {name: self._renamed(value[name], told) for name, told in inner}
         if isinstance(value, list | tuple):
             return [self._renamed(item, key) for item in value]
         if not isinstance(value, str):
@@ -175,6 +182,8 @@ class _Stage:
         if value.startswith("party:"):
             name, *rest = value.removeprefix("party:").split(":", 1)
             return ":".join(["party", self._code(name), *rest]) if name else value
+        if key == "line":
+            return _brief(value, room=32)
         return self._code(value) if key in {"party", "channel", "refused"} and value else value
 
     def _code(self, name: str) -> str:
@@ -205,10 +214,14 @@ class _Stage:
         code, *rest = account.removeprefix("party:").split(":", 1)
         return ":".join(["party", self.back[code], *rest])
 
+    def _own_names(self, message: str) -> str:
+        """Return a sentence of the books with the case's own names of its parties."""
+        return _CODE.sub(lambda found: self.back.get(found[0], found[0]), message)
 
-def _brief(name: str) -> str:
-    """Return a name that the books' keys have room for: itself, or a hash of it."""
-    return name if len(name) <= 40 else hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+def _brief(name: str, room: int = 40) -> str:
+    """Return a name that the books' keys have room for: itself, or a hash of 32 letters."""
+    return name if len(name) <= room else hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _advance(event: Reader, source: OrderKey, at: datetime) -> None:
@@ -239,7 +252,7 @@ def _pool(event: Reader, source: OrderKey, at: datetime) -> None:
         currency=event.currency("currency"),
         amount=event.integer("amount"),
         creator_bp=event.integer("creator_bp"),
-        weights=[(item.account("account"), item.integer("weight")) for item in event.items("weights")],
+        weights=pool_takers(event),
         source=source,
         at=at,
     )

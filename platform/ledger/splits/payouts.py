@@ -72,7 +72,7 @@ def pool(state: State, event: Reader) -> Result:
     """Share the creators' part of a subscription's revenue by weight; the platform keeps the rest."""
     currency, amount = event.currency("currency"), event.integer("amount")
     bp = event.integer("creator_bp", most=BP)
-    takers = [(item.account("account"), item.integer("weight")) for item in event.items("weights")]
+    takers = pool_takers(event)
     weights = [weight for _account, weight in takers]
     shared = pct(amount, bp) if any(weights) else 0
     parts = apportion(shared, weights)
@@ -84,6 +84,13 @@ def pool(state: State, event: Reader) -> Result:
         {"account": account, **row} for (account, _w), row in zip(takers, apportioned(shared, weights), strict=True)
     ]
     return state.book(details, {**told, "rows": rows})
+
+
+def pool_takers(event: Reader) -> list[tuple[str, int]]:
+    """Read among whom a pool is shared, account and weight. Nobody is an empty list; a list must be there."""
+    if not event.has("weights"):
+        raise event.fail("missing", "weights")
+    return [(item.account("account"), item.integer("weight")) for item in event.items("weights")]
 
 
 def payout_run(state: State, event: Reader) -> Result:

@@ -1,7 +1,7 @@
 """Golden files: cases of rules and events in, what each event posts out. Needs no database."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.splits.books import Books
@@ -13,6 +13,10 @@ from ledger.splits.sale import Posting
 from ledger.splits.state import Result
 
 FORMAT = "golden-splits/1"
+MAX_DEPTH = 100
+"""Objects and lists within each other; what follows walks them by calling itself."""
+MAX_DIGITS = 1_000
+"""Of one number. Sums and conversions of such numbers can still be written as text, for which Python has a bound."""
 
 
 class PreviewError(ValueError):
@@ -22,18 +26,18 @@ class PreviewError(ValueError):
 def parse_document(text: str) -> object:
     """Parse a file's JSON.
 
-    PreviewError where it is broken, names a field twice, or holds NaN, Infinity, or a text that no database can keep.
+    PreviewError where it is broken, names a field twice, is nested too deeply, or holds NaN, Infinity, a number of too
+    many digits, or a text that no database can keep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise PreviewError(f"broken JSON in line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise PreviewError("broken JSON: nested too deeply") from error
-    except PreviewError:
-        raise
-    except ValueError as error:  # Python's guard against numbers whose conversion would take minutes
-        raise PreviewError("broken JSON: a number has too many digits") from error
+    if _depth(document) > MAX_DEPTH:
+        raise PreviewError("broken JSON: nested too deeply")
+    return document
 
 
 def preview(document: object) -> dict[str, Any]:
@@ -110,8 +114,33 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entries(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else (value,)
+def _entries(value: Any) -> Iterator[Any]:
+    """Yield a value, or what a list and the lists within it hold; objects were looked at when they were read."""
+    waiting = [value]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, list):
+            waiting.extend(entry)
+        else:
+            yield entry
+
+
+def _depth(document: Any) -> int:
+    """Return how many objects and lists lie within each other, counted no further than is of use."""
+    layer, depth = [document], 0
+    while depth <= MAX_DEPTH:
+        layer = [value for value in layer if isinstance(value, dict | list)]
+        if not layer:
+            break
+        depth += 1
+        layer = [inner for value in layer for inner in (value.values() if isinstance(value, dict) else value)]
+    return depth
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise PreviewError("broken JSON: a number has too many digits")
+    return int(digits)
 
 
 def _keepable(text: str) -> bool:

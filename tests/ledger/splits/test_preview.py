@@ -102,6 +102,10 @@ def test_each_case_starts_with_empty_books() -> None:
             document({**SALE, "list_price": "1"}),
             r"case A, event 0 \('sale'\): list_price must be a whole number \(found '1'\)",
         ),
+        (
+            document({"type": "pool", "currency": "USD", "amount": 9, "creator_bp": 5000}),
+            r"case A, event 0 \('pool'\): weights is missing",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_case_event_and_field(bad: Any, message: str) -> None:
@@ -117,14 +121,30 @@ def test_what_is_wrong_is_named_by_case_event_and_field(bad: Any, message: str) 
         ('{"a": 1, "a": 2}', "broken JSON: one object has the field 'a' twice"),
         ('{"a": NaN}', "broken JSON: NaN is not a number"),
         ("[" * 100_000, "broken JSON: nested too deeply"),
+        ("[" * 101 + "]" * 101, "broken JSON: nested too deeply"),
+        ('{"a": ' * 101 + "0" + "}" * 101, "broken JSON: nested too deeply"),
         ("1" * 5000, "broken JSON: a number has too many digits"),
+        ("-" + "1" * 1000, "broken JSON: a number has too many digits"),
         ('{"a": "\\u0000"}', "the field 'a' holds a zero character"),
         ('{"a": ["x", "\\ud800"]}', "the field 'a' holds a zero character or half of a surrogate pair"),
+        ('{"a": [[1, ["\\udfff"]]]}', "the field 'a' holds a zero character or half of a surrogate pair"),
     ],
 )
 def test_broken_json_is_said_to_be_so(text: str, message: str) -> None:
     with pytest.raises(PreviewError, match=message):
         parse_document(text)
+
+
+def test_what_is_nested_as_far_as_files_need_is_read() -> None:
+    assert parse_document("[" * 100 + "]" * 100) != []
+
+
+def test_sums_of_the_longest_numbers_can_still_be_written() -> None:
+    price = 10**1000 - 1
+    sales = [{**SALE, "list_price": price}, {**SALE, "order": "o2", "list_price": price}]
+    answer = preview(parse_document(json.dumps(document(*sales))))
+    balances = json.loads(json.dumps(answer))["cases"]["A"]["balances_after"]
+    assert {b["account"]: b["amount"] for b in balances}["processor:clearing"] == -2 * price
 
 
 def test_integers_beyond_a_doubles_precision_stay_exact() -> None:
