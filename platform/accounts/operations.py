@@ -196,7 +196,7 @@ class KeysByStatement(_SqlOperation):
         asked = "".join(self._asked(column, parent) for column, parent in self.keys.items())
         statements = [
             f"""
-            CREATE FUNCTION {self.table}_check_keys() RETURNS trigger {_AS_OWNER} AS $$
+            CREATE FUNCTION {self.table}_check_keys() RETURNS trigger {_AS_OWNER} SET enable_seqscan = off AS $$
             DECLARE
                 asked bigint[];
                 held bigint;

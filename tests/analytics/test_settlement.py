@@ -338,3 +338,19 @@ def test_settling_costs_the_same_number_of_queries_for_one_order_and_for_many() 
             orders_settle(order_ids=ids)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_no_check_of_an_order_reads_the_whole_of_a_table_that_grows() -> None:
+    """A plan made for a table that was empty is kept while it grows."""
+    order = evidence.order(selling(), at=NOON)
+    grown = ("ledger_posting", "ledger_journalentry", "analytics_credit", "analytics_conversion")
+    scans = "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE seq_scan > 0 AND relname = ANY (%s)"
+    with connection.cursor() as cursor:
+        cursor.execute(scans, [list(grown)])
+        before = dict(cursor.fetchall())
+        orders_settle(order_ids=[order.pk])
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(scans, [list(grown)])
+        after = dict(cursor.fetchall())
+    assert JournalEntry.objects.count() == 1
+    assert after == before

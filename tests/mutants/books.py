@@ -6,7 +6,7 @@ LEDGER = "platform/ledger/"
 FIRST = LEDGER + "migrations/0001_initial.py"
 ORDERS = LEDGER + "migrations/0002_order_events.py"
 STATEMENTS = LEDGER + "migrations/0008_statement_checks.py"
-BATCHES = LEDGER + "migrations/0012_checks_of_batches.py"
+BY_INDEX = LEDGER + "migrations/0015_checks_by_index.py"
 PARTNERS = "partners/migrations/0001_initial.py"
 
 _GUARDS = ("tests/ledger/test_guards.py",)
@@ -179,19 +179,19 @@ BOOKS: tuple[Fault, ...] = (
     ),
     Fault(
         "entries may be empty",
-        BATCHES,
-        "WHERE NOT EXISTS (SELECT 1 FROM public.ledger_posting p WHERE p.entry_id = e) LIMIT 1;",
+        BY_INDEX,
+        "WHERE (SELECT p.id FROM public.ledger_posting p WHERE p.entry_id = e LIMIT 1) IS NULL LIMIT 1;",
         "WHERE false LIMIT 1;",
         _GUARDS,
     ),
     Fault(
         "a posting may name another party",
-        BATCHES,
+        BY_INDEX,
         "WHERE a.id IS NULL OR f.currency <> a.currency OR f.party_id IS DISTINCT FROM a.party_id\n    LIMIT 1;\n    IF NOT",
         "WHERE a.id IS NULL OR f.currency <> a.currency\n    LIMIT 1;\n    IF NOT",
         _GUARDS,
     ),
-    Fault("a posting may name no account", BATCHES, "WHERE a.id IS NULL OR f.currency", "WHERE f.currency", _GUARDS),
+    Fault("a posting may name no account", BY_INDEX, "WHERE a.id IS NULL OR f.currency", "WHERE f.currency", _GUARDS),
     Fault(
         "accounts may be removed",
         STATEMENTS,
