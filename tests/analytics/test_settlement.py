@@ -341,16 +341,20 @@ def test_settling_costs_the_same_number_of_queries_for_one_order_and_for_many() 
 
 
 def test_no_check_of_an_order_reads_the_whole_of_a_table_that_grows() -> None:
-    """A plan made for a table that was empty is kept while it grows."""
-    order = evidence.order(selling(), at=NOON)
+    """A plan made for an empty table, and for many rows at once, is kept for those that come one by one."""
+    made = selling()
+    with connection.cursor() as cursor:
+        cursor.execute("DISCARD PLANS")
+    orders_settle(order_ids=[evidence.order(made, at=NOON).pk for _order in range(60)])
+    order = evidence.order(made, at=NOON)
     grown = ("ledger_posting", "ledger_journalentry", "analytics_credit", "analytics_conversion")
     scans = "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE seq_scan > 0 AND relname = ANY (%s)"
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(scans, [list(grown)])
         before = dict(cursor.fetchall())
         orders_settle(order_ids=[order.pk])
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(scans, [list(grown)])
         after = dict(cursor.fetchall())
-    assert JournalEntry.objects.count() == 1
+    assert JournalEntry.objects.count() == 61
     assert after == before
