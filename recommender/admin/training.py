@@ -43,11 +43,18 @@ CANARY_BP = 1_000
 """The share of people who see a canary, in basis points."""
 
 FIGURES_READ = _(
-    "± one standard error. hr@10: people whose next course stood among the first ten; ndcg and mrr weigh its place, "
-    "recall counts all that they took next. coverage and gini: how widely places are spread. head and tail100: next "
-    "courses that at least, or fewer than, 100 people took; short: people with five acts at most."
+    "In brackets: between what the figure lies in 95 of 100 draws of other people. hr@10: people whose next course "
+    "stood among the first ten; ndcg and mrr weigh its place, recall counts all that they took next. coverage and "
+    "gini: how widely places are spread. head and tail100: next courses that at least, or fewer than, 100 people took; "
+    "short: people with five acts at most."
 )
 """How to read the names of the figures."""
+
+SETTINGS_READ = _(
+    'Only what shall differ from the model’s own: {"ridge": 50} for ease, {"epsilon": 4} for private_ease, '
+    '{"noise": 0.6} for ncf under differential privacy; best takes {"budget": 900}, CPU seconds.'
+)
+"""How settings are written."""
 
 
 def run_facts(run: TrainingRun) -> Facts:
@@ -58,6 +65,21 @@ def run_facts(run: TrainingRun) -> Facts:
     test = run.metrics.get("test", {})
     figures = [(name.upper(), f"{test[name]['value']:.4f}") for name in ("ndcg@10", "hr@10") if name in test]
     return [(_("training run"), run), *figures, *([(_("gate"), words)] if words else [])]
+
+
+class TrainingForm(forms.ModelForm):  # type: ignore[type-arg]  # subscripted only in the stubs
+    """What is asked for: a model, and its settings where they shall differ from its own."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Settings are refused here as the service would refuse them; none are the model's own."""
+        told = super().clean() or self.cleaned_data
+        if "model" in told and "parameters" in told:
+            told["parameters"] = told["parameters"] or {}
+            try:
+                services.training_check(model=told["model"], parameters=told["parameters"])
+            except TrainingRefusedError as refusal:
+                self.add_error("parameters", str(refusal))
+        return told
 
 
 @admin.register(TrainingRun)
@@ -84,7 +106,8 @@ class TrainingRunAdmin(Desk):
     )
     list_before_template = "admin/recommender/rollback.html"
     actions_detail = ("promote_run", "canary_run", "shadow_run", "stop_run")
-    fields = ("model",)
+    form = TrainingForm
+    fields = ("model", "parameters")
     readonly_fields = ("display_metrics", "display_search", "display_gate", "display_readings", "display_progress")
 
     def get_urls(self) -> list[URLPattern]:
@@ -106,7 +129,7 @@ class TrainingRunAdmin(Desk):
         return HttpResponseRedirect(reverse("admin:recommender_trainingrun_changelist"))
 
     def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
-        """A request names the model; a run shows everything."""
+        """A request names the model and its settings; a run shows everything."""
         if obj is None:
             return super().get_fieldsets(request, obj)
         course = (
@@ -149,7 +172,7 @@ class TrainingRunAdmin(Desk):
         return False
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Models are chosen, not typed."""
+        """Models are chosen, not typed; settings may be left out."""
         if db_field.name == "model":
             from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -161,11 +184,14 @@ class TrainingRunAdmin(Desk):
                 initial="blend",
                 widget=UnfoldAdminSelectWidget,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "parameters":
+            field.required, field.label, field.help_text = False, _("settings"), SETTINGS_READ
+        return field
 
     def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Ask for the training and wake a worker when the request is stored."""
-        run = services.training_request(model=obj.model, requested_by=clerk(request))
+        run = services.training_request(model=obj.model, parameters=obj.parameters, requested_by=clerk(request))
         obj.pk = run.pk
         transaction.on_commit(lambda: tasks.train.delay(run.pk))
 
@@ -324,9 +350,9 @@ class TrainingRunAdmin(Desk):
 
     @display(description=_("figures"))
     def display_metrics(self, obj: TrainingRun) -> SafeString | str:
-        """Each figure of the test with its standard error; empty before the run has one."""
+        """Each figure of the test with its interval; empty before the run has one."""
         test = obj.metrics.get("test", {})
-        rows = [[name, f"{of['value']:.4f} ± {of['se']:.4f}"] for name, of in sorted(test.items()) if "se" in of]
+        rows = [[name, _with_interval(of)] for name, of in sorted(test.items()) if "low" in of]
         if not rows:
             return ""
         shown = table([gettext("figure"), gettext("value")], rows)
@@ -334,15 +360,19 @@ class TrainingRunAdmin(Desk):
 
     @display(description=_("NDCG@10, test"))
     def display_ndcg(self, obj: TrainingRun) -> SafeString:
-        """With its standard error."""
+        """With its interval."""
         return _figure(obj, "ndcg@10")
 
     @display(description=_("HR@10, test"))
     def display_hits(self, obj: TrainingRun) -> SafeString:
-        """With its standard error."""
+        """With its interval."""
         return _figure(obj, "hr@10")
 
 
 def _figure(run: TrainingRun, name: str) -> SafeString:
     found = run.metrics.get("test", {}).get(name)
-    return figure(f"{found['value']:.4f} ± {found['se']:.4f}" if found else None)
+    return figure(_with_interval(found) if found else None)
+
+
+def _with_interval(of: dict[str, float]) -> str:
+    return f"{of['value']:.4f} ({of['low']:.4f}–{of['high']:.4f})"

@@ -46,7 +46,7 @@ from recommender.services.training import (
     training_waiting,
 )
 from recommender.services.training_refresh import shadows_compare, training_update
-from recommender.services.training_search import BEST
+from recommender.services.training_search import BEST, training_check
 from recommender.services.training_stages import model_beside, model_promote, model_rollback, serving_run
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "suggest_tried",
     "suggestions_mail",
     "taste_set",
+    "training_check",
     "training_request",
     "training_request_nightly",
     "training_run",

@@ -28,7 +28,7 @@ from recommender.choices import Stage, TrainingState
 from recommender.errors import TrainingRefusedError, TrainingStoppedError
 from recommender.models import DatasetSnapshot, TrainingRun
 from recommender.services.training_data import snapshot_take, snapshots_thin, training_content
-from recommender.services.training_search import BEST, board_folder, search
+from recommender.services.training_search import BEST, board_folder, search, training_check
 from recommender.services.training_stages import gate_of, model_promote, models_folder, models_forget, stages_turn
 
 if TYPE_CHECKING:
@@ -57,11 +57,8 @@ _OVER = (TrainingState.DONE, TrainingState.STOPPED)
 def training_request(
     *, model: str = "blend", parameters: dict[str, Any] | None = None, requested_by: User | None = None
 ) -> TrainingRun:
-    """Ask for a training; the task does it. Raises ConfigError of the engine for a model that nobody registered."""
-    from recommender.engine.models import get_model
-
-    if model != BEST:
-        get_model(model)
+    """Ask for a training; the task does it. Raises what `training_check` raises."""
+    training_check(model=model, parameters=parameters or {})
     return TrainingRun.objects.create(model=model, parameters=parameters or {}, requested_by=requested_by)
 
 
@@ -313,8 +310,8 @@ def _figures(estimates: Any) -> dict[str, dict[str, float]]:
         name: {
             "value": estimate.value,
             "se": estimate.error,
-            "low": estimate.value - 1.96 * estimate.error,
-            "high": estimate.value + 1.96 * estimate.error,
+            "low": estimate.low,
+            "high": estimate.high,
         }
         for name, estimate in estimates.items()
     }

@@ -1,11 +1,15 @@
 """What the portal would put live, searched within a budget; studies are kept in PostgreSQL and go on after a loss."""
 
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
+from recommender.errors import TrainingRefusedError
 from recommender.models import TrainingRun
 
 if TYPE_CHECKING:
@@ -20,6 +24,42 @@ BUDGET = 900.0
 
 CLIMB = 0.6
 """The share of the budget in which families of models are tried; the rest refines the settings of the best."""
+
+
+def training_check(*, model: str, parameters: Any) -> None:
+    """Raise TrainingRefusedError for a model that is none, or for settings that it does not have or does not take.
+
+    A search takes `budget` alone: CPU seconds above 0.
+    """
+    from recommender.engine.config import settings_from
+    from recommender.engine.errors import EngineError
+    from recommender.engine.models import get_model
+
+    if not isinstance(parameters, Mapping):
+        raise TrainingRefusedError(
+            _("Settings are names with their values, such as %(example)s.") % {"example": '{"ridge": 50}'}
+        )
+    if model == BEST:
+        _check_budget(parameters)
+        return
+    try:
+        kind = get_model(model)
+        own = settings_from(kind.Settings, parameters)
+        if resolve := getattr(own, "resolve", None):
+            resolve()  # what a model of models is made of
+    except (EngineError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TrainingRefusedError(
+            _("The model %(model)s cannot be trained so: %(why)s.") % {"model": model, "why": error}
+        ) from error
+
+
+def _check_budget(parameters: Mapping[str, Any]) -> None:
+    budget = parameters.get("budget", BUDGET)
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    if set(parameters) - {"budget"} or not is_number or not isfinite(budget) or budget <= 0:
+        raise TrainingRefusedError(
+            _("A search for the best takes one setting, its CPU seconds: %(example)s.") % {"example": '{"budget": 900}'}
+        )
 
 
 def search(run: TrainingRun, data: "Interactions", *, device: Any, rng: Any, progress: "Progress") -> dict[str, Any]:

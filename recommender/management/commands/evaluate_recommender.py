@@ -91,6 +91,7 @@ class Command(BaseCommand):
         return {
             "metrics": {metric: estimate.value for metric, estimate in figures.items()},
             "standard_errors": {metric: estimate.error for metric, estimate in figures.items()},
+            "intervals": {metric: [estimate.low, estimate.high] for metric, estimate in figures.items()},
             "model": kind,
             "settings": settings_to(settings),
             "choose_cpu_seconds": round(chosen - began, 3),

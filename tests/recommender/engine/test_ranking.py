@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from recommender.engine.data import Float32, Interactions
+from recommender.engine.data import Bool, Float32, Int64, Interactions
 from recommender.engine.errors import LeakError
 from recommender.engine.evaluate import chunks, evaluate, rank_stage, rank_targets
 from recommender.engine.metrics import Estimate, Ranking, coverage, gini, paired_difference, per_user, slices, summarise
@@ -122,9 +122,46 @@ def test_figures_of_a_hand_made_ranking() -> None:
     assert figures["hr@10"].count == 4
     assert figures["cold_hr@10"].count == 2
     assert figures["coverage@10"].error > 0
-    low, high = figures["hr@10"].interval
-    assert (low + high) / 2 == pytest.approx(0.5)
-    assert high - low == pytest.approx(2 * 1.96 * figures["hr@10"].error)
+    gini_of = figures["gini@10"]
+    assert (gini_of.high - gini_of.low) / 2 == pytest.approx(1.96 * gini_of.error)
+
+
+def answered(hits: Bool, targets: Int64) -> dict[str, Estimate]:
+    """Figures of users with so many new targets each, ranked first where they are hits and 200th elsewhere."""
+    users = targets.size
+    train = Interactions.build(users=np.arange(users), items=np.zeros(users, dtype=int), item_ids=range(300))
+    pointers = np.concatenate([[0], np.cumsum(targets)]).astype(np.int64)
+    stage = Stage(train, np.arange(users), pointers, np.ones(pointers[-1], dtype=np.int32), None, sees_future=False)
+    ranks = np.where(np.repeat(hits, targets), 1.0, 200.0)
+    return summarise(Ranking(stage, ranks, np.ones((users, 1), dtype=np.int32)), rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("users", [40, 3000])
+def test_every_figure_has_the_interval_of_people_drawn_anew(users: int) -> None:
+    """Against the plain bootstrap, one draw of all people after the other."""
+    rng = np.random.default_rng(1)
+    hits, targets = rng.random(users) < 0.3, rng.integers(1, 6, users)
+    figures = answered(hits, targets)
+    draws = [rng.integers(0, users, users) for _ in range(2000)]
+    plain = {
+        "hr@10": [hits[draw].mean() for draw in draws],
+        "mrr": [np.where(hits[draw], 1, 1 / 200).mean() for draw in draws],
+        "cold_hr@10": [(hits * targets)[draw].sum() / targets[draw].sum() for draw in draws],
+    }
+    for name, values in plain.items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        found = figures[name]
+        assert found.low < found.value < found.high
+        assert found.high - found.low == pytest.approx(high - low, rel=0.15)
+        assert (found.low + found.high) / 2 == pytest.approx((low + high) / 2, abs=0.15 * (high - low))
+
+
+def test_the_same_generator_gives_the_same_intervals_and_is_left_where_it_would_be() -> None:
+    first, again = np.random.default_rng(3), np.random.default_rng(3)
+    assert summarise(known_ranking(), rng=first) == summarise(known_ranking(), rng=again)
+    fresh = np.random.default_rng(3)
+    fresh.multinomial(4, [1 / 4] * 4, 100)
+    assert first.random() == fresh.random()
 
 
 def test_slices_go_by_the_first_targets_count_and_the_history() -> None:
@@ -167,7 +204,7 @@ def test_without_new_items_there_is_no_cold_figure() -> None:
 def test_a_single_user_has_no_spread() -> None:
     stage = split_leave_one_out(Interactions.build(users=[0, 0, 1], items=[0, 1, 2])).test
     ranking = Ranking(stage, np.array([1.0]), np.array([[1, 2]], dtype=np.int32))
-    assert summarise(ranking, rng=np.random.default_rng(0))["hr@10"] == Estimate(1.0, 0.0, 1)
+    assert summarise(ranking, rng=np.random.default_rng(0))["hr@10"] == Estimate(1.0, 0.0, 1, 1.0, 1.0)
 
 
 def test_coverage_and_gini_of_known_exposures() -> None:

@@ -45,7 +45,7 @@ def test_a_search_is_no_worse_than_where_it_began_and_goes_on_under_its_name() -
 
 def test_a_trial_that_lags_behind_the_others_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     falling = itertools.count(100, -1)
-    figure = {"ndcg@10": Estimate(0.0, 0.0, 1)}
+    figure = {"ndcg@10": Estimate(0.0, 0.0, 1, 0.0, 0.0)}
     monkeypatch.setattr(
         study, "evaluate", lambda *_, **__: {"ndcg@10": replace(figure["ndcg@10"], value=next(falling) / 100)}
     )
