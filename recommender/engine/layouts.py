@@ -40,6 +40,9 @@ More of them than this are a leak.
 HELD_OUT = 0.1
 """What `split` holds out of every user's training items to choose by."""
 
+LARGEST = 2**63 - 1
+"""The largest id: what 64 bits hold with their sign."""
+
 TEXT_COLUMNS = ("slug", "title", "name", "description")
 
 
@@ -224,21 +227,28 @@ def _text(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read: it is no UTF-8 text (byte {error.start})") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
 def _ids(path: Path, number: int, words: Sequence[str]) -> Int64:
-    try:
-        ids = np.array(words, dtype=np.int64)
-    except (ValueError, OverflowError):
-        wrong = next(word for word in words if not (word.isascii() and word.isdigit() and len(word) < 19))
-        raise DataError(f"{path}, line {number}: {wrong!r} is no id; ids are whole numbers from 0") from None
-    if ids.size and ids.min() < 0:
-        raise DataError(f"{path}, line {number}: {ids.min()} is no id; ids are whole numbers from 0")
-    return ids
+    """Digits and nothing else: what int() also takes ("1_0", "+1") is more likely a mistake than an id."""
+    together = "".join(words)
+    if not words:
+        return np.empty(0, dtype=np.int64)
+    if together.isascii() and together.isdigit() and all(words):
+        with suppress(OverflowError, ValueError):  # too large, or longer than Python reads
+            return np.array(words, dtype=np.int64)
+    wrong = next(word for word in words if not (word.isascii() and word.isdigit() and _fits(word)))
+    raise DataError(f"{path}, line {number}: {wrong!r} is no id; ids are whole numbers from 0 to {LARGEST}")
+
+
+def _fits(digits: str) -> bool:
+    return len(digits) < 20 and int(digits) <= LARGEST
 
 
 def _id_lines(path: Path) -> list[Int64]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_bad_files_are_named_with_their_line(tmp_path: Path) -> None:
         read_dataset(tmp_path, "p1")
     with pytest.raises(DataError, match="line 2: 'x' is no id"):
         read_dataset(folder(tmp_path, sequences_txt="1 2 3\n1 x\n"), "p1")
-    with pytest.raises(DataError, match="line 1: -4 is no id"):
+    with pytest.raises(DataError, match="line 1: '-4' is no id"):
         read_dataset(folder(tmp_path, sequences_txt="1 -4 3\n"), "p1")
     with pytest.raises(DataError, match="no user has both"):
         read_dataset(folder(tmp_path, sequences_txt="1\n2\n"), "p1")
@@ -174,6 +175,27 @@ def test_bad_files_are_named_with_their_line(tmp_path: Path) -> None:
     (tmp_path / "sequences.txt.gz").write_bytes(b"no gzip")
     with pytest.raises(DataError, match="cannot be read"):
         read_dataset(tmp_path, "p1")
+
+
+@pytest.mark.parametrize("word", ["1_0", "+1", "1.0", "\uff11", "9223372036854775808", "9" * 5000, "user", "3,4"])
+def test_whatever_is_no_plain_number_is_no_id(tmp_path: Path, word: str) -> None:
+    """Python reads the first two and the fourth as numbers; in a file of ids they are more likely a mistake."""
+    with pytest.raises(DataError, match=f"train.txt, line 2: '{re.escape(word)}' is no id; ids are whole numbers"):
+        read_dataset(folder(tmp_path, train_txt=f"1 2 3\n2 1 {word}\n", test_txt="1 4\n"), "split")
+
+
+def test_text_that_is_no_utf_8_is_told_plainly(tmp_path: Path) -> None:
+    (tmp_path / "sequences.txt").write_bytes("1 2 3\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"sequences\.txt: cannot be read: it is no UTF-8 text \(byte 0\)"):
+        read_dataset(tmp_path, "p1")
+
+
+def test_the_largest_ids_are_ids(tmp_path: Path) -> None:
+    largest = 2**63 - 1
+    lines = f"{largest} 1 {largest}\n2 1 {largest}\n"
+    test = read_dataset(folder(tmp_path, train_txt=lines, test_txt="2 7\n"), "split").split.test
+    assert test.train.item_ids.tolist() == [1, 7, largest]
+    assert test.train.user_ids.tolist() == [2, largest]
 
 
 def test_unknown_protocols_and_dates_out_of_place_are_refused(tmp_path: Path) -> None:
