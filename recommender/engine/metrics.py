@@ -116,10 +116,17 @@ def summarise(ranking: Ranking, *, rng: np.random.Generator, replicates: int = 1
 def _of_targets(ranking: Ranking, drawn: _Drawn) -> dict[str, Estimate]:
     """Hits among new items, and, where no target is a user's first, among those that few or many took."""
     stage = ranking.stage
-    taken, owners = stage.train.item_counts[stage.targets], np.repeat(np.arange(stage.users.size), np.diff(stage.pointers))
+    taken, owners = (
+        stage.train.item_counts[stage.targets],
+        np.repeat(np.arange(stage.users.size), np.diff(stage.pointers)),
+    )
     masks = {"cold_hr@10": (taken == 0, 10), "cold_hr@100": (taken == 0, 100)}
     if stage.unordered:
-        masks |= {"tail20_hr@10": (taken < 20, 10), "tail100_hr@10": (taken < 100, 10), "head_hr@10": (taken >= 100, 10)}
+        masks |= {
+            "tail20_hr@10": (taken < 20, 10),
+            "tail100_hr@10": (taken < 100, 10),
+            "head_hr@10": (taken >= 100, 10),
+        }
     return {
         name: drawn.mean((ranking.ranks[mask] <= k).astype(np.float64), owners[mask])
         for name, (mask, k) in masks.items()

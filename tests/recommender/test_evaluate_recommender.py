@@ -34,7 +34,9 @@ def test_every_model_gets_its_figures_its_cost_and_what_it_was_made_of(courses: 
         names = figures["metrics"].keys()
         assert {"hr@10", "ndcg@10", "recall@20", "ndcg@20", "mrr", "coverage@10", "gini@10", "tail100_hr@10"} <= names
         assert figures["standard_errors"].keys() == figures["intervals"].keys() == names
-        assert all(low - 1e-9 <= figures["metrics"][name] <= high + 1e-9 for name, (low, high) in figures["intervals"].items())
+        assert all(
+            low - 1e-9 <= figures["metrics"][name] <= high + 1e-9 for name, (low, high) in figures["intervals"].items()
+        )
         assert figures["fit_cpu_seconds"] >= 0
         assert figures["peak_mb"] > 0
     assert told["best"]["model"] != "popularity"
