@@ -99,12 +99,19 @@ class Problem:
 
     def worded(self, translate: Callable[[str], str]) -> str:
         """Return the problem as one plain sentence in the language of `translate` (a gettext function)."""
-        return translate(SENTENCES[self.code]).format(place=self.path or translate(WHOLE), **self.params)
+        told = {name: _fitting(value) for name, value in self.params.items()}
+        return translate(SENTENCES[self.code]).format(place=self.path or translate(WHOLE), **told)
 
     @property
     def sentence(self) -> str:
         """The problem as one plain English sentence."""
         return self.worded(gettext_noop)
+
+
+def _fitting(value: Scalar) -> Scalar:
+    """Return a value, or the beginning of a number that no sentence has room for (texts come cut)."""
+    digits = str(value) if isinstance(value, int) else ""
+    return f"{digits[:57]}..." if len(digits) > 60 else value
 
 
 class SplitsError(ValueError):

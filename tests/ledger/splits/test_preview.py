@@ -147,6 +147,17 @@ def test_sums_of_the_longest_numbers_can_still_be_written() -> None:
     assert {b["account"]: b["amount"] for b in balances}["processor:clearing"] == -2 * price
 
 
+@pytest.mark.parametrize(
+    "sale",
+    [{"list_price": -(10**900)}, {"discounts": [{"amount": 10**900, "borne_by": "pool"}]}],
+    ids=["price", "discount"],
+)
+def test_a_number_without_end_is_told_by_its_beginning(sale: dict[str, Any]) -> None:
+    with pytest.raises(PreviewError, match=r"10{50,60}\.\.\.") as caught:
+        preview(document({**SALE, **sale}))
+    assert len(str(caught.value)) < 200
+
+
 def test_integers_beyond_a_doubles_precision_stay_exact() -> None:
     price = 2**60 + 1
     text = json.dumps(document({**SALE, "list_price": price}))
