@@ -3,7 +3,7 @@
 Families are tried from cheap to dear, each by moving one setting at a time from its start while valid's figure rises.
 What only scoring needs (how fast a history fades) is tried without fitting again. The best of every family are then
 blended, the blend keeps its place only if it is better than all of them, and where items are described and some are
-new, places are kept for those. Nothing looks at test.
+new, places are kept for those, as often as `places` finds on valid. Nothing looks at test.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from recommender.engine.evaluate import evaluate
 from recommender.engine.models import get_model
 from recommender.engine.models.base import Model
 from recommender.engine.models.blend import Blend
+from recommender.engine.models.newcomers import Newcomers, NewcomersSettings
+from recommender.engine.places import choose_places, people_asked
 from recommender.engine.split import Stage
 
 USERS = 4_000
@@ -42,6 +44,9 @@ POSITIONS = 20_000
 
 STEP, WORD = 0.01, 1.5e-7
 """CPU seconds of a step of the two towers, and what each word of each item adds to it; measured on a busy core."""
+
+PLACES = 4.0
+"""Choosing the places for newcomers takes at most so many times what measuring the champion on as many people took."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,12 @@ FAMILIES = (
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A model fitted on valid's training part, its figure there, and the CPU seconds of the fit."""
+    """A model fitted on valid's training part, its figure there, and the CPU seconds of the fit and of measuring it."""
 
     model: Model
     value: float
     seconds: float
+    measuring: float = 0.0
 
     @property
     def name(self) -> str:
@@ -140,7 +146,7 @@ class _Search:
         rng: np.random.Generator,
         progress: Progress,
     ) -> None:
-        self.stage = stage.sample(USERS, rng=rng)
+        self.whole, self.stage = stage, stage.sample(USERS, rng=rng)
         self.select_by, self.device, self.rng, self.progress = select_by, device, rng, progress
         self.until = time.process_time() + budget
         self.tried, self.held = 0, 0.0
@@ -239,10 +245,11 @@ class _Search:
         return self._measured(fitted, time.process_time() - began)
 
     def _measured(self, model: Model, seconds: float) -> Found:
+        began = time.process_time()
         figures = evaluate(model, self.stage, device=self.device, rng=self.rng, replicates=2)
         self.tried += 1
         self.progress("choose", self.tried, self.tried + 1)
-        return Found(model, figures[self.select_by].value, seconds)
+        return Found(model, figures[self.select_by].value, seconds, time.process_time() - began)
 
     def _left(self, seconds: float) -> bool:
         """Tell whether a fit of so many seconds is within the budget, and after it one of all so far on more data."""
@@ -263,11 +270,22 @@ class _Search:
         return self._measured(blend, sum(part.seconds for part in used))
 
     def _with_newcomers(self, champion: Found) -> tuple[str, dict[str, Any]]:
-        """Keep places for new items where there are any and descriptions to place them by."""
+        """Keep places for new items where there are any and descriptions to place them by.
+
+        How often is chosen on valid if time is left for it; else every tenth is kept.
+        """
         train = self.stage.train
         if train.content is None or (train.item_counts > 0).all():
             return champion.name, champion.settings
-        return "newcomers", {"base": {"model": champion.name, "settings": champion.settings}}
+        settings = NewcomersSettings(base={"model": champion.name, "settings": champion.settings})
+        expected = PLACES * champion.measuring * people_asked(self.whole) / self.stage.users.size
+        if time.process_time() + expected + REFIT * champion.seconds < self.until:
+            model = Newcomers.around(champion.model, train, settings=settings)
+            found = choose_places(model, self.whole, select_by=self.select_by, device=self.device, rng=self.rng)
+            if found is None:
+                return champion.name, champion.settings
+            settings = found
+        return "newcomers", settings_to(settings)
 
 
 def _blend_of(parts: Sequence[Found]) -> Blend:

@@ -1,15 +1,17 @@
 """A model with places kept for items that nobody, or hardly anybody, took yet.
 
 Learned models put a new item last, so nobody ever meets it. Here every `every`-th place of a person's list goes to
-newcomers; all other items keep the order of the base model. Newcomers stand in the order of two things added, each
-standardised over them: how much they are described like what the person took, and how the base model ranks the twenty
-items that they are described most like. A newcomer's score is the least that gives it its place, so reasons stay exact:
-its parts come from the likeness, and what lifts it into the place kept for it is the baseline.
+newcomers; all other items keep the order of the base model. Newcomers stand in the order of three things added, each
+standardised over them: how much they are described like what the person took, how the base model ranks the twenty
+items that they are described most like, and, as far as `own` says, how it ranks themselves. A newcomer's score is the
+least that gives it its place, so reasons stay exact: its parts come from the likeness, and what lifts it into the place
+kept for it is the baseline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -31,18 +33,22 @@ if TYPE_CHECKING:
 class NewcomersSettings:
     """base: ``{"model": name, "settings": {...}}``. every: one place in so many is kept. most: taken at most so often.
 
-    decay: what a taken item counts against the one after it when likeness is asked; the newest 50 count.
+    decay: what a taken item counts against the one after it when likeness is asked; the newest 50 count. own: what the
+    base's own score of a newcomer counts in their order; 0 for a base that knows nothing of what nobody took.
+    `places.choose_places` finds `every` and `own` on valid.
     """
 
     base: Mapping[str, Any] = field(default_factory=lambda: {"model": "hybrid"})
     every: int = 10
     most: int = 0
     decay: float = 0.8
+    own: float = 0.0
 
     def __post_init__(self) -> None:
         require_range("every", self.every, 2, 10_000)
         require_range("most", self.most, 0, 10**9)
         require_range("decay", self.decay, 1e-6, 1)
+        require_range("own", self.own, 0, 100)
         object.__setattr__(self, "base", {"model": self.base["model"], "settings": dict(self.base.get("settings", {}))})
 
     def resolve(self) -> tuple[type[Model], Any]:
@@ -56,6 +62,24 @@ class NewcomersSettings:
 
 
 WINDOW, NEAREST = 50, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Queue:
+    """What one person's list is made of: newcomers in the order of their places, and the others' scores from the best.
+
+    `items`: int64 indices of the newcomers that some likeness speaks for; `ranked`: float32, what the base says of all
+    others that the person has not taken.
+    """
+
+    items: Int64
+    ranked: Float32
+
+    def lift(self, scores: Float32, every: int) -> None:
+        """Give each newcomer in `scores` (float32 [items], changed) the least score that puts it in its place."""
+        places = (every - 1) * np.arange(1, self.items.size + 1)
+        kept = self.items[places < self.ranked.size]
+        scores[kept] = np.nextafter(self.ranked[places[: kept.size]], np.float32(np.inf))
 
 
 class Newcomers(Model):
@@ -97,11 +121,22 @@ class Newcomers(Model):
         base = kind.fit_resumed(
             interactions, settings=own, device=device, rng=rng, progress=progress, checkpoint=checkpoint
         )
+        return cls.around(base, interactions, settings=settings)
+
+    @classmethod
+    def around(cls, base: Model, interactions: Interactions, *, settings: NewcomersSettings) -> Self:
+        """Places kept in the lists of a base that is fitted on the same interactions already."""
         new = np.flatnonzero(interactions.item_counts <= settings.most)
         likeness = np.zeros((interactions.n_items, new.size), dtype=np.float32)
         if interactions.content is not None and new.size:
             likeness = interactions.content.between(slice(None), new)
         return cls(settings=settings, item_ids=interactions.item_ids, base=base, new=new, likeness=likeness)
+
+    def under(self, **values: Any) -> Self:
+        """The same arrays under other values of `every` and `own`."""
+        other = copy(self)
+        other.settings = replace(self.settings, **values)
+        return other
 
     def tuned(self, stage: Stage, *, device: torch.device, rng: np.random.Generator) -> Self:
         """The same places around the base as it is tuned."""
@@ -112,20 +147,25 @@ class Newcomers(Model):
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
         """The base's scores, with the likest newcomers lifted or lowered to the places kept for them."""
         scores = self.base.score(history, weights)
+        queue = self.queue(scores, history, weights)
+        if queue is not None:
+            queue.lift(scores, self.settings.every)
+        return scores
+
+    def queue(self, scores: Float32, history: Int32, weights: Float32 | None = None) -> Queue | None:
+        """Who waits for a place, under what the base says to a history; None where nobody can."""
         recent, factors = self._recent(history, weights)
         if not self.new.size or not recent.size:
-            return scores
+            return None
         likeness = factors @ self.likeness[recent]
         waiting = np.flatnonzero((likeness > 0) & ~np.isin(self.new, history))
         inherited = (scores[self.nearest[waiting]] * self.shares[waiting]).sum(axis=1)
         wanted = _standard(likeness[waiting]) + _standard(inherited)
-        order = waiting[np.argsort(-wanted, kind="stable")]
+        if self.settings.own:
+            wanted += np.float32(self.settings.own) * _standard(scores[self.new[waiting]])
         others = np.setdiff1d(self._old, history, assume_unique=True)
-        ranked = np.sort(scores[others])[::-1]
-        places = (self.settings.every - 1) * np.arange(1, order.size + 1)
-        kept = order[places < ranked.size]
-        scores[self.new[kept]] = np.nextafter(ranked[places[: kept.size]], np.float32(np.inf))
-        return scores
+        order = waiting[np.argsort(-wanted, kind="stable")]
+        return Queue(items=self.new[order], ranked=np.sort(scores[others])[::-1])
 
     def contributions(self, history: Int32, targets: Int64, weights: Float32 | None = None) -> Contributions:
         """The base's parts; a newcomer's are its likeness to what was taken, the rest is the place kept for it."""

@@ -53,6 +53,11 @@ class TestNewcomersConforms(ModelConformance):
     settings: ClassVar[dict[str, Any]] = {"base": {"model": "ease", "settings": {"ridge": 1.0}}, "every": 2}
 
 
+class TestNewcomersThatTheirBaseKnowsConform(ModelConformance):
+    name = "newcomers"
+    settings: ClassVar[dict[str, Any]] = {"base": {"model": "hybrid"}, "every": 3, "own": 2.0}
+
+
 def test_words_are_cut_in_both_languages_and_paired() -> None:
     assert words("Learn Python!") == ["learn", "python", "learn python"]
     assert "绘画" in words("油画 绘画入门")
