@@ -229,6 +229,7 @@ class Learner:
         room = 4 * settings.dimension * (settings.batch_tokens + settings.window) * 2
         self.dropout = Dropout(settings.dropout, room=room, device=device, rng=rng)
         self.epoch = self.steps = 0
+        self.losses: list[float] = []
         self.rank, self.world = 0, 1
 
     def share(self, rank: int, world: int) -> None:
@@ -244,7 +245,7 @@ class Learner:
         if checkpoint and checkpoint.exists():
             self.load(checkpoint, data_sha256=data_sha256)
         while self.epoch < self.settings.epochs:
-            self.learn_epoch()
+            self.losses.append(self.learn_epoch())
             if checkpoint:
                 self.save(checkpoint, data_sha256=data_sha256)
             progress("fit", self.epoch, self.settings.epochs)
@@ -315,6 +316,7 @@ class Learner:
         about = self._about(data_sha256) | {
             "epoch": self.epoch,
             "steps": self.steps,
+            "losses": self.losses,
             "rng": self.rng.bit_generator.state,
         }
         tensors = {"flat": self.flat, "mean": self.mean, "square": self.square}
@@ -338,7 +340,7 @@ class Learner:
             raise ArtefactError(f"the checkpoint {path.name} belongs to other settings or other data")
         for name, tensor in tensors.items():
             getattr(self, name).copy_(tensor)
-        self.epoch, self.steps = about["epoch"], about["steps"]
+        self.epoch, self.steps, self.losses = about["epoch"], about["steps"], about.get("losses", [])
         self.rng.bit_generator.state = about["rng"]
 
     def _about(self, data_sha256: str) -> dict[str, Any]:

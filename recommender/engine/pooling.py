@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -92,6 +92,13 @@ class Schedule:
     clip: float = 1.0
 
 
+class Learned(NamedTuple):
+    """The epsilon spent at `DELTA`, 0 where no noise was asked for, and each epoch's mean loss."""
+
+    epsilon: float
+    losses: list[float]
+
+
 def learn(
     net: nn.Module,
     lessons: Lessons,
@@ -101,8 +108,8 @@ def learn(
     device: torch.device,
     rng: np.random.Generator,
     progress: Progress,
-) -> float:
-    """Let `net(context, factors, candidates)` learn; the epsilon spent at `DELTA`, 0 where no noise was asked for.
+) -> Learned:
+    """Let `net(context, factors, candidates)` learn.
 
     Candidates are [n, 1 + drawn]: the target, then the step's negatives, drawn among the items `rivals`. Raises
     ConfigError where noise is asked for and Opacus is not installed.
@@ -110,18 +117,22 @@ def learn(
     optimiser: Any = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate)
     private = _private(net, optimiser, schedule, device=device, rng=rng) if schedule.noise else None
     module, optimiser = (private.net, private.optimiser) if private else (net, optimiser)
-    steps = 0
+    steps, losses = 0, []
     for epoch in range(schedule.epochs):
         draw = lessons.drawn if private else lessons.shuffled
+        told = []
         for group in decaying(optimiser, schedule, epoch, draw(schedule.batch, rng)):
             loss = _loss(module, lessons.batch(group, device), schedule.negatives, rivals, rng)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call] # torch says so of its own
             optimiser.step()
             steps += 1
+            told.append(loss.detach())
+        losses.append(float(torch.stack(told).mean()) if told else 0.0)
         progress("fit", epoch + 1, schedule.epochs)
     people = max(1, np.unique(lessons.owners).size)
-    return private.spent(min(1.0, schedule.batch / people), steps) if private else 0.0
+    spent = private.spent(min(1.0, schedule.batch / people), steps) if private else 0.0
+    return Learned(spent, losses)
 
 
 def decaying(optimiser: Any, schedule: Schedule, epoch: int, groups: Iterator[Int64]) -> Iterator[Int64]:

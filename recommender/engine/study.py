@@ -57,12 +57,16 @@ SPACES: Mapping[str, Mapping[str, Span]] = {
 
 @dataclass(frozen=True)
 class Searched:
-    """The best settings, their figure on valid, and how many trials ended whole and how many were cut short."""
+    """The best settings, their figure on valid, and how many trials ended whole and how many were cut short.
+
+    `tried`: what each trial came to, in order; of those cut short, on the part of valid that they were measured on.
+    """
 
     settings: dict[str, Any]
     value: float
     trials: int
     pruned: int
+    tried: tuple[float, ...]
 
 
 def search(
@@ -121,7 +125,8 @@ def search(
     study.optimize(objective, n_trials=trials, callbacks=[after])
     states = [trial.state.name for trial in study.trials]
     best = {key: _typed(value, SPACES[model][key]) for key, value in study.best_params.items()}
-    return Searched({**first, **best}, study.best_value, states.count("COMPLETE"), states.count("PRUNED"))
+    tried = tuple(trial.value for trial in study.trials if trial.value is not None)
+    return Searched({**first, **best}, study.best_value, states.count("COMPLETE"), states.count("PRUNED"), tried)
 
 
 def _asked(trial: Any, space: Mapping[str, Span]) -> dict[str, Any]:

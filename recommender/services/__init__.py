@@ -24,7 +24,7 @@ from recommender.services.paths import (
     step_take_back,
 )
 from recommender.services.promotions import arm_promote, arm_rollback, promotion_words
-from recommender.services.serving import Manner, Suggestions, impressions_record, places_of, suggest
+from recommender.services.serving import Manner, Suggestions, impressions_record, places_of, policy_in_force, suggest
 from recommender.services.serving_choices import (
     click_record,
     course_dismiss,
@@ -84,6 +84,7 @@ __all__ = [
     "personal_set",
     "places_of",
     "policy_check",
+    "policy_in_force",
     "policy_write",
     "promotion_words",
     "serving_run",

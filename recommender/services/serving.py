@@ -220,6 +220,12 @@ def policy_of(policy_id: int | None) -> "Policy":
     return policy_from(ServingPolicy.objects.get(pk=policy_id).values) if policy_id else Policy()
 
 
+def policy_in_force() -> "Policy":
+    """The figures that lists are put together by now."""
+    newest = ServingPolicy.objects.filter(is_trial=False).order_by("-pk").values_list("pk", flat=True).first()
+    return policy_of(newest)
+
+
 def recommender_of(run_id: int | None) -> "Recommender | None":
     """A run's model, None where its file is missing or damaged."""
     if run_id is None:

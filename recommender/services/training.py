@@ -189,6 +189,7 @@ def _train(run: TrainingRun, data: "Interactions", steps: Path) -> "TrainingResu
         if run.model == BEST:
             run.search = search(run, data, device=device, rng=rng, progress=progress)
             run.model, run.parameters = run.search.pop("model"), run.search.pop("settings")
+            board.tried("search", run.search.pop("tried", ()))
         config = TrainConfig(model=run.model, settings=run.parameters)
         result = train(config, data, device=device, rng=rng, progress=progress, checkpoints=steps)
         board.result(run.model, result)

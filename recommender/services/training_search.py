@@ -63,7 +63,10 @@ def _check_budget(parameters: Mapping[str, Any]) -> None:
 
 
 def search(run: TrainingRun, data: "Interactions", *, device: Any, rng: Any, progress: "Progress") -> dict[str, Any]:
-    """Name the model and settings that are best on valid: `model`, `settings`, and of the study its name and trials."""
+    """Name the model and settings that are best on valid: `model`, `settings`, and of the study its name and trials.
+
+    `tried` is what each trial came to, for TensorBoard.
+    """
     from recommender.engine import study, tuning
     from recommender.engine.config import TrainConfig
     from recommender.engine.train import valid_stage
@@ -88,7 +91,7 @@ def search(run: TrainingRun, data: "Interactions", *, device: Any, rng: Any, pro
         progress=progress,
     )
     return {"model": name, "settings": found.settings, "study": f"run-{run.pk}", "trials": found.trials,
-            "pruned": found.pruned}  # fmt: skip
+            "pruned": found.pruned, "tried": found.tried}  # fmt: skip
 
 
 def study_storage() -> Any:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.rules import entrance
 from partners.views.frame import desk, frame
+from recommender import services
 from recommender.choices import Slot
 from recommender.selectors import Shown, courses_shown, serving_figures
 
@@ -35,6 +36,7 @@ def for_creators(request: HttpRequest) -> HttpResponse:
         "desk": at,
         "rows": [{"of": row, "slots": _slots(row.slots)} for row in rows],
         "total": total,
+        "policy": services.policy_in_force(),
         "spans": _spans(days, party=at.party.code),
     }
     return render(request, "recommender/creator.html", context)

@@ -95,6 +95,21 @@ def test_bad_input_is_one_sentence_and_writes_nothing(courses: Path, options: di
     assert not out.exists()
 
 
+@pytest.mark.filterwarnings("ignore")  # TensorBoard warns of libraries of its own
+def test_each_model_leaves_a_board_where_one_is_asked_for(courses: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    boards = courses.parent / "boards"
+    told = evaluated(courses, "popularity,sequence_ease", boards=boards)["models"]
+    for name, figures in told.items():
+        events = EventAccumulator(str(boards / name)).Reload()
+        assert events.Scalars("test/ndcg@10")[0].value == pytest.approx(figures["metrics"]["ndcg@10"])
+        assert any(b"hparams" in path.read_bytes() for path in (boards / name).iterdir())
+    (courses.parent / "taken").write_text("")
+    with pytest.raises(CommandError, match="cannot be written"):
+        evaluated(courses, "popularity", boards=courses.parent / "taken")
+
+
 def test_a_leak_ends_it(courses: Path) -> None:
     (courses / "train.txt").write_text("1 4 5 6\n2 5 6\n")
     (courses / "test.txt").write_text("1 6\n2 7\n")

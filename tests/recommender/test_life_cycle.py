@@ -335,32 +335,6 @@ def test_a_model_that_is_no_sum_over_people_is_trained_anew_once_somebody_is_gon
     assert [path.name for path in models_folder().iterdir()] == [again.artefact]
 
 
-def test_the_desk_asks_for_a_training_with_settings_and_refuses_those_that_the_model_does_not_take(cast: Any) -> None:
-    client, add = cast.client_of(cast.olga), reverse("admin:recommender_trainingrun_add")
-    refused = {
-        ("ease", '{"rigde": 50}'): "unknown setting &#x27;rigde&#x27;",
-        ("ease", '{"ridge": "much"}'): "ridge must be a number",
-        ("ease", "[1]"): "Settings are names with their values",
-        ("blend", '{"components": [{"model": "sasrek"}]}'): "sasrek",
-        ("blend", '{"components": [{}]}'): "cannot be trained so",
-        ("best", '{"budget": -1}'): "CPU seconds",
-        ("best", '{"ridge": 50}'): "CPU seconds",
-    }
-    for (model, parameters), words in refused.items():
-        answer = client.post(add, {"model": model, "parameters": parameters})
-        assert (answer.status_code, TrainingRun.objects.exists()) == (200, False)
-        assert words in answer.content.decode()
-    asked = {"private_ease": '{"epsilon": 4}', "best": '{"budget": 90}', "popularity": ""}
-    for model, parameters in asked.items():
-        assert client.post(add, {"model": model, "parameters": parameters}).status_code == 302
-    told = TrainingRun.objects.order_by("pk").values_list("model", "parameters", "requested_by")
-    assert list(told) == [
-        ("private_ease", {"epsilon": 4}, cast.olga.pk),
-        ("best", {"budget": 90}, cast.olga.pk),
-        ("popularity", {}, cast.olga.pk),
-    ]
-
-
 def test_the_desk_goes_back_stops_and_shows_what_was_compared(cast: Any) -> None:
     client = cast.client_of(cast.olga)
     runs = reverse("admin:recommender_trainingrun_changelist")

@@ -21,7 +21,7 @@ from courses.services import cart_add, enrolment_give, order_pay, order_place
 from recommender.choices import Slot
 from recommender.models import Dismissal, Impression, ServedList, ServingPolicy, Taste
 from recommender.selectors import courses_shown, serving_figures, shelf
-from recommender.services import click_record, mails_due, personal_set, suggest, suggestions_mail
+from recommender.services import click_record, mails_due, personal_set, policy_write, suggest, suggestions_mail
 from tests.cast import Cast
 from tests.recommender import shelves
 
@@ -36,6 +36,11 @@ def _own_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     shelf._shelf.cache_clear()
     yield
     shelf._shelf.cache_clear()
+
+
+def _plain(page: str) -> str:
+    """Words alone."""
+    return " ".join(re.sub(r"<[^>]+>", "", page).split())
 
 
 def text(response: Any) -> str:
@@ -293,6 +298,12 @@ def test_creators_and_marketers_see_what_suggestions_did(cast: Cast) -> None:
     page = text(cast.client_of(cast.alice).get("/creator/suggestions/?days=90"))
     assert "After a purchase" in page
     assert "Mine 0" in page
+    assert "10.0% of the places are kept for new courses" in _plain(page)
+    policy_write(values={"explore": 0.25, "per_creator": 3, "margin": 0.5}, note="more of the new", by=cast.olga)
+    page = _plain(text(cast.client_of(cast.alice).get("/creator/suggestions/")))
+    assert "25.0% of the places are kept for new courses, 20.0% of the others" in page
+    assert "one creator has 3 at most" in page
+    assert "What a course earns the platform counts too." in page
     page = text(cast.client_of(cast.marco).get("/marketing/suggestions/"))
     assert "¥10.00" in page
     assert cast.client_of(cast.lee).get("/marketing/suggestions/").status_code == 403

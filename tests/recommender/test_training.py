@@ -1,9 +1,11 @@
 """Training in Django: from behaviour to a model that serves."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from recommender.choices import Stage, TrainingState
 from recommender.engine.models import MODELS
@@ -80,3 +82,29 @@ def test_an_unfinished_run_cannot_serve() -> None:
 
 def test_the_names_for_pages_are_those_of_the_registry() -> None:
     assert set(MODEL_NAMES) == set(MODELS)
+
+
+def test_the_desk_asks_for_a_training_with_settings_and_refuses_those_that_the_model_does_not_take(cast: Any) -> None:
+    client, add = cast.client_of(cast.olga), reverse("admin:recommender_trainingrun_add")
+    refused = {
+        ("ease", '{"rigde": 50}'): "unknown setting &#x27;rigde&#x27;",
+        ("ease", '{"ridge": "much"}'): "ridge must be a number",
+        ("ease", "[1]"): "Settings are names with their values",
+        ("blend", '{"components": [{"model": "sasrek"}]}'): "sasrek",
+        ("blend", '{"components": [{}]}'): "cannot be trained so",
+        ("best", '{"budget": -1}'): "CPU seconds",
+        ("best", '{"ridge": 50}'): "CPU seconds",
+    }
+    for (model, parameters), words in refused.items():
+        answer = client.post(add, {"model": model, "parameters": parameters})
+        assert (answer.status_code, TrainingRun.objects.exists()) == (200, False)
+        assert words in answer.content.decode()
+    asked = {"private_ease": '{"epsilon": 4}', "best": '{"budget": 90}', "popularity": ""}
+    for model, parameters in asked.items():
+        assert client.post(add, {"model": model, "parameters": parameters}).status_code == 302
+    told = TrainingRun.objects.order_by("pk").values_list("model", "parameters", "requested_by")
+    assert list(told) == [
+        ("private_ease", {"epsilon": 4}, cast.olga.pk),
+        ("best", {"budget": 90}, cast.olga.pk),
+        ("popularity", {}, cast.olga.pk),
+    ]

@@ -7,7 +7,7 @@ once and nobody's past lies in a model file. Scoring needs numpy alone; fitting 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -47,6 +47,8 @@ class Model(ABC):
     """Whether `fit` takes `checkpoint`, a path: written on the way, and gone on from where it exists."""
     settings: Any
     item_ids: Int64
+    losses: Sequence[float] = ()
+    """Mean loss of each epoch of a model that has just learned in epochs; a model's file does not keep them."""
 
     @property
     def n_items(self) -> int:

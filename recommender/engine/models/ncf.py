@@ -83,7 +83,7 @@ class Ncf(PooledModel):
                 learning_rate=settings.learning_rate,
                 noise=settings.noise,
             )
-            spent = learn(
+            learned = learn(
                 net,
                 lessons,
                 schedule,
@@ -93,13 +93,15 @@ class Ncf(PooledModel):
                 progress=progress,
             )
         prior = popularity_prior(interactions)
-        return cls(
-            settings=replace(settings, epsilon=spent),
+        fitted = cls(
+            settings=replace(settings, epsilon=learned.epsilon),
             item_ids=interactions.item_ids,
             weights=net.arrays(),
             prior=prior,
             known=prior > 0,
         )
+        fitted.losses = learned.losses
+        return fitted
 
     @classmethod
     def shapes(cls, settings: Any, n_items: int) -> dict[str, tuple[int, ...]]:

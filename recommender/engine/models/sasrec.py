@@ -118,7 +118,9 @@ class SasRec(Model):
         learner.run(progress, checkpoint=checkpoint, data_sha256=interactions.fingerprint() if checkpoint else "")
         weights = {name: value.detach().cpu().numpy() for name, value in learner.weights.items()}
         prior = popularity_prior(interactions)
-        return cls(settings=settings, item_ids=interactions.item_ids, weights=weights, prior=prior)
+        fitted = cls(settings=settings, item_ids=interactions.item_ids, weights=weights, prior=prior)
+        fitted.losses = learner.losses
+        return fitted
 
     def score(self, history: Int32, weights: Float32 | None = None) -> Float32:
         """Logarithms of the probability to come next; the order of the history matters, `weights` do not."""

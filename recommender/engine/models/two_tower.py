@@ -81,14 +81,16 @@ class TwoTower(PooledModel):
             lessons = Lessons.of(interactions, window=settings.window, decay=settings.decay)
             taken = np.flatnonzero(prior > 0)  # as rivals, what nobody took would be pushed down whatever it is about
             schedule = Schedule(settings.epochs, settings.batch, settings.negatives, settings.learning_rate)
-            learn(net, lessons, schedule, rivals=taken, device=device, rng=rng, progress=progress)
-        return cls(
+            learned = learn(net, lessons, schedule, rivals=taken, device=device, rng=rng, progress=progress)
+        fitted = cls(
             settings=settings,
             item_ids=interactions.item_ids,
             weights=net.arrays(),
             prior=prior,
             known=(prior > 0) | net.described,
         )
+        fitted.losses = learned.losses
+        return fitted
 
     @classmethod
     def shapes(cls, settings: Any, n_items: int) -> dict[str, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from recommender.engine.names import MODEL_NAMES
 
 if TYPE_CHECKING:
     from recommender.engine.layouts import Dataset
+    from recommender.engine.models.base import Model
 
 BEST = "best"
 PROTOCOLS = ("p1", "p3", "split", "given")
@@ -36,6 +37,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--valid-from", metavar="DATE", help="p3: where valid begins, if no protocol.json says")
         parser.add_argument("--test-from", metavar="DATE", help="p3: where test begins, if no protocol.json says")
+        parser.add_argument(
+            "--boards",
+            metavar="FOLDER",
+            type=Path,
+            help="also each model's figures, losses and settings for TensorBoard",
+        )
         parser.add_argument("--out", required=True, metavar="OUT.json", type=Path, help="where the figures go")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,7 +54,9 @@ class Command(BaseCommand):
         check_target(options["out"])
         try:
             dataset = _read(options)
-            results = {name: self._evaluate(name, dataset, budget) for name in dict.fromkeys(names)}
+            results = {
+                name: self._evaluate(name, dataset, budget, options.get("boards")) for name in dict.fromkeys(names)
+            }
         except EngineError as error:
             raise CommandError(str(error)) from None
         told: dict[str, Any] = {"models": results}
@@ -55,7 +64,7 @@ class Command(BaseCommand):
             told["findings"] = dict(dataset.findings)
         write_whole(options["out"], (json.dumps(told, allow_nan=False, indent=1) + "\n").encode())
 
-    def _evaluate(self, name: str, dataset: "Dataset", budget: float) -> dict[str, Any]:
+    def _evaluate(self, name: str, dataset: "Dataset", budget: float, boards: Path | None) -> dict[str, Any]:
         """One model's figures: settings from valid, one fit on all that test may know, one ranking."""
         import numpy as np
 
@@ -88,7 +97,7 @@ class Command(BaseCommand):
         model = model_kind.fit(split.test.train, settings=settings, device=device, rng=rng)
         fitted = time.process_time()
         figures = evaluate(model, split.test, device=device, rng=rng, progress=self._told(name))
-        return {
+        told = {
             "metrics": {metric: estimate.value for metric, estimate in figures.items()},
             "standard_errors": {metric: estimate.error for metric, estimate in figures.items()},
             "intervals": {metric: [estimate.low, estimate.high] for metric, estimate in figures.items()},
@@ -99,6 +108,9 @@ class Command(BaseCommand):
             "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "device": describe_device(device),
         }
+        if boards is not None:
+            _show(boards / name, model, told)
+        return told
 
     def _told(self, name: str) -> Any:
         """Progress, on a terminal only."""
@@ -108,6 +120,22 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{name}: {step} {done}/{total} ", lambda line: line, ending="")
 
         return tell
+
+
+def _show(folder: Path, model: "Model", told: dict[str, Any]) -> None:
+    """Leave a model's figures for TensorBoard; CommandError where the folder cannot be written."""
+    from recommender.engine.board import Board
+
+    try:
+        with Board(folder) as board:
+            board.figures(
+                model,
+                asked={"model": told["model"], **told["settings"]},
+                figures={f"test/{name}": value for name, value in told["metrics"].items()},
+                cpu_seconds={step: told[f"{step}_cpu_seconds"] for step in ("choose", "fit")},
+            )
+    except OSError as error:
+        raise CommandError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
 def _seconds(text: str) -> float:

@@ -41,6 +41,8 @@ def test_a_search_is_no_worse_than_where_it_began_and_goes_on_under_its_name() -
     assert more.value >= first.value
     assert more.trials + more.pruned == 10
     assert isinstance(more.settings["window"], int)
+    assert len(more.tried) == 10
+    assert more.tried[0] == first.value
 
 
 def test_a_trial_that_lags_behind_the_others_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,5 +86,26 @@ def test_a_run_leaves_scalars_and_hyperparameters(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path)).Reload()
     scalars = set(events.Tags()["scalars"])
     assert {"valid/ndcg@10", "test/hr@10", "progress/test", "cpu_seconds/fit", "tried/valid/ndcg@10"} <= scalars
+    assert not {name for name in scalars if name.startswith("loss/")}, "closed forms have none"
     assert told
     assert any(b"hparams" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "name"),
+    [
+        ("sasrec", {"dimension": 8, "epochs": 3, "dropout": 0.0}, "sasrec"),
+        ("ncf", {"dimension": 8, "hidden": 8, "epochs": 3}, "ncf"),
+        ("two_tower", {"dimension": 8, "epochs": 3}, "two_tower"),
+        ("blend", {"components": [{"model": "ease"}, {"model": "ncf", "settings": {"epochs": 3}}]}, "1/ncf"),
+    ],
+)
+def test_the_loss_of_every_epoch_is_shown(tmp_path: Path, model: str, settings: dict[str, Any], name: str) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Board(tmp_path) as board:
+        config = TrainConfig(model=model, settings=settings)
+        board.result(model, train(config, chains(), device=CPU, rng=np.random.default_rng(0)))
+    told = EventAccumulator(str(tmp_path)).Reload().Scalars(f"loss/{name}")
+    assert [row.step for row in told] == [1, 2, 3]
+    assert told[-1].value < told[0].value
