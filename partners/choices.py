@@ -147,6 +147,7 @@ class DecisionReason(models.TextChoices):
     CAP_REACHED = "cap_reached", _("The agreement's cap was reached")
     NO_CREDIT = "no_credit", _("The paying model gave no credit")
     NO_SHARE = "no_share", _("The agreement gives channels no share")
+    NO_PART = "no_part", _("The agreement gives no part of such a sale")
     DUPLICATE = "duplicate", _("The learner had the course already")
     DISCOUNT_BORNE = "discount_borne", _("A discount that you bear took it up")
     VOIDED = "voided", _("The order was voided")

@@ -32,8 +32,8 @@ from partners.selectors import (
     rule_changes,
     version_before,
     version_changes,
-    version_clauses,
     version_consents,
+    version_lines,
 )
 from partners.selectors.terms import bound_orders
 
@@ -183,7 +183,7 @@ class AgreementVersionAdmin(Desk):
             "original": version,
             "version": version,
             "tone": TONES[version.state],
-            "clauses": version_clauses(version),
+            "clauses": version_lines(version),
             "before": before,
             "changes": version_changes(version, before),
             "rule_changes": rule_changes(version, before),
@@ -195,7 +195,9 @@ class AgreementVersionAdmin(Desk):
             "consents": version_consents(version),
             "steps": self._steps(request, version),
             "replays": version.replays.order_by("-pk")[:3],
-            "may_ask": may(clerk(request), "add", "partners.replay") and version.state in _WITHDRAWABLE,
+            "may_ask": may(clerk(request), "add", "partners.replay")
+            and version.kind == VersionKind.STANDARD
+            and version.state in _WITHDRAWABLE,
             "own_version": version.created_by_id == clerk(request).pk,
         }
 

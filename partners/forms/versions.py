@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from ledger.money import MoneyError, decimal_from_minor, minor_from_decimal
+from ledger.errors import amount_refused
+from ledger.money import EXPONENTS, MoneyError, decimal_from_minor, minor_from_decimal
 from partners import services
 from partners.choices import MeterPeriod, PayingModel, Precedence, SelfPurchase
 from partners.forms.reach import rehearse
@@ -20,6 +21,7 @@ from partners.models import Agreement, AgreementVersion
 from partners.selectors.terms import bound_orders
 from partners.selectors.weighing import HALF_LIFE_DAYS
 from partners.services.agreements import own_of
+from partners.services.settled import CARRIED
 from partners.services.terms import MAX_DAYS
 
 MOST_DIGITS = 18
@@ -148,7 +150,7 @@ class VersionForm(forms.Form):
         if self.errors:
             return data
         data["rule"] = self._written(data["rule"]) if data["rule"].strip() else self._usual(data)
-        data["caps"] = self._caps(data["caps"])
+        data["caps"] = self._caps(data.get("caps", ""))
         rehearse(self, self.write)
         return data
 
@@ -181,11 +183,13 @@ class VersionForm(forms.Form):
         """The caps, a line each."""
         found = []
         for line in filter(str.strip, text.splitlines()):
+            currency = ""
             try:
                 per, amount, currency = line.split()
                 found.append({"per": per, "minor": minor_from_decimal(amount, currency), "currency": currency})
             except ValueError as fault:
-                why = str(fault) if isinstance(fault, MoneyError) else ""
+                known = isinstance(fault, MoneyError) and currency in EXPONENTS
+                why = amount_refused(currency) if known else ""
                 told = _("“%(line)s” is not order or month, an amount and a currency. %(why)s") % {
                     "line": line,
                     "why": why,
@@ -234,12 +238,21 @@ class CorrectionForm(VersionForm):
     orders = forms.CharField(
         label=_("Orders"),
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Codes of settled orders of this agreement, a line or a space between them."),
+        help_text=_(
+            "Codes of settled orders of this agreement, a line or a space between them. Who brought the learner, caps, "
+            "volumes and the days of a reserve stay as these orders were settled."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        del self.fields["effective_from"]
+        for name in ("effective_from", *CARRIED):
+            del self.fields[name]
+
+    def terms(self) -> services.DraftTerms:
+        """What a correction says beside its rule; the rest is as the orders were settled."""
+        data = self.cleaned_data
+        return services.DraftTerms(effective_from=timezone.now(), hold_days=data["hold_days"], note=data["note"])
 
     def write(self, by: Any = None) -> AgreementVersion:
         """Draft the correction, or change the draft; it begins with the first of its orders."""

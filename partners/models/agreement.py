@@ -181,6 +181,12 @@ class AgreementVersion(models.Model):
         """Text in the reader's language."""
         return self.text_zh if (get_language() or "").startswith("zh") else self.text
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """The text as it was proposed, in the reader's language: (number with its mark, words) of each clause."""
+        told = (line.partition(" ") for line in self.local_text.splitlines())
+        return [(number, words) for number, _blank, words in told]
+
 
 class Acceptance(models.Model):
     """A party said yes to exactly this text."""

@@ -7,7 +7,7 @@ from partners.selectors.changes import (
     RuleChange,
     rule_changes,
     version_changes,
-    version_clauses,
+    version_lines,
 )
 from partners.selectors.claims import SOON as CLAIM_SOON
 from partners.selectors.claims import (
@@ -134,6 +134,6 @@ __all__ = [
     "valid_versions",
     "version_before",
     "version_changes",
-    "version_clauses",
     "version_consents",
+    "version_lines",
 ]

@@ -1,11 +1,11 @@
 """Agreements as their parties read them."""
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
 from ledger.selectors import parties_seen
 from partners.choices import VersionState
-from partners.models import AgreementVersion
+from partners.models import Acceptance, AgreementVersion
 
 
 def agreements_of(*, party: int, visible_to: User | None) -> QuerySet[AgreementVersion]:
@@ -17,6 +17,6 @@ def agreements_of(*, party: int, visible_to: User | None) -> QuerySet[AgreementV
         AgreementVersion.objects.filter(agreement__parties__party=party)
         .exclude(state__in=[VersionState.DRAFT, VersionState.WITHDRAWN])
         .select_related("agreement", "decline__party", "leave__party")
-        .prefetch_related("acceptances")
+        .prefetch_related(Prefetch("acceptances", Acceptance.objects.select_related("user")))
         .order_by("agreement__title", "agreement_id", "-number")
     )

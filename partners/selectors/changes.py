@@ -56,6 +56,14 @@ def version_clauses(version: AgreementVersion) -> tuple[WordedClause, ...]:
     return worded(version.rule, wording_terms(version), party_names(rule_party_codes(version.rule))).clauses
 
 
+def version_lines(version: AgreementVersion) -> list[tuple[str, str]]:
+    """What a version says, (number with its mark, words) of each clause in the reader's language.
+
+    Of a proposed one exactly the text that was hashed, whatever its parties are called by now; a draft is worded anew.
+    """
+    return version.lines or [(f"§{clause.number}", _words(clause)) for clause in version_clauses(version)]
+
+
 def version_changes(version: AgreementVersion, before: AgreementVersion | None) -> list[ClauseChange]:
     """Compare two versions clause by clause, in the order of the newer; those that say the same are left out.
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import Party
 from ledger.errors import EventRejectedError
 from ledger.selectors import OrderKey, event_effect
@@ -60,7 +62,7 @@ def correction_effect(*, version: AgreementVersion) -> CorrectionEffect:
         try:
             effect = event_effect(key=OrderKey("order", order_code), event=event)
         except EventRejectedError as error:
-            refused.append((order_code, str(error)))
+            refused.append((order_code, error.worded(_)))
             continue
         for detail in effect.details:
             owner = detail.account.split(":")[1] if detail.account.startswith("party:") else ""

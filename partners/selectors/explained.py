@@ -5,10 +5,11 @@ leaves: the agreement's owner sees every side by name, its other parties see the
 channel sees the price and the step that pays channels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -46,6 +47,8 @@ _DECIDED_BY = {
     DecisionReason.DUPLICATE: "duplicate",
 }
 """Which clause decides that nothing is earned, by the place that it words."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def _booked(plain: Explained, found: "Underway", entry: EntryRow, wording: Wordi
     return replace(
         plain,
         clauses=_clauses(wording, sight, rows),
-        decisive=_decisive(found, wording, rows),
+        decisive=_decisive(found, wording, rows, told.trace["lines"][at]),
         rows=rows,
         sharings=sharings_of(told, sight, names),
         came=came_of(
@@ -212,10 +215,19 @@ def _clauses(wording: Wording | None, sight: Sight, rows: Sequence[Row]) -> tupl
     return tuple(c for c in wording.clauses if sight.sides or c.number.startswith("4.") or c.number in own)
 
 
-def _decisive(found: "Underway", wording: Wording | None, rows: Sequence[Row]) -> frozenset[str]:
-    """The clauses that gave the reader its share and what partners took before it; of a zero the one behind it."""
+def _decisive(
+    found: "Underway", wording: Wording | None, rows: Sequence[Row], waterfall: Mapping[str, Any] = NOTHING
+) -> frozenset[str]:
+    """The clauses that gave the reader its share and what partners took before it; of a zero the one behind it.
+
+    `waterfall` is the trace of the line: who has no part of such a sale reads which sales it is for, and the split.
+    """
     if wording is None:
         return frozenset()
+    if found.reason == DecisionReason.NO_PART:
+        split = (step["clause"] for step in waterfall.get("steps", ()) if step["code"] == "split")
+        numbers = (wording.number_of(path) for path in (waterfall.get("clause", ""), *split))
+        return frozenset(filter(None, numbers))
     place = _DECIDED_BY.get(DecisionReason(found.reason))
     if place is not None:
         return frozenset(clause.number for clause in wording.clauses if clause.path == place)

@@ -11,7 +11,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from ledger.selectors.arrivals import Hold
-from partners.choices import DecisionReason, PayingModel
+from partners.choices import DecisionReason, PayingModel, Precedence
 from partners.selectors.earnings import DISPUTED, NONE, PENDING, REFUNDED, EarningLine
 from partners.selectors.explained import Explained
 from partners.selectors.steps import Row
@@ -37,6 +37,7 @@ def zero_words(found: Explained) -> str:
     """Why a line paid nothing, in a sentence that says what would have had to be otherwise."""
     days = found.version.window_days if found.version else 0
     model = PayingModel(found.version.paying_model).label if found.version else ""
+    precedence = str(found.version.precedence) if found.version else ""
     return {
         "self_purchase": _("You, or somebody with a seat in your party, bought it. Own purchases earn nothing here."),
         "self_click": _(
@@ -52,19 +53,38 @@ def zero_words(found: Explained) -> str:
             days,
         )
         % {"days": days},
-        "lost_to_coupon": _("The learner used another partner's coupon, and a coupon goes before links."),
-        "lost_to_link": _("The learner came by another partner's link, and the link goes before your coupon."),
+        "lost_to_coupon": _lost_to_coupon(precedence),
+        "lost_to_link": _(
+            "The learner came by another partner's link after your coupon, and whichever came last is paid."
+        )
+        if precedence == Precedence.LATEST
+        else _("The learner came by another partner's link, and the link goes before your coupon."),
         "not_in_force": _("No agreement was in force when the order was placed; a later one does not reach back."),
         "not_a_member": _("Your membership in the programme was not active when the order was placed."),
-        "nothing_left": _("What comes before your share took all that was paid; nothing was left to share."),
-        "cap_reached": _("You had reached your cap before this order."),
+        "nothing_left": _(
+            "What comes before your share took all that was paid, or your part of the rest was less than the smallest "
+            "coin."
+        ),
+        "cap_reached": _("What you had earned before this had used up your cap."),
         "no_credit": _("The learner had come by you, but the model “%(model)s” gives all credit to other touches.")
         % {"model": model},
         "duplicate": _("The learner had bought the course before and kept it; a learner is brought to a course once."),
-        "no_share": _("The agreement gives nothing to those who bring learners."),
+        "no_share": _("The agreement gives nothing to those who bring such a sale."),
+        "no_part": _("A sale like this one is shared among other sides; the agreement gives you no part of it."),
         "discount_borne": _("A discount that you bear took up your share."),
         "voided": _("The order was voided before it was booked, so nobody earned by it."),
     }.get(str(found.line.reason), "")
+
+
+def _lost_to_coupon(precedence: str) -> str:
+    """Why another partner's coupon was paid, by the agreement's clause on link against coupon."""
+    if precedence == Precedence.LATEST:
+        return _("The learner used another partner's coupon later than any link, and whichever came last is paid.")
+    if precedence == Precedence.LINK:
+        return _(
+            "The learner used another partner's coupon, and no partner's link within the look-back went before it."
+        )
+    return _("The learner used another partner's coupon, and a coupon goes before links.")
 
 
 def held_words(found: Explained) -> str:

@@ -1,7 +1,6 @@
 """Agreements and drafts of their versions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from partners.errors import AgreementError, RuleRefusedError
 from partners.models import Agreement, AgreementParty, AgreementVersion, BoundOrder, EarningDecision
 from partners.selectors.terms import VALID
 from partners.selectors.weighing import weighing_of
+from partners.services.settled import as_settled, caps_where_paid, refuse_uncounted, settled_under
 from partners.services.terms import DraftTerms, caps_of, refuse_draft
 
 OURS = ("id", "version", "effective_from", "owner", "hold_days")
@@ -101,14 +101,13 @@ def correction_draft(
 ) -> AgreementVersion:
     """Draft a version of kind correction, for these settled orders of the agreement and no others.
 
-    It begins when the first of them was placed, whatever `terms` say. AgreementError names orders that were not settled
-    under the agreement.
+    Of `terms` it takes the holding period and the note: it begins when the first of them was placed, and what decided
+    who brought the learner, caps, volumes and the days of a reserve stays as they were settled. AgreementError names
+    orders that were not settled under the agreement, or terms in which the versions behind them differ.
     """
     locked = Agreement.objects.select_for_update(of=("self",)).select_related("owner").get(pk=agreement.pk)
-    terms = replace(terms, effective_from=_first_of(locked, order_codes))
     last = locked.versions.order_by("-number").values_list("number", flat=True).first() or 0
-    full = full_rule(rule=rule, code=locked.code, number=last + 1, owner=locked.owner.code, terms=terms)
-    refuse_draft(rule=full, terms=terms, parties=_codes(locked))
+    full, terms = _correcting(locked, last + 1, rule, terms, order_codes)
     with acting(actor=by.pk if by else None):
         version = AgreementVersion.objects.create(
             agreement=locked,
@@ -140,14 +139,14 @@ def version_redraft(
         )
     agreement = row.agreement
     if row.kind == VersionKind.CORRECTION:
-        terms = replace(terms, effective_from=_first_of(agreement, order_codes))
+        full, terms = _correcting(agreement, row.number, rule, terms, order_codes)
         row.orders.all().delete()
         BoundOrder.objects.bulk_create(
             [BoundOrder(version=row, order_code=code) for code in dict.fromkeys(order_codes)]
         )
-    full = full_rule(rule=rule, code=agreement.code, number=row.number, owner=agreement.owner.code, terms=terms)
-    refuse_draft(rule=full, terms=terms, parties=_codes(agreement))
-    if row.kind == VersionKind.STANDARD:
+    else:
+        full = full_rule(rule=rule, code=agreement.code, number=row.number, owner=agreement.owner.code, terms=terms)
+        refuse_draft(rule=full, terms=terms, parties=_codes(agreement))
         refuse_overlap(agreement=agreement, start=terms.effective_from)
         refuse_settled(agreement=agreement, start=terms.effective_from)
     for field, value in version_fields(full, terms).items():
@@ -278,21 +277,17 @@ def moment(at: datetime) -> str:
     return str(formats.date_format(timezone.localtime(at), "DATETIME_FORMAT"))
 
 
-def _first_of(agreement: Agreement, order_codes: Sequence[str]) -> datetime:
-    """When the first of some settled orders was placed."""
-    if not order_codes:
-        raise AgreementError(_("A correction names the orders that it is about."))
-    found = dict(
-        EarningDecision.objects.filter(order_code__in=order_codes, version__agreement=agreement).values_list(
-            "order_code", "placed_at"
-        )
-    )
-    missing = [code for code in dict.fromkeys(order_codes) if code not in found]
-    if missing:
-        raise AgreementError(
-            _("These orders were not settled under this agreement: %(codes)s.") % {"codes": ", ".join(missing)}
-        )
-    return min(found.values())
+def _correcting(
+    agreement: Agreement, number: int, rule: Mapping[str, Any], terms: DraftTerms, order_codes: Sequence[str]
+) -> tuple[dict[str, Any], DraftTerms]:
+    """The complete rule and the terms of a correction, or why it cannot be drafted."""
+    settled = settled_under(agreement, order_codes)
+    terms = as_settled(terms, settled)
+    full = full_rule(rule=rule, code=agreement.code, number=number, owner=agreement.owner.code, terms=terms)
+    terms = caps_where_paid(terms, full)
+    refuse_draft(rule=full, terms=terms, parties=_codes(agreement))
+    refuse_uncounted(full, settled)
+    return full, terms
 
 
 def _codes(agreement: Agreement) -> set[str]:

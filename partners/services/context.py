@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from accounts.columns import numbers, texts
 from accounts.statements import Statement, fetch
 from ledger.selectors import BookRule, book_rule
-from ledger.splits.rule import ProcessorFee
 from partners.choices import MembershipState
 from partners.selectors.terms import HOUSE_RULE, ValidVersion, Versions, party_codes, valid_at, valid_versions
 from partners.selectors.weighing import Weighing, weighing_of
@@ -20,7 +19,6 @@ class LineTerms:
     version: ValidVersion | None
     rule: BookRule
     party_ids: tuple[int, ...]
-    pays_channels: bool
     asked: Weighing | None
 
 
@@ -43,15 +41,8 @@ class Context:
         found = self._terms.get(key)
         if found is None:
             rule = version.book if version else book_rule(body=HOUSE_RULE)
-            pays = any(
-                not isinstance(take, ProcessorFee) and take.account == "channel"
-                for variant in rule.rule.variants
-                for take in variant.takes
-            )
             parties = tuple(self.ids[code] for code in party_codes(rule.rule)) if version else ()
-            found = self._terms[key] = LineTerms(
-                version, rule, parties, pays, weighing_of(version) if version else None
-            )
+            found = self._terms[key] = LineTerms(version, rule, parties, weighing_of(version) if version else None)
         return found
 
     def buyers_parties(self, sale: SaleFacts) -> frozenset[int]:

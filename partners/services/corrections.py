@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from ledger.errors import LedgerError
+from ledger.errors import EventRejectedError, LedgerError
 from ledger.selectors import OrderKey
 from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
@@ -39,8 +39,9 @@ def correction_apply(*, version: AgreementVersion, by: User) -> int:
                 actor_id=by.pk,
             )
         except LedgerError as error:
+            why = error.worded(_) if isinstance(error, EventRejectedError) else str(error)
             raise AgreementError(
-                _("Order %(order)s cannot be corrected: %(why)s") % {"order": order_code, "why": error}
+                _("Order %(order)s cannot be corrected: %(why)s") % {"order": order_code, "why": why}
             ) from error
         moved += booked.created and booked.entry_id is not None
     return moved

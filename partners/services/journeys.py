@@ -110,7 +110,8 @@ def journey_of(
     else:
         journey = Journey(parts, LINK if parts else "", refused)
         if coupon is not None:
-            journey.lost[coupon] = DecisionReason.LOST_TO_LINK
+            # Who owns the link too lost to nobody: their own link is paid as the model weighs it.
+            journey.lost[coupon] = DecisionReason.NO_CREDIT if coupon == link else DecisionReason.LOST_TO_LINK
     lost = DecisionReason.LOST_TO_COUPON if first else DecisionReason.NO_CREDIT
     inside = {owner for owner, at in sale.touched.items() if at >= opens}
     for owner in {credit.owner_id for credit in parts} | {link} | inside:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,8 +16,8 @@ from ledger.choices import EntryKind
 from ledger.errors import SaleRefusedError
 from ledger.selectors import OrderKey
 from ledger.services import BookedSale, SaleDraft, sales_book
-from ledger.splits.accounts import POOL
-from ledger.splits.sale import Detail
+from ledger.splits.accounts import CHANNEL, POOL, payable
+from ledger.splits.sale import Detail, LineResult
 from partners.choices import DecisionReason
 from partners.errors import SettlementError
 from partners.selectors.terms import Versions
@@ -276,7 +276,8 @@ def _sale_decisions(sale: _SaleUnderway, booked: BookedSale, context: Context, n
         capped = {context.ids[code]: amount for code, amount in capped_by_party(settled).items()}
         decided = _line_decided(sale.facts, line, booked.entry_id)
         held = decided.matures_at > now
-        found.append((decided, _decisions(sale.facts, line, details[facts.line_id], context, capped, held=held)))
+        outcome = _Outcome(settled, details[facts.line_id], capped, held)
+        found.append((decided, _decisions(sale.facts, line, outcome, context)))
     return found
 
 
@@ -301,19 +302,20 @@ def _line_decided(sale: SaleFacts, line: _LineUnderway, entry: int | None) -> Li
     )
 
 
-def _decisions(
-    sale: SaleFacts,
-    line: _LineUnderway,
-    details: Sequence[Detail],
-    context: Context,
-    capped: Mapping[int, int],
-    *,
-    held: bool,
-) -> list[PartyDecided]:
-    """One decision for every party considered on one line; `capped` is what caps kept from whom."""
+class _Outcome(NamedTuple):
+    """What became of one line in the books; `capped` is what caps kept from whom, `held` whether shares wait."""
+
+    settled: LineResult
+    details: Sequence[Detail]
+    capped: Mapping[int, int]
+    held: bool
+
+
+def _decisions(sale: SaleFacts, line: _LineUnderway, outcome: _Outcome, context: Context) -> list[PartyDecided]:
+    """One decision for every party considered on one line."""
     sums: dict[int, int] = {}
     borne = False
-    for account, _currency, amount, _line, clause, _hold in details:
+    for account, _currency, amount, _line, clause, _hold in outcome.details:
         if account.startswith("party:"):
             party = context.ids[account.split(":")[1]]
             sums[party] = sums.get(party, 0) + amount
@@ -325,9 +327,9 @@ def _decisions(
         PartyDecided(
             party_id=party,
             channel_id=journey.through(party) if party in owned or party in journey.barred else through,
-            reason=_reason(party, line, sums, owned, capped, borne=borne, held=held).value,
+            reason=_reason(party, line, sums, outcome, context, borne=borne).value,
             amount_minor=sums.get(party, 0),
-            capped_minor=capped.get(party, 0),
+            capped_minor=outcome.capped.get(party, 0),
             credit_ppm=owned.get(party),
         )
         for party in _considered(sale, line, sums)
@@ -355,15 +357,14 @@ def _reason(
     party: int,
     line: _LineUnderway,
     sums: dict[int, int],
-    owned: dict[int, int],
-    capped: Mapping[int, int],
+    outcome: _Outcome,
+    context: Context,
     *,
     borne: bool,
-    held: bool,
 ) -> DecisionReason:
     journey = line.journey
     if sums.get(party, 0) > 0:
-        return DecisionReason.HELD if held else DecisionReason.EARNED
+        return DecisionReason.HELD if outcome.held else DecisionReason.EARNED
     if party in sums and borne:
         return DecisionReason.DISCOUNT_BORNE
     if line.terms.version is None:
@@ -372,9 +373,16 @@ def _reason(
         return DecisionReason.SELF_PURCHASE
     if party in journey.barred:
         return journey.barred[party]
-    if party in owned:
-        unpaid = DecisionReason.CAP_REACHED if capped.get(party) else DecisionReason.NOTHING_LEFT
-        return unpaid if line.terms.pays_channels else DecisionReason.NO_SHARE
-    if party in journey.lost and party not in line.terms.party_ids:
-        return journey.lost[party]
-    return DecisionReason.NOTHING_LEFT
+    return _why_nothing(party, journey, outcome, context)
+
+
+def _why_nothing(party: int, journey: Journey, outcome: _Outcome, context: Context) -> DecisionReason:
+    """Why the agreement gave nothing to a party that may earn."""
+    if party in journey.owned() and outcome.capped.get(party):
+        return DecisionReason.CAP_REACHED
+    if outcome.settled.has_part(payable(context.codes[party])):
+        return DecisionReason.NOTHING_LEFT
+    if party in journey.owned():
+        return DecisionReason.NOTHING_LEFT if outcome.settled.has_part(CHANNEL) else DecisionReason.NO_SHARE
+    # A side of the agreement to which it gives nothing of this sale reads why the learner's way gave nothing either.
+    return journey.lost.get(party, DecisionReason.NO_PART)

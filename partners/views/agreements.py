@@ -63,7 +63,7 @@ def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> d
         "dialog": f"accept-{version.pk}",
         "decline": f"decline-{version.pk}",
         "form": DeclineForm(prefix=f"d{version.pk}", form_id=f"decline-form-{version.pk}") if waiting else None,
-        "clauses": [line.partition(" ") for line in version.local_text.split("\n")],
+        "clauses": version.lines,
         "said": said,
         "waiting": waiting,
         "asked": asked,
@@ -78,7 +78,7 @@ def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> d
 
 def _gist(item: dict[str, Any], party: Party) -> str:
     """The sentence that says what the party gets: of the first clause after the opening one that names it."""
-    told = next((words for _number, _sep, words in item["clauses"][1:] if party.local_name in words), "")
+    told = next((words for _number, words in item["clauses"][1:] if party.local_name in words), "")
     return re.split(r"(?<=。)|(?<=\.) ", told, maxsplit=1)[0]
 
 

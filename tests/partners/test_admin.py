@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -258,12 +259,20 @@ def test_settled_orders_are_corrected_from_the_desk_after_a_look_at_the_effect(h
     shown = content(mei, f"{url}change/")
     assert "FIX-1" in shown
     assert "What each side has of these orders" in shown
+    assert "What if this had held?" not in shown
     assert "−" in shown
+    # Who brought the learner is not computed again, so the desk does not ask for it.
+    assert "Look-back in days" not in content(mei, f"{url}change/?edit=1")
     mei.post(f"{url}step/propose/")
     with all_rows():
         draft.refresh_from_db()
+        accepted = draft.text.splitlines()
+        type(house.alice_party).objects.filter(pk=house.alice_party.pk).update(name="Renamed since")
         for party in (house.alice_party, house.bob_party):
             version_accept(version=draft, party=party, user=house.mei, text_hash=draft.text_hash, on_behalf=True)
+    # The page shows the text behind the hash, not what it would be by today's names.
+    shown = unescape(content(mei, f"{url}change/"))
+    assert all(line.partition(" ")[2] in shown for line in accepted)
     finn.post(f"{url}step/force/")
     with all_rows():
         draft.refresh_from_db()

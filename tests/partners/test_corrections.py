@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
+from ledger.errors import EventRejectedError
 from ledger.selectors import proofs
-from partners.errors import AgreementError
+from partners.errors import AgreementError, ReplayRefusedError, RuleRefusedError
 from partners.models import AgreementVersion, BoundOrder, EarningDecision
-from partners.selectors import correction_effect, version_before, version_consents
+from partners.selectors import correction_effect, rule_changes, version_before, version_consents
 from partners.services import (
     DraftTerms,
     correction_apply,
     correction_draft,
     earnings_settle,
+    replay_of_version,
     version_accept,
+    version_draft,
     version_propose,
     version_put_in_force,
     version_redraft,
@@ -167,3 +171,76 @@ def test_the_database_lets_no_correction_be_proposed_without_orders(shop: Shop) 
     version.orders.all().delete()
     with pytest.raises(IntegrityError, match="corrects no order"), transaction.atomic():
         AgreementVersion.objects.filter(pk=version.pk).update(state="proposed", text_hash="x")
+
+
+def test_a_correction_says_of_everything_else_what_its_orders_were_settled_under(cast: Cast) -> None:
+    """Nothing but the sharing is computed again, so no signed text may say that anything else was."""
+    cast.alice  # noqa: B018 - takes her seat
+    caps = [{"per": "order", "minor": 500, "currency": "CNY"}]
+    steps = [desk.percent("channel", 1000, "base"), desk.split(("party:alice", 1))]
+    version = desk.agreement(
+        parties=[cast.alice_party], steps=steps, paying_model="linear", window_days=60, precedence="link", caps=caps,
+        reserve_days=30,
+    )  # fmt: skip
+    earnings_settle(sales=[desk.sale("C-1", lines=[desk.line(1)])])
+    terms = DraftTerms(effective_from=PLACED, paying_model="first_touch", window_days=7, reserve_days=9, hold_days=21)
+    draft = correction_draft(
+        agreement=version.agreement, rule={"steps": steps}, terms=terms, order_codes=["C-1"], by=cast.mei
+    )
+    told = ("paying_model", "window_days", "precedence", "caps", "reserve_days")
+    assert [getattr(draft, name) for name in told] == [getattr(version, name) for name in told]
+    assert draft.hold_days == draft.rule["hold_days"] == 21
+    assert [change.path for change in rule_changes(draft, version_before(draft))] == ["hold_days"]
+    unpaid = version_redraft(version=draft, rule=TO_ALICE, terms=terms, by=cast.mei, order_codes=["C-1"])
+    assert (unpaid.caps, unpaid.window_days) == ([], 60)
+
+
+def test_a_correction_asks_for_no_volume_that_its_orders_were_not_told(shop: Shop) -> None:
+    scale = {"take": "tiered", "account": "platform:revenue", "mode": "cliff", "tiers": [{"upto": None, "bp": 100}]}
+    rule = {"steps": [scale, desk.split(("party:alice", 1))]}
+    with pytest.raises(
+        RuleRefusedError, match=r"^steps\[0\] asks for the volume before the sale, which was not counted"
+    ):
+        shop.draft("K-1", rule=rule)
+    tiered = desk.agreement(scope_id="3", parties=[shop.cast.alice_party], steps=rule["steps"])
+    earnings_settle(sales=[desk.sale("T-1", lines=[desk.line(9, "3")])])
+    draft = correction_draft(agreement=tiered.agreement, rule=rule, terms=TERMS, order_codes=["T-1"], by=shop.cast.mei)
+    assert draft.state == "draft"
+
+
+def test_orders_of_versions_that_differ_are_corrected_apart(shop: Shop) -> None:
+    agreement, later = shop.version.agreement, PLACED + timedelta(days=30)
+    rule = {"steps": shop.version.rule["steps"]}
+    terms = DraftTerms(effective_from=later, window_days=14, self_purchase="allow")
+    version = version_propose(
+        version=version_draft(agreement=agreement, rule=rule, terms=terms, by=shop.cast.mei), by=shop.cast.mei
+    )
+    for party, user in ((shop.cast.alice_party, shop.cast.alice), (shop.cast.bob_party, shop.cast.bob)):
+        version_accept(version=version, party=party, user=user, text_hash=version.text_hash)
+    version_put_in_force(version=version, by=shop.cast.finn)
+    earnings_settle(sales=[desk.sale("K-9", lines=[desk.line(9)], placed_at=later)])
+    with pytest.raises(AgreementError, match="differ in window_days, self_purchase, which a correction leaves"):
+        shop.draft("K-1", "K-9")
+    assert shop.draft("K-9").window_days == 14
+
+
+def test_an_order_that_cannot_be_corrected_says_why_in_the_readers_language(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = shop.forced(shop.draft("K-1"))
+
+    def refuse(**_asked: Any) -> None:
+        raise EventRejectedError("dispute_open")
+
+    monkeypatch.setattr("partners.selectors.corrections.event_effect", refuse)
+    monkeypatch.setattr("partners.services.corrections.earnings_event", refuse)
+    for language, why in (("en", "the order is in dispute"), ("zh-hans", "订单正在争议中")):
+        with translation.override(language):
+            assert correction_effect(version=version).refused == (("K-1", why),)
+            with pytest.raises(AgreementError, match=why):
+                correction_apply(version=version, by=shop.cast.finn)
+
+
+def test_no_what_if_is_asked_of_a_correction_whose_orders_are_its_own(shop: Shop) -> None:
+    with pytest.raises(ReplayRefusedError, match="about its own orders alone"):
+        replay_of_version(version=shop.draft("K-1"), since=PLACED.date(), until=PLACED.date(), by=shop.cast.mei)

@@ -158,6 +158,10 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     assert not proposed.acceptances.exists()
     client.post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": proposed.text_hash})
     assert [said.party for said in proposed.acceptances.all()] == [world.bob_party]
+    said = text(client, "/creator/agreements/")
+    assert "Accepted on" in said
+    assert f"by {world.bob.local_name}." in said
+    assert proposed.text_hash in said
     # Nothing waits for bob any more; an explained amount still leads to what the version changed, opened.
     assert "Clauses that differ" not in text(client, "/creator/agreements/")
     led = client.get(f"/creator/agreements/?version={proposed.pk}&changes=1").content.decode()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.scope import all_rows
 from ledger.selectors import History
-from partners.choices import ReplayState, VersionState
+from partners.choices import ReplayState, VersionKind, VersionState
 from partners.errors import ReplayRefusedError
 from partners.models import AgreementVersion, Replay
 from partners.services.settlement import SOURCE
@@ -62,6 +62,10 @@ def replay_request(
 
 def replay_of_version(*, version: AgreementVersion, since: date, until: date, by: User | None) -> Replay:
     """Ask what it would have been, had this version held all along."""
+    if version.kind == VersionKind.CORRECTION:
+        raise ReplayRefusedError(
+            _("A correction is about its own orders alone; its page says what it would change of them.")
+        )
     if version.state in {VersionState.IN_FORCE, VersionState.SUPERSEDED}:
         raise ReplayRefusedError(_("Version %(number)d held or holds; ask about a draft.") % {"number": version.number})
     return replay_request(changes=[change_of(version)], since=since, until=until, by=by, version=version)

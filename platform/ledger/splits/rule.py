@@ -36,6 +36,10 @@ class Fixed:
         """Return what the step asks for, before the cap."""
         return self.amount
 
+    def gives(self, remaining: int, sale: SaleLike) -> bool:  # noqa: ARG002 - one signature for all steps
+        """Tell whether it gives its account a part of such a sale, however little was left."""
+        return self.amount > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Percent:
@@ -50,6 +54,10 @@ class Percent:
         """Return what the step asks for, before the cap."""
         return pct(base if self.of_base else remaining, self.bp)
 
+    def gives(self, remaining: int, sale: SaleLike) -> bool:  # noqa: ARG002 - one signature for all steps
+        """Tell whether it gives its account a part of such a sale, however little was left."""
+        return self.bp > 0
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessorFee:
@@ -61,6 +69,10 @@ class ProcessorFee:
     def wanted(self, remaining: int, base: int, sale: SaleLike) -> int:  # noqa: ARG002 - one signature for all steps
         """Return what the step asks for, before the cap."""
         return sale.fee
+
+    def gives(self, remaining: int, sale: SaleLike) -> bool:  # noqa: ARG002 - one signature for all steps
+        """Tell whether it gives its account a part of such a sale, however little was left."""
+        return sale.fee > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,12 @@ class Tiered:
         if self.marginal:
             return half_up(sum(part * bp for part, bp in self.laid(remaining, sale.meter_before)), BP)
         return pct(remaining, self.tier_at(sale.meter_before).bp)
+
+    def gives(self, remaining: int, sale: SaleLike) -> bool:
+        """Tell whether it gives its account a part of such a sale, however little was left."""
+        if self.marginal:
+            return any(bp for _part, bp in self.laid(max(remaining, 1), sale.meter_before))
+        return self.tier_at(sale.meter_before).bp > 0
 
     def tier_at(self, meter: int) -> Tier:
         """Return the first tier that ends above `meter`."""

@@ -7,7 +7,7 @@ from ledger.money import PPM, apportion, pct
 from ledger.splits.accounts import CHANNEL, CLEARING, PROCESSOR_FEES, REVENUE, TAX, advance, is_payable, reserve
 from ledger.splits.facts import parse_sale
 from ledger.splits.lines import LineFacts, Sale
-from ledger.splits.rule import Group, Member, Rule, Split, Take, Variant
+from ledger.splits.rule import Group, Member, Rule, Split, Take, Variant, final_parties
 
 
 class Posting(NamedTuple):
@@ -96,6 +96,19 @@ class LineResult(NamedTuple):
         """Return what the sale credited to `account` by shares, after recoupment."""
         gross = sum(share.amount for share in self.shares if share.account == account)
         return gross - sum(back.amount for back in self.recouped if self.shares[back.share].account == account)
+
+    def has_part(self, account: str) -> bool:
+        """Tell whether the waterfall that ran gives `account` (or `channel`) a part of such a sale, whatever was left.
+
+        A weight of zero is none, nor is a rate of 0 bp, such as that of a tier.
+        """
+        for taken in self.taken:
+            if isinstance(taken.step, Split):
+                if any(party.account == account for party in final_parties(taken.step.parties, earning=True)):
+                    return True
+            elif taken.step.account == account and taken.step.gives(taken.before, self.facts):
+                return True
+        return False
 
 
 class SaleResult(NamedTuple):
