@@ -23,7 +23,7 @@ from partners.selectors.claims import (
     claims_of,
     reason_told,
 )
-from partners.selectors.corrections import CorrectionEffect, correction_effect
+from partners.selectors.corrections import CorrectionEffect, correction_effect, own_correction
 from partners.selectors.earnings import (
     TABS,
     EarningLine,
@@ -119,6 +119,7 @@ __all__ = [
     "earning_waterfall",
     "open_leaves",
     "order_effect",
+    "own_correction",
     "own_effects",
     "paying_terms",
     "reason_told",

@@ -7,9 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import Party
+from accounts.scope import all_rows
 from ledger.errors import EventRejectedError
 from ledger.selectors import OrderKey, event_effect
-from partners.choices import EFFECTS
+from partners.choices import EFFECTS, VersionKind
 from partners.models import AgreementVersion, EarningDecision
 
 
@@ -70,6 +71,17 @@ def correction_effect(*, version: AgreementVersion) -> CorrectionEffect:
             changes[key] = changes.get(key, 0) + detail.amount
     rows = _parties(lines, changes)
     return CorrectionEffect(tuple(sorted(rows, key=lambda row: -abs(row.change_minor))), tuple(refused))
+
+
+def own_correction(*, version: AgreementVersion, party: Party) -> list[PartyEffect]:
+    """What a correction would change of what one party has of its orders, by currency; of other kinds nothing.
+
+    The caller answers for the reader's seat in the party.
+    """
+    if version.kind != VersionKind.CORRECTION:
+        return []
+    with all_rows():  # the orders' entries name every party; only this one's sums leave
+        return [row for row in correction_effect(version=version).parties if row.party == party]
 
 
 def _parties(lines: list[tuple[str, str]], changes: Mapping[tuple[str, str], int]) -> list[PartyEffect]:

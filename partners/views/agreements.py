@@ -19,7 +19,7 @@ from partners.choices import VersionKind, VersionState
 from partners.errors import AgreementError
 from partners.forms.consents import DeclineForm, LeaveForm
 from partners.models import Agreement, AgreementVersion
-from partners.selectors import agreements_of, own_effects, rule_changes, version_before, version_changes
+from partners.selectors import agreements_of, own_correction, own_effects, rule_changes, version_before, version_changes
 from partners.selectors.terms import rule_party_codes, signatories
 from partners.services import leave_ask, version_accept, version_decline
 from partners.views.frame import Desk, desk, frame
@@ -72,6 +72,8 @@ def _version(version: AgreementVersion, at: Desk, query: Mapping[str, str]) -> d
         "refused": getattr(version, "decline", None),
         "leaving": getattr(version, "leave", None),
         "effects": own_effects(version=version, party=party.pk, visible_to=at.user) if waiting else [],
+        "corrected": own_correction(version=version, party=party) if waiting else [],
+        "corrects": version.kind == VersionKind.CORRECTION,
         "names": [_("As booked"), _("As it would have been")],
     }
 

@@ -14,10 +14,12 @@ from django.utils import timezone
 from accounts.choices import PartyKind
 from ledger.selectors.files import csv_cell
 from partners.models import AgreementVersion, EarningDecision, TrackingLink
+from partners.selectors import correction_effect
 from partners.services import (
     DraftTerms,
     NewLink,
     SaleFacts,
+    correction_draft,
     earnings_settle,
     earnings_void,
     links_create,
@@ -26,7 +28,7 @@ from partners.services import (
     version_propose,
 )
 from tests.cast import Cast
-from tests.partners.desk import THIRTY, agreement, channel, credit, line, split
+from tests.partners.desk import THIRTY, agreement, channel, credit, line, percent, split
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 World = Callable[[], None]
@@ -169,6 +171,26 @@ def test_a_proposed_version_is_accepted_as_it_was_read(world: Cast) -> None:
     assert "Clauses that differ" in led
     stranger = world.client_of(world.carol).post(f"/creator/agreements/{proposed.pk}/accept/", {"text_hash": "x"})
     assert stranger.status_code == 404
+
+
+def test_a_party_that_is_to_accept_a_correction_reads_what_it_would_win_or_lose(world: Cast) -> None:
+    agreement = AgreementVersion.objects.get(agreement__code="agreement-1").agreement
+    draft = correction_draft(
+        agreement=agreement,
+        rule={"steps": [percent("platform:revenue", 3000), split(("party:alice", 1))]},
+        terms=DraftTerms(effective_from=timezone.now()),
+        order_codes=["OLD-1"],
+        by=world.mei,
+    )
+    version_propose(version=draft, by=world.mei)
+    before = {row.party.code: row for row in correction_effect(version=draft).parties if row.party}
+    for user, code in ((world.alice, "alice"), (world.bob, "bob")):
+        client, row = world.client_of(user), before[code]
+        page = text(client, "/creator/agreements/")
+        assert "Of these orders you have" in page
+        assert f"{abs(row.change_minor) / 100:.2f}" in page
+        client.cookies["django_language"] = "zh-hans"
+        assert "这些订单目前为你带来" in text(client, "/creator/agreements/")
 
 
 def test_a_party_declines_with_a_reason_that_the_others_read(world: Cast) -> None:
