@@ -168,7 +168,7 @@ def _sentences() -> Mapping[ClaimReason, str]:
         ClaimReason.NO_TOUCH: _("The buyer came through none of your links and used none of your coupons."),
         ClaimReason.OUTSIDE_WINDOW: _("The buyer came through your link, but before the agreement's look-back began."),
         ClaimReason.CLICK_REFUSED: _("Your link was followed by your own party, or not opened by the buyer as a page."),
-        ClaimReason.LOST_TO_COUPON: _("The buyer used another partner's coupon, which by the agreement goes before your link here."),
+        ClaimReason.LOST_TO_COUPON: _("By the agreement another partner's coupon goes before your link here."),
         ClaimReason.LOST_TO_LINK: _("By the agreement another partner's link goes before your coupon here."),
         ClaimReason.OTHER_PARTNER: _("By the agreement's paying model the order belongs to another partner."),
         ClaimReason.NO_CREDIT: _("By the agreement's paying model your link gets no credit for this order."),

@@ -1,6 +1,7 @@
 """Everyone considered is told: of duplicates, of what is held, of orders that were never booked."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone, translation
@@ -60,7 +61,7 @@ def test_an_order_voided_before_it_was_booked_tells_everyone_concerned_once(stag
     assert books() == {}
 
 
-BY_WHOM = {
+BY_WHOM: dict[str, list[dict[str, Any]]] = {
     "variants": [
         {
             "when": {"brought_by": "partner"},
