@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('partners', '0020_rows_of_the_house'),
+        ('partners', '0021_checks_by_index'),
     ]
 
     operations = [
