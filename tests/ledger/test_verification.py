@@ -2,14 +2,16 @@
 
 import io
 import logging
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.scope import all_rows
 from ledger.models import Account, JournalEntry, Posting, Verification
-from ledger.selectors import proofs
+from ledger.selectors import Proof, proofs
 from ledger.services import books_verified, books_verify
 from tests.ledger import stage
 from tests.ledger.stage import violations
@@ -118,6 +120,25 @@ def test_the_nightly_run_is_kept_and_a_failure_is_an_error_in_the_log(
     assert "I1           FAILS" in out
     assert f"entry {entry_id}: CNY 1" in error
     connections.close_all()
+
+
+def plan(sql: str) -> list[str]:
+    """The steps that the planner takes, whatever they cost."""
+
+    def steps(node: dict[str, Any]) -> list[str]:
+        return [node["Node Type"], *[step for below in node.get("Plans", ()) for step in steps(below)]]
+
+    with all_rows(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+        return steps(cursor.fetchone()[0][0]["Plan"])
+
+
+@pytest.mark.parametrize("proof", proofs(), ids=lambda proof: proof.code)
+def test_a_proof_is_planned_for_all_that_it_may_find_though_a_few_are_shown(books: None, proof: Proof) -> None:
+    with CaptureQueriesContext(connections["owner"]) as asked:
+        assert not books_verify(using="owner", only=[proof.code]).failed
+    [run] = [query["sql"] for query in asked if "LIMIT" in query["sql"]]
+    assert plan(run) == ["Limit", *plan(proof.sql), "CTE Scan"]
 
 
 def test_a_proof_that_cannot_be_run_any_more_fails(books: None) -> None:
