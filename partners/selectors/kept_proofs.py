@@ -9,8 +9,10 @@ _LINE_KEYS = (
     "account", "amount", "available_from", "booked_on", "clause", "entry", "line", "note", "occurred_at", "order",
     "posting", "section", "title", "title_zh",
 )  # fmt: skip
-_LINE_TEXT = " || ".join(f"""coalesce(',"{key}":' || (x -> '{key}')::text, '')""" for key in _LINE_KEYS)
-"""SQL for a line of a statement as `merkle.canonical` writes it, with one comma too many in front."""
+_LINE_FORMAT = ",".join(f'"{key}":%s' for key in _LINE_KEYS)
+_LINE_VALUES = ", ".join(f"x -> '{key}'" for key in _LINE_KEYS)
+_LINE_TEXT = f"format('{{{_LINE_FORMAT}}}', {_LINE_VALUES})"
+"""SQL for a line of a statement as `merkle.canonical` writes it; where a key is missing, a text that is no JSON."""
 
 _HEAD_TEXT = """
     (SELECT string_agg(to_json(a.key)::text || ':' || CASE jsonb_typeof(a.value) WHEN 'object' THEN '{' || (
@@ -18,6 +20,19 @@ _HEAD_TEXT = """
         FROM jsonb_each(a.value) b) || '}' ELSE a.value::text END, ',' ORDER BY a.key COLLATE "C")
     FROM jsonb_each(s.body -> 'head') a)
 """
+
+
+def _leaf(said: str) -> str:
+    return f"sha256('\\x00'::bytea || convert_to({said}, 'UTF8'))"
+
+
+_HEAD_LEAF = _leaf(f"'{{' || {_HEAD_TEXT} || '}}'")
+_LINE_LEAF = _leaf(_LINE_TEXT)
+_ISSUED_LEAF = _leaf("""'{"number":' || to_json(s.number) || ',"root":' || to_json(s.root) || '}'""")
+_SEAL_LEAF = _leaf("""
+    '{"digest":' || to_json(o.seal_digest) || ',"previous":' || to_json(o.previous)
+        || ',"seal":' || o.seal_number || '}'
+""")
 
 register(
     Proof(
@@ -137,55 +152,53 @@ register(
         "Every line of an issued statement is the posting that it names",
         """
         SELECT 'statement ' || s.number, 'posting ' || (x ->> 'posting') || ' stands as ' || (x ->> 'amount') || ' on '
-            || (x ->> 'booked_on') || CASE WHEN p.id IS NULL THEN ', is none of the party''s' ELSE ', booked is '
-            || p.amount || ' on ' || p.booked_on || ' by entry ' || p.entry_id END
+            || (x ->> 'booked_on') || CASE WHEN p.party_id = s.party_id AND p.currency = s.currency THEN ', booked is '
+            || p.amount || ' on ' || p.booked_on || ' by entry ' || p.entry_id ELSE ', is none of the party''s' END
         FROM partners_statement s CROSS JOIN LATERAL jsonb_array_elements(s.body -> 'lines') AS x
-        LEFT JOIN ledger_posting p ON p.id = (x ->> 'posting')::bigint AND p.party_id = s.party_id
-            AND p.currency = s.currency
-        WHERE p.id IS NULL OR (p.entry_id, p.amount, p.booked_on::text, p.clause)
-            IS DISTINCT FROM ((x ->> 'entry')::bigint, (x ->> 'amount')::bigint, x ->> 'booked_on', x ->> 'clause')
-        """,
+        LEFT JOIN ledger_posting p ON p.id = (x ->> 'posting')::bigint
+        WHERE (p.party_id, p.currency, p.entry_id, p.amount, p.booked_on::text, p.clause) IS DISTINCT FROM (s.party_id,
+            s.currency, (x ->> 'entry')::bigint, (x ->> 'amount')::bigint, x ->> 'booked_on', x ->> 'clause')
+        """,  # joined by the posting alone: also by party, the planner walked a party's postings for each of its lines
     )
 )
+
+
 register(
     Proof(
         "I20-roots",
         "Every issued statement has the root of its content, every month that of its statements and the month before",
+        # A tree is one row: its level, 32 bytes a node, each pair of which makes a node of the next.
         f"""
-        WITH RECURSIVE leaf AS (
-            SELECT s.id AS statement, NULL::bigint AS month, 0 AS place, s.lines + 1 AS wide,
-                '{{' || {_HEAD_TEXT} || '}}' AS said
-            FROM partners_statement s
-            UNION ALL
-            SELECT s.id, NULL, x.place::int, s.lines + 1, '{{' || substr({_LINE_TEXT}, 2) || '}}'
-            FROM partners_statement s
-            CROSS JOIN LATERAL jsonb_array_elements(s.body -> 'lines') WITH ORDINALITY AS x (x, place)
-            UNION ALL
-            SELECT NULL, o.id, s.place, o.statements + 1, '{{"number":' || to_json(s.number)
-                || ',"root":' || to_json(s.root) || '}}'
-            FROM partners_statementmonth o JOIN partners_statement s ON s.of_id = o.id
-            UNION ALL
-            SELECT NULL, o.id, o.statements, o.statements + 1, '{{"digest":' || to_json(o.seal_digest)
-                || ',"previous":' || to_json(o.previous) || ',"seal":' || o.seal_number || '}}'
-            FROM partners_statementmonth o
+        WITH RECURSIVE statement AS MATERIALIZED (
+            SELECT s.id, {_HEAD_LEAF} || coalesce(l.leaves, '') AS leaves,
+                s.body - '{{head,lines}}'::text[] = '{{}}' AND l.lines = s.lines AND l.others IS NULL AS whole
+            FROM partners_statement s CROSS JOIN LATERAL (
+                SELECT string_agg({_LINE_LEAF}, ''::bytea ORDER BY place) AS leaves, count(*) AS lines,
+                    min(place) FILTER (WHERE x - '{{{",".join(_LINE_KEYS)}}}'::text[] <> '{{}}') AS others
+                FROM jsonb_array_elements(s.body -> 'lines') WITH ORDINALITY AS x (x, place)
+            ) l
+        ), month AS MATERIALIZED (
+            SELECT o.id, coalesce(string_agg({_ISSUED_LEAF}, ''::bytea ORDER BY s.place), '') || {_SEAL_LEAF} AS leaves,
+                array_remove(array_agg(s.place ORDER BY s.place), NULL)
+                    = ARRAY(SELECT generate_series(0, o.statements - 1)) AS whole
+            FROM partners_statementmonth o LEFT JOIN partners_statement s ON s.of_id = o.id GROUP BY o.id
         ), tree AS (
-            SELECT statement, month, place, wide, sha256('\\x00'::bytea || convert_to(said, 'UTF8')) AS hash FROM leaf
+            SELECT id AS statement, NULL::bigint AS month, leaves AS level FROM statement WHERE whole
             UNION ALL
-            SELECT statement, month, place / 2, (wide + 1) / 2,
-                CASE WHEN beside IS NULL THEN hash ELSE sha256('\\x01'::bytea || hash || beside) END
-            FROM (
-                SELECT t.*, lead(hash) OVER (PARTITION BY statement, month ORDER BY place) AS beside
-                FROM tree t WHERE wide > 1
-            ) level WHERE place % 2 = 0
-        ), root AS (SELECT statement, month, encode(hash, 'hex') AS digest FROM tree WHERE wide = 1)
+            SELECT NULL, id, leaves FROM month WHERE whole
+            UNION ALL
+            SELECT t.statement, t.month, (
+                SELECT string_agg(CASE WHEN at + 32 < length(t.level)
+                    THEN sha256('\\x01'::bytea || substr(t.level, at + 1, 64))
+                    ELSE substr(t.level, at + 1, 32) END, ''::bytea ORDER BY at)
+                FROM generate_series(0, length(t.level) - 1, 64) AS at)
+            FROM tree t WHERE length(t.level) > 32
+        ), root AS (SELECT statement, month, encode(level, 'hex') AS digest FROM tree WHERE length(level) = 32)
         SELECT 'statement ' || s.number, 'its content is not what its root says'
-        FROM partners_statement s LEFT JOIN root r ON r.statement = s.id
-        GROUP BY s.id HAVING count(*) > 1 OR s.root IS DISTINCT FROM min(r.digest)
+        FROM partners_statement s LEFT JOIN root r ON r.statement = s.id WHERE s.root IS DISTINCT FROM r.digest
         UNION ALL
         SELECT 'month ' || to_char(o.month, 'YYYY-MM'), 'its statements are not what its root says'
-        FROM partners_statementmonth o LEFT JOIN root r ON r.month = o.id
-        GROUP BY o.id HAVING count(*) > 1 OR o.root IS DISTINCT FROM min(r.digest)
-            OR o.statements <> (SELECT count(*) FROM partners_statement s WHERE s.of_id = o.id)
+        FROM partners_statementmonth o LEFT JOIN root r ON r.month = o.id WHERE o.root IS DISTINCT FROM r.digest
         UNION ALL
         SELECT 'month ' || to_char(month, 'YYYY-MM'), 'does not follow the month before' FROM (
             SELECT month, previous, lag(root, 1, ''::varchar) OVER (ORDER BY month) AS last FROM partners_statementmonth
