@@ -108,6 +108,7 @@ class ReportRunAdmin(Desk):
         "display_range",
         "currency",
         "window_days",
+        "pays",
         "display_state",
         "display_progress",
         "requested_by",
@@ -115,7 +116,7 @@ class ReportRunAdmin(Desk):
         "finished_at",
         "display_page",
     )
-    list_filter = (("state", ChoicesDropdownFilter), "currency", ("requested_at", RangeDateTimeFilter))
+    list_filter = (("state", ChoicesDropdownFilter), "pays", "currency", ("requested_at", RangeDateTimeFilter))
     list_select_related = ("requested_by",)
     search_fields = ("=id", "=input_hash", "requested_by__email")
     search_help_text = _("Number of the run, hash of its inputs, e-mail of who asked")
@@ -134,6 +135,7 @@ class ReportRunAdmin(Desk):
             ("state", "display_progress"),
             *((("display_failure", "failure"),) if obj.state == RunState.FAILED else ()),
             ("requested_by", "requested_at"),
+            "pays",
             ("started_at", "finished_at", "watermark"),
             "input_hash",
         )

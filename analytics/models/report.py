@@ -30,6 +30,13 @@ class ReportRun(models.Model):
         db_default=True,
         help_text=_("Else a direct visit counts only on a journey that has no other touch."),
     )
+    pays = models.BooleanField(
+        _("pays"),
+        default=True,
+        db_default=True,
+        editable=False,
+        help_text=_("Nobody in person asked for it: Markov and Incremental credit later orders by what it learnt."),
+    )
     parameters = models.JSONField(_("parameters"), default=dict)
     progress_bp = models.PositiveSmallIntegerField(_("progress in basis points"), default=0)
     watermark = models.DateTimeField(_("inputs up to"), null=True, blank=True)

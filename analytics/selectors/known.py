@@ -39,9 +39,10 @@ RUN_MODELS = (PayingModel.MARKOV, PayingModel.COUNTERFACTUAL)
 
 
 class KnownRuns:
-    """Finished reports, read once; `before` tells of the last one that an order could know.
+    """Finished reports that pay, read once; `before` tells of the last one that an order could know.
 
-    A report of days on which no order followed a touch has learnt nothing, and takes away nothing of what was known.
+    What somebody asked for, of whatever days, pays nobody. A report of days on which no order followed a touch has
+    learnt nothing, and takes away nothing of what was known.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class KnownRuns:
         self._runs: list[tuple[datetime, Known]] = []
         if not any(model in models for model in RUN_MODELS):
             return
-        done = ReportRun.objects.filter(state=RunState.DONE, finished_at__isnull=False)
+        done = ReportRun.objects.filter(state=RunState.DONE, pays=True, finished_at__isnull=False)
         if until is not None:
             done = done.filter(finished_at__lt=until)
         rows = done.order_by("-finished_at", "-pk").values_list(

@@ -52,8 +52,9 @@ def report_request(
     """Ask for the report of [since, until] (days of the portal's time zone, inclusive); the task computes it.
 
     Without `with_direct` a direct visit counts only on a journey that has no other touch.
-    Who asks for what is waiting or being computed already gets that run (also one whose worker was lost: computing it
-    goes on from where it broke off); with `once` also one that is done and that no person asked for. Raises
+    Without `requested_by` the house itself asks: what this run learns pays orders placed after it, and what persons
+    asked for is passed over. Who else asks for what is waiting or being computed gets that run (also one whose worker
+    was lost: computing it goes on from where it broke off); with `once` also one of the house's that is done. Raises
     ReportRefusedError on a range that ends before it begins or is longer than `LONGEST_DAYS`, a window outside 1 to 365
     days, and an unknown currency.
     """
@@ -61,16 +62,18 @@ def report_request(
     # Two who ask at once must not both find nothing.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_report_request'))")
-    asked = {"since": since, "until": until, "currency": currency, "window_days": window_days}
+    asked: dict[str, Any] = {"since": since, "until": until, "currency": currency, "window_days": window_days}
     asked |= {"with_direct": with_direct}
     alive = Q(state__in=(RunState.QUEUED, RunState.RUNNING))
+    if requested_by is None:
+        asked["pays"] = True
     if once:
-        alive |= Q(state=RunState.DONE, requested_by=None)
+        alive |= Q(state=RunState.DONE, pays=True)
     waiting = ReportRun.objects.filter(alive, **asked).order_by("-pk").first()
     if waiting and waiting.state == RunState.RUNNING and not waiting.is_alive:
         waiting.state = RunState.QUEUED
         waiting.save(update_fields=["state"])
-    return waiting or ReportRun.objects.create(**asked, requested_by=requested_by)
+    return waiting or ReportRun.objects.create(**{**asked, "pays": requested_by is None}, requested_by=requested_by)
 
 
 def report_check(*, since: date, until: date, currency: str, window_days: int) -> None:

@@ -299,6 +299,21 @@ def test_who_asks_for_what_waits_already_gets_that_run() -> None:
     assert report_request(**MARCH, currency="CNY") == first, "a run whose worker was lost goes on"
 
 
+def test_the_house_waits_for_no_run_that_a_person_asked_for_but_a_person_for_the_houses() -> None:
+    marketer = learner()
+    theirs = report_request(**MARCH, currency="CNY", requested_by=marketer)
+    assert not theirs.pays
+    own = report_request(**MARCH, currency="CNY", once=True)
+    assert own != theirs
+    assert own.pays
+    report_run(run_id=own.pk)
+    assert report_request(**MARCH, currency="CNY", once=True) == own
+    assert report_request(**MARCH, currency="CNY", requested_by=marketer) == theirs
+    again = report_request(**MARCH, currency="CNY")
+    report_run(run_id=theirs.pk)
+    assert report_request(**MARCH, currency="CNY", requested_by=marketer) == again
+
+
 def test_the_tasks_are_doors_that_may_be_opened_twice() -> None:
     asked = report_request(**MARCH, currency="CNY")
     tasks.report(asked.pk)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.services import batch_open, batch_reverse_mark
 from analytics.choices import ConversionKind
 from analytics.models import Conversion, Credit, ReportRun, Touchpoint, Visitor, VisitorMerge
-from analytics.services import SignUp, orders_settle, sign_ups_settle, touchpoints_record, visitor_merge
+from analytics.services import SignUp, orders_settle, report_request, sign_ups_settle, touchpoints_record, visitor_merge
 from analytics.services.replays import Evidence
 from analytics.services.visits import NewTouch
 from courses.models import Course, Order
@@ -134,6 +134,24 @@ def test_a_model_that_needs_a_report_takes_the_last_one_before_each_order_and_sa
     plain = evidence.order(selling("linear"), at=NOON, key=key)
     orders_settle(order_ids=[plain.pk])
     assert set(Credit.objects.filter(conversion__order=plain).values_list("run", flat=True)) == {None}
+
+
+def test_what_somebody_asked_for_pays_nobody() -> None:
+    mail, ads = evidence.channel("mail"), evidence.channel("ads")
+    key, marketer = evidence.visitor(NOON), learner()
+    evidence.touches(key, (mail, NOON - timedelta(days=3)), (ads, NOON - timedelta(days=2)))
+    days: dict[str, Any] = {"since": NOON.date(), "until": NOON.date(), "currency": "CNY"}
+    of_the_house = report_request(**days)
+    asked = report_request(**days, window_days=7, requested_by=marketer)
+    for run, hours, effects in ((of_the_house, 2, {mail: 0.75, ads: 0.25}), (asked, 1, {mail: 0.1, ads: 0.9})):
+        told = {"removal_effects": {str(pk): effect for pk, effect in effects.items()}}
+        known = {"state": "done", "finished_at": NOON - timedelta(hours=hours), "facts": told}
+        ReportRun.objects.filter(pk=run.pk).update(**known)
+    ReportRun.objects.filter(pk=asked.pk).update(requested_by=None)  # who asked may be erased
+    order = evidence.order(selling("markov"), at=NOON, key=key)
+    orders_settle(order_ids=[order.pk])
+    assert credits_of(order)["markov"] == {"mail": 750_000, "ads": 250_000}
+    assert set(Credit.objects.filter(conversion__order=order).values_list("run", flat=True)) == {of_the_house.pk}
 
 
 def test_last_non_direct_pays_the_channel_before_those_who_came_by_themselves() -> None:
