@@ -78,15 +78,19 @@ def build_paths(
     lookback: int,
     transform: str = "exposure",
     direct: int | None = None,
+    session: int | None = None,
 ) -> BuiltPaths:
-    """Build the paths of all people; `lookback` in the unit of the times.
+    """Build the paths of all people; `lookback` and `session` in the unit of the times.
 
-    `direct` is the code of a channel that counts only in journeys without any other. Raises AttributionError on an
-    unknown transform, a negative look-back, a channel's code that is not among `channels`, or times of which the span
-    times the number of channels does not fit into 62 bits.
+    `direct` is the code of a channel that counts only in journeys without any other. With `session`, touches of a
+    journey of which each follows the one before within that time are one session, told by its first touch (the first
+    that is not direct, where there is one); a conversion ends a session. Raises AttributionError on an unknown
+    transform, a negative look-back or session, a channel's code that is not among `channels`, or times of which the
+    span times the number of channels does not fit into 62 bits.
     """
+    days = read_only(np.zeros(0, np.int64))
     arena, starts, counts, untouched = folded(
-        touches, conversions, len(channels), lookback, transform, direct, read_only(np.zeros(0, np.int64))
+        touches, conversions, len(channels), lookback, transform, direct, session, days
     )
     table = PathTable(channels, arena, starts, *(counts[:, column].astype(np.float64) for column in (0, 2, 1)))
     return BuiltPaths(table, int(untouched[0]), int(untouched[1]))
@@ -99,6 +103,7 @@ def folded(
     lookback: int,
     transform: str,
     direct: int | None,
+    session: int | None,
     days: Ints,
 ) -> tuple[Codes, Offsets, Ints, Ints]:
     """As `fold` returns it; refuses what `build_paths` refuses, and journeys that end before the first of `days`."""
@@ -106,6 +111,8 @@ def folded(
         raise AttributionError(f"unknown transform '{transform}', choose among {', '.join(TRANSFORMS)}")
     if lookback < 0:
         raise AttributionError("a look-back cannot be negative")
+    if session is not None and session < 0:
+        raise AttributionError("the time within which touches are one session cannot be negative")
     codes = np.ascontiguousarray(touches.what, np.int32)
     if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < channels:
         raise AttributionError("a touch names a channel that is not among the channels")
@@ -125,8 +132,11 @@ def folded(
         read_only(np.ascontiguousarray(conversions.what, np.int64)),
         bits,
         min(lookback, latest - base + 1),
-        TRANSFORMS[transform],
-        _NONE if direct is None else direct,
+        (
+            TRANSFORMS[transform],
+            _NONE if direct is None else direct,
+            _NONE if session is None else min(session, latest - base + 1),
+        ),
         np.full(ROOM, _NONE, np.int32),
         days - base,
     )
@@ -183,16 +193,17 @@ def fold(
     values: Ints,
     bits: int,
     lookback: int,
-    transform: int,
-    direct: int,
+    how: tuple[int, int, int],
     table: Codes,
     days: Ints,
 ) -> tuple[Codes, Offsets, Ints, Ints]:
     """Count journeys by path: (codes of all paths, starts, (paths, 3) of conversions, value and nulls, untouched).
 
+    `how`: transform, direct channel and session, as `journey` takes them.
     With `days`, the instants at which days begin, the number of the day on which a journey ended stands before its
     path, and a conversion without a touch has the path of its day alone.
     """
+    transform, direct, session = how
     most, lead = len(starts) + len(values), min(len(days), 1)
     seen = np.full(1 << bits, _NONE, np.int64)
     arena, ends = np.empty(len(rows) + 1 + lead * most, np.int32), np.zeros(most + 1, np.int64)
@@ -207,7 +218,9 @@ def fold(
             while until < stop and rows[until] >> bits <= end:
                 until += 1
             at = dated(arena, ends[paths], days, end)
-            length = lead + journey(rows, bits, first, until, end - lookback, transform, direct, arena, at, seen)
+            length = lead + journey(
+                rows, bits, first, until, end - lookback, transform, direct, session, arena, at, seen
+            )
             first = until
             if length == 0:
                 untouched[0] += 1
@@ -219,7 +232,9 @@ def fold(
         if first < stop:
             end = rows[stop - 1] >> bits
             at = dated(arena, ends[paths], days, end)
-            length = lead + journey(rows, bits, first, stop, end - lookback, transform, direct, arena, at, seen)
+            length = lead + journey(
+                rows, bits, first, stop, end - lookback, transform, direct, session, arena, at, seen
+            )
             row, paths, table = kept(arena, ends, hashes, counts, table, paths, length)
             counts[row, 2] += 1
     return arena[: ends[paths]].copy(), ends[: paths + 1].copy(), counts[:paths].copy(), untouched
@@ -243,20 +258,27 @@ def journey(
     opens: int,
     transform: int,
     direct: int,
+    session: int,
     arena: Codes,
     at: int,
     seen: Ints,
 ) -> int:
     """Write the path of rows[first:until] that are not older than `opens` into `arena` from `at`; its length.
 
-    `seen[channel]` is the row that stands for it; those of other journeys lie before `first`.
+    `seen[channel]` is the row that stands for it; those of other journeys lie before `first`. A `session` below 0: each
+    touch stands for itself.
     """
     while first < until and rows[first] >> bits < opens:
         first += 1
-    to = at
+    to, sessions, told = at, 0, False
     for i in range(first, until):
+        if session < 0 or i == first or (rows[i] >> bits) - (rows[i - 1] >> bits) > session:
+            sessions, told = sessions + 1, False
         code = rows[i] & ((1 << bits) - 1)
-        if code == direct or (transform == EXPOSURE and to > at and arena[to - 1] == code):
+        if told or code == direct:
+            continue
+        told = session >= 0
+        if transform == EXPOSURE and to > at and arena[to - 1] == code:
             continue
         if transform == FIRST:
             if seen[code] >= first:
@@ -265,7 +287,7 @@ def journey(
         arena[to] = code
         to += 1
     if to == at and first < until:  # nothing but direct touches
-        to = at + (until - first if transform == UNIQUE else 1)
+        to = at + (sessions if transform == UNIQUE else 1)
         arena[at:to] = direct
     return to - at
 

@@ -49,6 +49,7 @@ def count_by_day(
     lookback: int,
     transform: str = "exposure",
     direct: int | None = None,
+    session: int | None = None,
 ) -> DayPaths:
     """Count the journeys of a log; `channels` are whole numbers in ascending order, one for each code.
 
@@ -61,7 +62,9 @@ def count_by_day(
         raise AttributionError("channels of daily statistics must be in ascending order")
     if not len(days):
         raise AttributionError("daily statistics need at least one day")
-    codes, starts, counts, _untouched = folded(touches, conversions, len(keys), lookback, transform, direct, days)
+    codes, starts, counts, _untouched = folded(
+        touches, conversions, len(keys), lookback, transform, direct, session, days
+    )
     order = in_order(codes, starts)
     return DayPaths(*arranged(codes, starts, counts, order, read_only(keys)))
 

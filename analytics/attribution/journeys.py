@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,13 @@ class PathCounts:
 Paths = dict[tuple[str, ...], PathCounts]
 
 
-def journeys(touches: Iterable[CustomerTouch], *, lookback: timedelta, collapse: bool = False) -> Paths:
+def journeys(
+    touches: Iterable[CustomerTouch], *, lookback: timedelta, collapse: bool = False, session: timedelta | None = None
+) -> Paths:
     """Group the touches of all customers into paths by rule P0; `touches` in the order of their file.
 
-    `collapse` drops a touch on the channel of the one before it, after the look-back has been applied.
+    With `session`, touches of a journey of which each follows the one before within that time are one, told by the
+    first. `collapse` drops a touch on the channel of the one before it. Both after the look-back has been applied.
     """
     paths: Paths = {}
     by_customer = sorted(touches, key=lambda touch: (touch.customer, touch.at))  # stable: then the order of the file
@@ -49,18 +52,23 @@ def journeys(touches: Iterable[CustomerTouch], *, lookback: timedelta, collapse:
         for touch in group:
             open_journey.append(touch)
             if touch.converted:
-                counts = _counts(paths, open_journey, lookback, collapse)
+                counts = _counts(paths, open_journey, lookback, collapse, session)
                 counts.conversions += 1
                 counts.value += touch.value
                 open_journey = []
         if open_journey:
-            _counts(paths, open_journey, lookback, collapse).nulls += 1
+            _counts(paths, open_journey, lookback, collapse, session).nulls += 1
     return paths
 
 
-def _counts(paths: Paths, journey: list[CustomerTouch], lookback: timedelta, collapse: bool) -> PathCounts:
+def _counts(
+    paths: Paths, journey: list[CustomerTouch], lookback: timedelta, collapse: bool, session: timedelta | None
+) -> PathCounts:
     opens = journey[-1].at - lookback
-    channels = [touch.channel for touch in journey if touch.at >= opens]
+    inside = [touch for touch in journey if touch.at >= opens]
+    if session is not None:
+        inside = inside[:1] + [later for earlier, later in pairwise(inside) if later.at - earlier.at > session]
+    channels = [touch.channel for touch in inside]
     if collapse:
         channels = [channel for channel, _ in groupby(channels)]
     return paths.setdefault(tuple(channels), PathCounts())

@@ -25,7 +25,7 @@ def log(rows: list[Row]) -> TouchLog:
 
 
 def plainly(
-    touches: list[Row], sales: list[Row], lookback: int, transform: str, direct: int | None
+    touches: list[Row], sales: list[Row], lookback: int, transform: str, direct: int | None, session: int | None = None
 ) -> tuple[Told, int]:
     """Paths with conversions, value and nulls; how many conversions had no touch."""
     told: Told = defaultdict(lambda: [0, 0, 0])
@@ -34,18 +34,24 @@ def plainly(
         left = [(time, channel) for who, time, channel in touches if who == person]
         for _who, end, value in [row for row in sales if row[0] == person]:
             mine, left = [row for row in left if row[0] <= end], [row for row in left if row[0] > end]
-            path = shown([channel for time, channel in mine if time >= end - lookback], transform, direct)
+            path = shown([row for row in mine if row[0] >= end - lookback], transform, direct, session)
             untouched += not path
             if path:
                 told[path][0] += 1
                 told[path][1] += value
         if left:
             end = left[-1][0]
-            told[shown([channel for time, channel in left if time >= end - lookback], transform, direct)][2] += 1
+            told[shown([row for row in left if row[0] >= end - lookback], transform, direct, session)][2] += 1
     return dict(told), untouched
 
 
-def shown(channels: list[int], transform: str, direct: int | None) -> tuple[int, ...]:
+def shown(touches: list[tuple[int, int]], transform: str, direct: int | None, session: int | None) -> tuple[int, ...]:
+    visits: list[list[int]] = []
+    for place, (time, channel) in enumerate(touches):
+        if session is None or not place or time - touches[place - 1][0] > session:
+            visits.append([])
+        visits[-1].append(channel)
+    channels = [next((channel for channel in visit if channel != direct), visit[0]) for visit in visits]
     channels = [channel for channel in channels if channel != direct] or channels
     if transform == "first":
         return tuple(dict.fromkeys(channels))
@@ -73,19 +79,34 @@ def rows_of(what: st.SearchStrategy[int], most: int) -> st.SearchStrategy[list[R
     lookback=st.sampled_from([0, 1, 7, 10**12]),
     transform=st.sampled_from(list(TRANSFORMS)),
     direct=st.sampled_from([None, DIRECT]),
+    session=st.sampled_from([None, 0, 2, 10**12]),
 )
 def test_every_log_gives_the_paths_that_are_told_person_by_person(
-    touches: list[Row], sales: list[Row], lookback: int, transform: str, direct: int | None
+    touches: list[Row], sales: list[Row], lookback: int, transform: str, direct: int | None, session: int | None
 ) -> None:
-    built = build_paths(
-        log(touches), log(sales), channels=CHANNELS, lookback=lookback, transform=transform, direct=direct
-    )
-    expected, untouched = plainly(touches, sales, lookback, transform, direct)
+    asked = {"lookback": lookback, "transform": transform, "direct": direct, "session": session}
+    built = build_paths(log(touches), log(sales), channels=CHANNELS, **asked)  # type: ignore[arg-type]  # as the strategies
+    expected, untouched = plainly(touches, sales, lookback, transform, direct, session)
     assert told(built) == expected
     assert built.untouched == untouched
     assert built.paths.channels == CHANNELS
     value = sum(counts[1] for counts in expected.values())
     assert value + built.untouched_minor == sum(row[2] for row in sales)
+
+
+def test_a_visit_is_told_by_its_first_touch_that_is_not_direct_and_ends_with_a_conversion() -> None:
+    search, mail, direct, banner = range(4)
+    visit = [(1, 0, direct), (1, 1, mail), (1, 2, search)]
+    touches = [*visit, (1, 5, banner), (1, 9, search)]
+    built = build_paths(log(touches), log([(1, 6, 500)]), channels=CHANNELS, lookback=99, direct=DIRECT, session=2)
+    assert told(built) == {(mail, banner): [1, 500, 0], (search,): [0, 0, 1]}
+    cut = build_paths(
+        log([(1, 0, mail), (1, 2, search)]), log([(1, 1, 500)]), channels=CHANNELS, lookback=99, session=2
+    )
+    assert told(cut) == {(mail,): [1, 500, 0], (search,): [0, 0, 1]}
+    asked = {"transform": "unique", "direct": DIRECT, "session": 0}
+    alone = build_paths(log(visit[:1] * 3), log([]), channels=CHANNELS, lookback=99, **asked)  # type: ignore[arg-type]  # words and numbers
+    assert told(alone) == {(direct,): [0, 0, 1]}
 
 
 def many(people: int) -> tuple[list[Row], list[Row]]:
@@ -125,6 +146,7 @@ def test_one_log_always_gives_the_same_bytes() -> None:
     [
         ([(1, 5, 0)], [], {"transform": "shorter"}, "unknown transform 'shorter', choose among unique, exposure"),
         ([(1, 5, 0)], [], {"lookback": -1}, "cannot be negative"),
+        ([(1, 5, 0)], [], {"session": -1}, "are one session cannot be negative"),
         ([(1, 5, 4)], [], {}, "not among the channels"),
         ([(1, 5, -1)], [], {}, "not among the channels"),
         ([(-1, 5, 0)], [], {}, "must not be negative"),

@@ -56,6 +56,13 @@ def test_repeats_are_kept_or_collapsed_after_the_lookback() -> None:
     assert set(journeys(touches, lookback=timedelta(days=4), collapse=True)) == {tuple("bab")}
 
 
+def test_touches_that_follow_one_another_are_one_visit_told_by_the_first() -> None:
+    touches = [touch("u", day, channel) for day, channel in ((0, "a"), (0.5, "b"), (1, "c"), (3, "b"))]
+    touches.append(touch("u", 3.5, "a", "2"))
+    assert set(journeys(touches, lookback=MONTH, session=timedelta(hours=12))) == {("a", "b")}
+    assert set(journeys(touches, lookback=timedelta(days=3), session=timedelta(hours=12))) == {("b", "b")}
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from("uvw"), st.integers(0, 90), st.sampled_from("abc"), st.sampled_from([None, "1.10"])),

@@ -203,7 +203,9 @@ def test_help_gives_an_example(command: str, capsys: pytest.CaptureFixture[str])
     assert f"Example: manage.py {command} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("options", "path"), [([], "a > a > b"), (["--collapse"], "a > b")])
+@pytest.mark.parametrize(
+    ("options", "path"), [([], "a > a > b"), (["--collapse"], "a > b"), (["--session-minutes", "1440"], "a")]
+)
 def test_touches_become_the_table_that_attribute_reads(tmp_path: Path, options: list[str], path: str) -> None:
     (tmp_path / "t.csv").write_text(TOUCHES)
     out = tmp_path / "paths.csv"
@@ -217,6 +219,14 @@ def test_an_impossible_lookback_is_refused(tmp_path: Path, days: str) -> None:
     (tmp_path / "t.csv").write_text(TOUCHES)
     message = refused("build_paths", tmp_path / "t.csv", f"--lookback-days={days}", "--out", tmp_path / "p.csv")
     assert message == f"--lookback-days must be a whole number from 1 to 36500, not '{days}'"
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "x", "1.5", "1441"])
+def test_an_impossible_session_is_refused(tmp_path: Path, minutes: str) -> None:
+    (tmp_path / "t.csv").write_text(TOUCHES)
+    asked = ("--lookback-days", "30", f"--session-minutes={minutes}", "--out", tmp_path / "p.csv")
+    message = refused("build_paths", tmp_path / "t.csv", *asked)
+    assert message == f"--session-minutes must be a whole number from 1 to 1440, not '{minutes}'"
 
 
 def test_bad_touches_are_named_and_nothing_is_written(tmp_path: Path) -> None:
