@@ -135,10 +135,22 @@ def report_detail(
     return Detail(run, segment, lines, total, within)
 
 
-def node_rows(run: ReportRun, *, segment: str, model: str, only: str = "") -> list[NodeLine]:
-    """Every row of a segment (within `only`) under one model, each above those below it, named."""
-    below = _below(ReportNode.objects.filter(run=run, model=model), segment, only)
-    lines = list(_in_order("", below, model, Goal.REVENUE, most=None))
+def node_rows(
+    run: ReportRun,
+    *,
+    segment: str,
+    model: str,
+    goal: str = Goal.REVENUE,
+    only: str = "",
+    side_by_side: bool = False,
+) -> list[NodeLine]:
+    """Every row of a segment (within `only`) by the goal's figure under `model`, each above those below it, named.
+
+    With figures under this model, or `side_by_side` under all.
+    """
+    rows = ReportNode.objects.filter(run=run)
+    below = _below(rows if side_by_side else rows.filter(model=model), segment, only)
+    lines = list(_in_order("", below, model, goal, most=None))
     _name(lines)
     return lines
 

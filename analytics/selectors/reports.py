@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from accounts.rules import Reader, is_staff
 from analytics.attribution.disagreement import disagreement
 from analytics.attribution.report import ChannelRow
-from analytics.choices import ReportModel, RunState
-from analytics.models import ChannelReportRow, ReportRun
+from analytics.choices import ReportModel, RunState, Segment
+from analytics.models import ChannelReportRow, ReportNode, ReportRun
 from courses.models import Order
 from ledger.money import apportion, exponent, half_up
 from partners.models import Channel
@@ -37,7 +37,7 @@ class Span:
 class ChannelLine:
     """One channel of a report, or everything without a channel; figures by model where models differ.
 
-    `revenue_ends` (minor units) and `buyers_ends` (ppm) are 95 % intervals; sums and old runs have none.
+    `revenue_ends` (minor units), `buyers_ends` and `orders_ends` (ppm) are 95 % intervals; sums and old runs have none.
     """
 
     channel: Channel | None
@@ -48,6 +48,7 @@ class ChannelLine:
     sign_ups_ppm: dict[str, int] = field(default_factory=dict)
     revenue_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     buyers_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    orders_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def revenue(self, model: str) -> int:
         """Revenue that a model gives this channel, in minor units."""
@@ -95,6 +96,8 @@ def report_table(run: ReportRun, *, model: str) -> Report:
             line.revenue_ends[row.model] = row.revenue_low_minor, row.revenue_high_minor
         if row.buyers_low_ppm is not None and row.buyers_high_ppm is not None:
             line.buyers_ends[row.model] = row.buyers_low_ppm, row.buyers_high_ppm
+        if row.orders_low_ppm is not None and row.orders_high_ppm is not None:
+            line.orders_ends[row.model] = row.orders_low_ppm, row.orders_high_ppm
         for each in (line, total):
             sums = each.models.setdefault(row.model, ChannelRow())
             sums.spend_minor += row.spend_minor
@@ -117,6 +120,17 @@ def report_table(run: ReportRun, *, model: str) -> Report:
         key=lambda line: (-line.revenue(model), -line.spend_minor, line.channel.pk if line.channel else 0),
     )
     return Report(run, model, ordered, unattributed, total)
+
+
+def sign_ups_ends(run: ReportRun, *, model: str) -> dict[int | None, tuple[int, int]]:
+    """The 95 % intervals of sign-ups (ppm) by channel under a model; none in runs from before they were computed."""
+    if "sign_up_paths" not in run.facts:
+        return {}
+    rows = ReportNode.objects.filter(run=run, segment=Segment.WAYS, depth=1, model=model)
+    return {
+        int(channel) if (channel := key.removeprefix("channel:")) else None: (low, high)
+        for key, low, high in rows.values_list("key", "sign_ups_low_ppm", "sign_ups_high_ppm")
+    }
 
 
 def report_finished(span: Span, *, visible_to: Reader | None) -> ReportRun | None:

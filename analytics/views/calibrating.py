@@ -1,16 +1,21 @@
 """Figures that hold-out tests set right, beside the raw ones."""
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from accounts.rules import may
+from analytics.attribution.holdouts import Calibrated
 from analytics.models import ReportRun
 from analytics.selectors import Span
 from analytics.selectors.holdouts import Calibration, calibration_of
 from analytics.views.asking import Asked
 from analytics.views.runs import wanted
-from ledger.money import exponent, half_up
+from analytics.views.sheets import millionths
+from ledger.money import PPM, decimal_from_minor, exponent, half_up
 
 
 def calibrate(run: ReportRun, asked: Asked, user: User) -> Calibration:
@@ -39,3 +44,33 @@ def told_by_tests(calibration: Calibration, channel_id: int | None, currency: st
         told["orders"] = Fraction(max(0, round(orders.figure * 10)), 10)
         told["orders_ends"] = [Fraction(max(0, round(end * 10)), 10) for end in orders.ends]
     return told
+
+
+def calibrated_heads() -> Sequence[str]:
+    """Heads of the cells that `calibrated_cells` gives."""
+    return [
+        *(_("Calibrated revenue"), _("Calibrated revenue, 95% from"), _("Calibrated revenue, 95% to")),
+        *(_("Calibrated orders"), _("Calibrated orders, 95% from"), _("Calibrated orders, 95% to")),
+        _("Hold-out tests"),
+    ]
+
+
+def calibrated_cells(calibration: Calibration, channel_id: int | None, currency: str) -> Sequence[str]:
+    """What tests say of a channel, for a sheet; nothing of what is no channel.
+
+    The last cell names the tests, or says that there is none or that it cannot be read yet.
+    """
+    tests = calibration.tests.get(channel_id) if channel_id is not None else None
+    if channel_id is None or not tests:
+        return [*[""] * 6, "" if channel_id is None else _("not tested")]
+    revenue, orders = calibration.revenue.get(channel_id), calibration.orders.get(channel_id)
+    told = ", ".join(test.local_name for test in tests) if revenue or orders else _("not read yet")
+    return [
+        *_three(revenue, lambda minor: decimal_from_minor(round(minor), currency)),
+        *_three(orders, lambda number: millionths(round(number * PPM))),
+        told,
+    ]
+
+
+def _three(figure: Calibrated | None, written: Callable[[float], str]) -> Sequence[str]:
+    return [written(max(0.0, told)) for told in (figure.figure, *figure.ends)] if figure else [""] * 3

@@ -1,7 +1,7 @@
 """The attribution explorer: from channels down to links, and by course and creator, under every model."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from statistics import median
 from typing import Any
@@ -18,15 +18,15 @@ from analytics.choices import Goal, ReportModel, Segment
 from analytics.forms import CUTS
 from analytics.models import ReportRun
 from analytics.selectors import whole_units
-from analytics.selectors.holdouts import Calibration
+from analytics.selectors.holdouts import Calibration, calibration_of
 from analytics.selectors.nodes import Detail, NodeLine, NodeRow, node_rows, report_detail
-from analytics.selectors.segments import LEVELS, steps_of
 from analytics.views import tables
 from analytics.views.asking import Asked
 from analytics.views.calibrating import calibrate, told_by_tests
+from analytics.views.node_sheets import model_rows, node_sheet
 from analytics.views.runs import compared, finished, opened, reader
-from analytics.views.sheets import csv_answer, millionths, ten_thousandths
-from ledger.money import apportion, decimal_from_minor, exponent, half_up
+from analytics.views.sheets import csv_answer
+from ledger.money import apportion, exponent, half_up
 
 ONLY = re.compile(r"(channel|course|creator):\d+$")
 """Rows that a reader may look at alone."""
@@ -209,47 +209,17 @@ def _ratios(row: NodeRow, currency: str) -> dict[str, Any]:
 @never_cache
 @entrance("marketing")
 def explorer_csv(request: HttpRequest) -> HttpResponse:
-    """Every row of the explorer under the chosen model, exactly; rows of a deeper level sum to the one above."""
+    """Every row of the explorer under the chosen model, exactly; rows of a deeper level sum to the one above.
+
+    With `table=models`, the goal's figure of every row under all models.
+    """
     asked, run = finished(request, "analytics:explorer")
-    lines = node_rows(run, segment=asked.by, model=asked.model, only=asked.only)
-    within = asked.only and f"{asked.only.replace(':', '-')}-"
-    return csv_answer(
-        f"{within}{asked.by}-{run.since}-{run.until}-{run.currency}.csv", _sheet(lines, asked, run.currency)
-    )
-
-
-def _sheet(lines: Sequence[NodeLine], asked: Asked, currency: str) -> Iterator[Sequence[str]]:
-    ways = LEVELS[1:] if asked.only.startswith("channel:") else LEVELS
-    levels = {Segment.COURSES: ("course", "channel"), Segment.CREATORS: ("creator", "channel")}.get(
-        Segment(asked.by), ways
-    )
-    names = tables.level_names()
-    yield [
-        *(names[level] for level in levels),
-        *(_("Step"), _("Currency"), _("Touches"), _("Spend"), _("Orders"), _("New buyers")),
-        *(_("Revenue"), _("Refunds"), _("Margin before spend"), _("Net margin"), _("CAC"), _("ROAS")),
-        *(_("Revenue, 95% from"), _("Revenue, 95% to"), _("New buyers, 95% from"), _("New buyers, 95% to")),
-        *(_("Orders, 95% from"), _("Orders, 95% to")),
-        *(_("Sign-ups"), _("Sign-ups, 95% from"), _("Sign-ups, 95% to")),
-    ]  # fmt: skip
-    above: list[tuple[str, str]] = []
-    for line in lines:
-        above = [*above[: line.depth - 1], (steps_of(line.key)[-1][0], line.name)]
-        told = dict(above)
-        row = line.models[asked.model]
-        money = [
-            decimal_from_minor(amount, currency)
-            for amount in (row.revenue_minor, row.refunds_minor, row.margin_minor, row.net_margin_minor)
-        ]
-        roas, cac = tables.ratio(row.roas), tables.minor(row.cac) if row.spend_minor else None
-        yield [
-            *(told.get(level) or (told.get("rest", "") if level == levels[min(line.depth - 1, len(levels) - 1)] else "")
-              for level in levels),
-            str(line.depth), currency, str(row.touches), decimal_from_minor(row.spend_minor, currency),
-            millionths(row.orders_ppm), millionths(row.buyers_ppm), *money,
-            "" if cac is None else decimal_from_minor(cac, currency),
-            "" if roas is None else ten_thousandths(roas),
-            *(decimal_from_minor(end, currency) for end in row.revenue_ends or (0, 0)),
-            *(millionths(end) for end in (*(row.buyers_ends or (0, 0)), *(row.orders_ends or (0, 0)))),
-            *(millionths(told) for told in (row.sign_ups_ppm, *(row.sign_ups_ends or (0, 0)))),
-        ]  # fmt: skip
+    side_by_side = request.GET.get("table") == "models"
+    of = {"segment": asked.by, "model": asked.model, "only": asked.only}
+    lines = node_rows(run, **of, goal=asked.goal, side_by_side=side_by_side)
+    name = "-".join(filter(None, (asked.only.replace(":", "-"), asked.by)))
+    if side_by_side:
+        rows, name = model_rows(lines, asked, run.currency), f"{name}-models-{asked.goal}"
+    else:
+        rows = node_sheet(lines, asked, run.currency, calibration_of(run, model=asked.model))
+    return csv_answer(f"{name}-{run.since}-{run.until}-{run.currency}.csv", rows)

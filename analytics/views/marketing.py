@@ -1,6 +1,7 @@
 """The marketer's pages: overview by channel, progress of a report, campaigns."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +14,11 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.rules import entrance, may
 from analytics.choices import ReportModel, RunState
 from analytics.models import ReportRun
-from analytics.selectors import CampaignLine, Report, campaign_lines, report_table
+from analytics.selectors import CampaignLine, Report, campaign_lines, report_table, sign_ups_ends
+from analytics.selectors.holdouts import Calibration, calibration_of
 from analytics.views import asking, paths, tables
 from analytics.views.asking import Asked
-from analytics.views.calibrating import calibrate, told_by_tests
+from analytics.views.calibrating import calibrate, calibrated_cells, calibrated_heads, told_by_tests
 from analytics.views.frame import frame
 from analytics.views.runs import compared, finished, opened, reader, request_run, wake
 from analytics.views.sheets import csv_answer, millionths, ten_thousandths
@@ -89,12 +91,15 @@ def again(request: HttpRequest) -> HttpResponse:
 def report_csv(request: HttpRequest) -> HttpResponse:
     """The report as CSV with exact amounts: a row for each channel, the last the total."""
     asked, run = finished(request, "analytics:overview")
-    report = report_table(run, model=asked.model)
-    return csv_answer(f"channels-{run.since}-{run.until}-{run.currency}.csv", _csv_rows(report))
+    rows = _csv_rows(report_table(run, model=asked.model), calibration_of(run, model=asked.model))
+    return csv_answer(f"channels-{run.since}-{run.until}-{run.currency}.csv", rows)
 
 
-def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
+def _csv_rows(report: Report, calibration: Calibration) -> Iterator[Sequence[str]]:
     currency = report.run.currency
+    money = partial(decimal_from_minor, currency=currency)
+    joined = sign_ups_ends(report.run, model=report.model)
+    others = [model for model in tables.MODELS if model != report.model]
     yield [
         _("Channel"),
         _("Currency"),
@@ -110,6 +115,11 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
             f"{word}, {ReportModel(report.model).label}"
             for word in (_("Revenue, 95% from"), _("Revenue, 95% to"), _("Buyers, 95% from"), _("Buyers, 95% to"))
         ),
+        *(f"{word}, {ReportModel(report.model).label}" for word in (_("Orders, 95% from"), _("Orders, 95% to"))),
+        *(f"{word}, {ReportModel(report.model).label}" for word in (_("Sign-ups, 95% from"), _("Sign-ups, 95% to"))),
+        *(f"{word}, {other.label}" for other in others for word in (_("Revenue, 95% from"), _("Revenue, 95% to"))),
+        _("Largest over smallest"),
+        *calibrated_heads(),
     ]
     named = [(line.channel.local_name if line.channel else _("Unattributed"), line) for line in report.lines]
     for name, line in [*named, (_("Total"), report.total)]:
@@ -126,8 +136,13 @@ def _csv_rows(report: Report) -> Iterator[Sequence[str]]:
             *(millionths(part) for part in (line.sign_ups_ppm.get(report.model, 0), row.orders_ppm, row.buyers_ppm)),
             "" if cac is None else (decimal_from_minor(cac, currency)),
             "" if roas is None else ten_thousandths(roas),
-            *_ends(line.revenue_ends.get(report.model), lambda end: decimal_from_minor(end, currency)),
+            *_ends(line.revenue_ends.get(report.model), money),
             *_ends(line.buyers_ends.get(report.model), millionths),
+            *_ends(line.orders_ends.get(report.model), millionths),
+            *_ends(None if line is report.total else joined.get(line.channel.pk if line.channel else None), millionths),
+            *(cell for other in others for cell in _ends(line.revenue_ends.get(other), money)),
+            "" if line.channel is None or line.spread is None else f"{line.spread:.4f}",
+            *calibrated_cells(calibration, line.channel.pk if line.channel else None, currency),
         ]
 
 

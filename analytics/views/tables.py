@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from analytics.attribution.report import Ratio
 from analytics.choices import ReportModel
-from analytics.selectors import ChannelLine, Report, tenths, whole_units
+from analytics.selectors import ChannelLine, Report, sign_ups_ends, tenths, whole_units
 from analytics.views.asking import Asked
 from ledger.money import exponent, half_up
 
@@ -134,7 +134,7 @@ def returns(report: Report) -> list[dict[str, Any]]:
 
 def people_rows(report: Report) -> dict[str, Any]:
     """Touches, visitors, sign-ups, orders, buyers, refunds, CAC and ROAS by channel under the chosen model."""
-    lines, model = report.lines, report.model
+    lines, model, joined = report.lines, report.model, sign_ups_ends(report.run, model=report.model)
     sign_ups, all_sign_ups = tenths(line.sign_ups_ppm.get(model, 0) for line in lines)
     orders, all_orders = tenths(line.models[model].orders_ppm for line in lines)
     buyers, all_buyers = tenths(line.models[model].buyers_ppm for line in lines)
@@ -144,6 +144,9 @@ def people_rows(report: Report) -> dict[str, Any]:
             "sign_ups": Fraction(sign_ups[place], 10),
             "orders": Fraction(orders[place], 10),
             "buyers": Fraction(buyers[place], 10),
+            "sign_ups_ends": _tenths_of(joined.get(line.channel.pk if line.channel else None)),
+            "orders_ends": _tenths_of(line.orders_ends.get(model)),
+            "buyers_ends": _tenths_of(line.buyers_ends.get(model)),
             "refunds": line.models[model].refunds_minor,
             **_ratios(line, model, report.run.currency),
         }
@@ -183,6 +186,10 @@ def figure(label: str, kind: str, value: Any, before: Any, good: str) -> dict[st
 def _whole_ends(ends: tuple[int, int] | None, currency: str) -> tuple[int, int] | None:
     unit = 10 ** exponent(currency)
     return (half_up(ends[0], unit), half_up(ends[1], unit)) if ends else None
+
+
+def _tenths_of(ends: tuple[int, int] | None) -> list[Fraction] | None:
+    return [Fraction(half_up(max(0, end), 100_000), 10) for end in ends] if ends else None
 
 
 def _ratios(line: ChannelLine, model: str, currency: str) -> dict[str, Any]:

@@ -133,6 +133,17 @@ def sheets_have_every_row_exactly_and_no_cell_is_a_formula(client: Client) -> No
     assert sum(float(row["New buyers"]) for row in deep) == pytest.approx(3)
     assert {row["Source"] for row in rows} >= {"news", f"'{EVIL}"}
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "@"))]
+    assert [row["Hold-out tests"] for row in top] == ["not tested", ""]
+    assert "table=models" in page(client, EXPLORER)
+    goals = (("revenue", "Revenue", 348.5), ("orders", "Orders", 4), ("buyers", "New buyers", 4))
+    for goal, words, whole_of_it in goals:
+        side_by_side = sheet(client, "/marketing/attribution.csv", table="models", goal=goal)
+        assert len(side_by_side) == len(rows)
+        for model in ("First touch", "Markov", "Incremental"):
+            told = [row for row in side_by_side if row["Step"] == "1"]
+            assert sum(float(row[f"{words}, {model}"]) for row in told) == pytest.approx(whole_of_it), (goal, model)
+            assert float(told[0][f"{words}, 95% from, {model}"]) <= float(told[0][f"{words}, {model}"])
+        assert float(told[0]["Largest over smallest"]) >= 1
     journeys = sheet(client, "/marketing/journeys.csv")
     assert {row["Count"] for row in journeys if row["Table"] == "Touches before the order"} == {"3"}
     cohorts = sheet(client, "/marketing/cohorts.csv")
@@ -187,6 +198,9 @@ def sign_ups_are_a_goal_of_ways_and_journeys(client: Client, ads: int) -> None:
         assert [float(row[column]) for row in rows if row[0] in {"Ads", "news", "Total"}] == [2, 2, 2], column
     top = [row for row in sheet(client, "/marketing/attribution.csv") if row["Step"] == "1"]
     assert [(row["Channel"], float(row["Sign-ups"])) for row in top] == [("Ads", 2), ("Unattributed", 0)]
+    ads_row = sheet(client, "/marketing/report.csv", model="linear")[0]
+    low, high = (float(ads_row[f"Sign-ups, 95% {end}, Linear"]) for end in ("from", "to"))
+    assert low <= float(ads_row["Sign-ups, Linear"]) == 2 < high
     text = page(client, "/marketing/journeys/", goal="sign_ups")
     for words in ("Touches before the sign-up", "Days to the sign-up", "Signed up"):
         assert words in text, words

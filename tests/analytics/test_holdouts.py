@@ -1,5 +1,7 @@
 """The registry of hold-out tests: what it refuses, the lift it tells, and the figures it sets right."""
 
+import csv
+import io
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -142,6 +144,13 @@ def test_a_channels_revenue_is_set_right_by_its_test_and_another_is_not_tested(c
         text = cast.client_of(cast.marco).get(f"{page}?{query}").content.decode()
         assert "4,500.00" in text, page
         assert "not tested" in text, page
+    for name in ("attribution", "report"):
+        answer = cast.client_of(cast.marco).get(f"/marketing/{name}.csv?{query}").content.decode("utf-8-sig")
+        told = {row["Channel"]: row for row in csv.DictReader(io.StringIO(answer)) if row.get("Step", "1") == "1"}
+        assert told["Mail"]["Calibrated revenue"] == "4500.00"
+        assert told["Mail"]["Hold-out tests"] == "March"
+        assert told["Ads"]["Hold-out tests"] == "not tested"
+        assert (told["Ads"]["Calibrated revenue"], told["Unattributed"]["Hold-out tests"]) == ("", "")
     holdout_withdraw(test_id=test.pk, because="x")
     assert calibration_of(run, model="linear").revenue == {}
 

@@ -5,6 +5,7 @@ import io
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from analytics import tasks
 from analytics.models import ReportRun
 from analytics.services import orders_settle, report_request, report_run
+from ledger.money import half_up
 from partners.models import Channel
 from portal.figures import compact_text
 from tests.cast import Cast
@@ -156,6 +158,11 @@ def test_figures_say_how_sure_they_are_and_return_on_spend_is_drawn_with_its_int
     ends = "–".join(compact_text(Decimal(end) / 100) for end in (low, high))
     assert ends in re.sub(r"<[^>]+>", "", text)
     assert "Small figures: 95% interval" in text
+    people = text.partition('id="people"')[2]
+    way = run.rows.get(model="linear", channel__code="way1")
+    for low, high in ((way.orders_low_ppm, way.orders_high_ppm), (way.buyers_low_ppm, way.buyers_high_ppm)):
+        ends = "–".join(compact_text(Fraction(half_up(end or 0, 10**5), 10)) for end in (low, high))
+        assert ends in re.sub(r"<[^>]+>", "", people)
     assert 'id="returns"' in text
     assert "Return on spend" in text
     run.rows.update(revenue_low_minor=None, revenue_high_minor=None)
