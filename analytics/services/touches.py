@@ -20,6 +20,7 @@ _GAMES = (PayingModel.SHAPLEY, PayingModel.MARKOV, PayingModel.COUNTERFACTUAL)
 class _Seen(NamedTuple):
     link: str
     words: str
+    marks: str
 
 
 @touches_told_by
@@ -38,8 +39,15 @@ def touches_of_order(code: str, asked: Weighing) -> Sequence[TouchTold]:
         pk__in=[touch.touch_id for touch in inside],
         occurred_at__range=(opens, order.placed_at),
         recorded_at__lte=conversion[1],
-    ).values_list("pk", "link__code", "utm", "campaign__name")
-    seen = {pk: _Seen(link or "", str(utm.get("utm_term") or campaign or "")) for pk, link, utm, campaign in known}
+    ).values_list("pk", "link__code", "utm", "campaign__name", "sub_ids")
+    seen = {
+        pk: _Seen(
+            link or "",
+            str(utm.get("utm_term") or campaign or ""),
+            ", ".join(f"{name}={mark}" for name, mark in sorted(sub_ids.items())),
+        )
+        for pk, link, utm, campaign, sub_ids in known
+    }
     path = [touch for touch in inside if touch.touch_id in seen]
     return [
         TouchTold(
@@ -49,6 +57,7 @@ def touches_of_order(code: str, asked: Weighing) -> Sequence[TouchTold]:
             weight=weight,
             link=seen[touch.touch_id].link,
             words=seen[touch.touch_id].words,
+            marks=seen[touch.touch_id].marks,
         )
         for touch, weight in zip(path, _weights(path, order, asked), strict=True)
     ]

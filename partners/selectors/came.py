@@ -39,6 +39,7 @@ class Came:
     touches: int = 1
     link: str = ""
     words: str = ""
+    marks: str = ""
     coupon: bool = False
     amount: int | None = None
     stays: int = 0
@@ -149,7 +150,8 @@ class _Reader:
             return
         if of > MOST and len(touches) > 1:
             row = self._dated(whole, touches[0])
-            yield replace(row, until=touches[-1].at, touches=len(touches))
+            marks = row.marks if len({touch.marks for touch in touches}) == 1 else ""
+            yield replace(row, until=touches[-1].at, touches=len(touches), marks=marks)
             return
         weights = [touch.weight for touch in touches]
         weights = weights if any(weights) else [1] * len(touches)
@@ -160,11 +162,11 @@ class _Reader:
             yield self._dated(replace(whole, ppm=ppm, amount=amount, stays=stay), touch)
 
     def _dated(self, row: Came, touch: TouchTold) -> Came:
-        """A row with what its reader may know of the touch; a link's code names its owner."""
+        """A row with what its reader may know of the touch; a link's code and marks tell of its owner."""
         if not row.known:
             return row
-        link = touch.link if self.sight.names or row.yours else ""
-        return replace(row, at=touch.at, link=link, words=touch.words if not touch.link else "")
+        link, marks = (touch.link, touch.marks) if self.sight.names or row.yours else ("", "")
+        return replace(row, at=touch.at, link=link, marks=marks, words=touch.words if not touch.link else "")
 
     def _merged(self, rows: Sequence[Came]) -> Iterator[Came]:
         """What is not the reader's to see stands in one row."""

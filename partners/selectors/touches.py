@@ -15,7 +15,8 @@ from partners.selectors.weighing import Weighing
 class TouchTold:
     """One touch before an order. `weight`: how the paying model weighs it among all touches, 0 where it gives nothing.
 
-    `link` is the tracking link's code, `words` what was searched for or the campaign's name; empty where unknown.
+    `link` is the tracking link's code, `marks` what its owner wrote behind it ("sub1=stand-3"), `words` what was
+    searched for or the campaign's name; empty where unknown.
     """
 
     at: datetime
@@ -24,6 +25,7 @@ class TouchTold:
     weight: int
     link: str = ""
     words: str = ""
+    marks: str = ""
 
 
 Teller = Callable[[str, Weighing], Sequence[TouchTold]]

@@ -35,7 +35,7 @@ def journey(model: str) -> Order:
         touches=[
             NewTouch(
                 visitor_key=key, channel_id=own, owner_id=reef.pk, occurred_at=NOON - timedelta(days=5),
-                link_id=TrackingLink.objects.get().pk,
+                link_id=TrackingLink.objects.get().pk, sub_ids={"sub2": "b", "sub1": "stand-3"},
             )
         ]
     )  # fmt: skip
@@ -58,7 +58,7 @@ def test_every_touch_stands_with_date_credit_and_its_part_of_the_pool(model: str
     assert came is not None
     assert [row.at for row in came.rows] == [NOON - timedelta(days=days) for days in (10, 5, 1)]
     assert [row.channel for row in came.rows] == ["Search", "Reef", "Mail"]
-    assert came.rows[1].link == "reef-142"
+    assert (came.rows[1].link, came.rows[1].marks) == ("reef-142", "sub1=stand-3, sub2=b")
     assert sum(row.ppm for row in came.rows) == 1_000_000
     assert came.pool == sum(row.amount or 0 for row in came.rows)
     assert [row.stays for row in came.rows if row.channel != "Reef"] == [
@@ -84,9 +84,9 @@ def test_a_channels_owner_sees_its_own_touch_and_no_other_one() -> None:
     seat_give(user=seat, party=EarningDecision.objects.get(party__code="reef").party)
     came = explained("reef", seat).came
     assert came is not None
-    assert [(row.known, row.channel, row.link, row.at) for row in came.rows] == [
-        (True, "Reef", "reef-142", NOON - timedelta(days=5)),
-        (False, "", "", None),
+    assert [(row.known, row.channel, row.link, row.marks, row.at) for row in came.rows] == [
+        (True, "Reef", "reef-142", "sub1=stand-3, sub2=b", NOON - timedelta(days=5)),
+        (False, "", "", "", None),
     ]
     assert sum(row.ppm for row in came.rows) == 1_000_000
 
