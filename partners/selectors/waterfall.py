@@ -36,6 +36,7 @@ _NOT_THEIRS = (
     DecisionReason.WINDOW_CLOSED,
     DecisionReason.NO_CREDIT,
     DecisionReason.NO_SHARE,
+    DecisionReason.NO_PART,
     DecisionReason.DUPLICATE,
     DecisionReason.NOT_A_MEMBER,
     DecisionReason.NOT_IN_FORCE,
@@ -77,7 +78,8 @@ def earning_waterfall(*, of: EarningsOf, visible_to: User | None) -> Waterfall:
     claimed = lines_of_party.filter(reason=DecisionReason.CLAIMED)
     rows = lines_of_party.exclude(reason__in=EFFECTS)
     rows = rows.exclude(effect_minor__lt=0, amount_minor=-F("effect_minor"))
-    rows = rows.exclude(amount_minor=0, reason__in=_NOT_THEIRS).exclude(reason=DecisionReason.CLAIMED)
+    # What a correction gave since is theirs after all.
+    rows = rows.exclude(amount_minor=0, effect_minor=0, reason__in=_NOT_THEIRS).exclude(reason=DecisionReason.CLAIMED)
     found = list(
         rows.values_list("entry_id", "source_id", "version__agreement_id", "list_minor", "discount_minor", "paid_minor",
                          "effect_minor")

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
+from ledger.selectors import OrderKey
 from partners.models import EarningDecision
+from partners.selectors import EarningsOf, earning_waterfall
 from partners.selectors.explained import earning_explained
 from partners.selectors.panel import Ways, panel_of
 from partners.selectors.panel_words import zero_words
-from partners.services import earnings_never_booked, earnings_settle
+from partners.services import earnings_event, earnings_never_booked, earnings_settle
 from tests.partners import desk
 from tests.partners.desk import PLACED
 from tests.partners.stage import Stage, books, decisions
@@ -154,3 +156,25 @@ def test_who_owns_the_coupon_and_the_link_lost_to_no_link() -> None:
     )
     earnings_settle(sales=[sale])
     assert decisions("O-1")["reef"] == ("no_credit", 0)
+
+
+def test_a_sale_that_gives_a_side_nothing_is_no_part_of_its_stream_until_a_correction_gives_it_some() -> None:
+    stage = Stage(rule=BY_WHOM)
+    earnings_settle(sales=[stage.sale("O-1", {"reef": 1_000_000}), stage.sale("O-2", {"search": 1_000_000})])
+    of = EarningsOf(stage.alice.pk)
+    assert earning_waterfall(of=of, visible_to=None).sales == 1
+    line = EarningDecision.objects.get(order_code="O-1", party=stage.alice)
+    rule = stage.version.rule | {"steps": [desk.split(("party:alice", 1), ("party:bob", 1))]}
+    earnings_event(
+        order_code="O-1",
+        event={
+            "type": "correct_rule",
+            "rule": {k: v for k, v in rule.items() if k != "variants"},
+            "line": line.source_id,
+        },
+        source=OrderKey("correction", "1:1"),
+        at=PLACED,
+    )
+    fall = earning_waterfall(of=of, visible_to=None)
+    assert (fall.sales, fall.yours_minor) == (2, 7_500 + 5_000)
+    assert fall.start_minor - sum(part.amount_minor for part in fall.parts) == fall.yours_minor
