@@ -1,9 +1,9 @@
 """What suggestions did: shown, opened, bought, by course and place; for creators theirs, for marketers all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -15,6 +15,8 @@ from recommender.selectors.shelf import shelf_at
 BOUGHT_WITHIN = timedelta(days=14)
 """A course counts as bought by a suggestion if whoever opened it ordered it so soon afterwards."""
 NEW = timedelta(days=30)
+LISTED = 50
+"""So many courses, the most shown, stand on the page for marketers."""
 
 
 @dataclass(slots=True)
@@ -57,7 +59,10 @@ class CourseShown:
 
 @dataclass(frozen=True, slots=True)
 class ServingFigures:
-    """All suggestions of a stretch. Shares are of places shown; `gini` of places over the courses on sale, 0 to 1."""
+    """All suggestions of a stretch. Shares are of places shown; `gini` of places over the courses on sale, 0 to 1.
+
+    `courses` are the `LISTED` most shown.
+    """
 
     total: Shown
     slots: dict[str, Shown]
@@ -67,6 +72,17 @@ class ServingFigures:
     gini: float | None
     courses_shown: int
     courses_on_sale: int
+    courses: list[CourseShown]
+
+
+class _Row(NamedTuple):
+    """Figures of a course in a slot, `kept`: in places for new courses; `fresh` places held a course that was new."""
+
+    course: int
+    slot: str
+    kept: bool
+    shown: Shown
+    fresh: int
 
 
 _FIGURES = """
@@ -107,13 +123,11 @@ def courses_shown(*, party_id: int, since: datetime, until: datetime) -> list[Co
 
 def serving_figures(*, since: datetime, until: datetime) -> ServingFigures:
     """All suggestions in since <= shown < until: by place, in places for new courses, and who got the places."""
-    all_of_it = _empty(Course())
+    all_of_it, rows = _empty(Course()), _rows(since, until, None)
     by_course: dict[int, int] = {}
-    fresh = 0
-    for pk, slot, kept, shown, new in _rows(since, until, None):
-        _count(all_of_it, slot, shown, kept=kept)
-        by_course[pk] = by_course.get(pk, 0) + shown.shows
-        fresh += new
+    for row in rows:
+        _count(all_of_it, row.slot, row.shown, kept=row.kept)
+        by_course[row.course] = by_course.get(row.course, 0) + row.shown.shows
     tail, on_sale = _tail()
     shows = all_of_it.total.shows
     return ServingFigures(
@@ -121,11 +135,22 @@ def serving_figures(*, since: datetime, until: datetime) -> ServingFigures:
         slots=all_of_it.slots,
         kept=all_of_it.kept,
         tail_share=sum(by_course.get(pk, 0) for pk in tail) / shows if shows else None,
-        new_share=fresh / shows if shows else None,
+        new_share=sum(row.fresh for row in rows) / shows if shows else None,
         gini=_gini([by_course.get(pk, 0) for pk in on_sale]) if shows else None,
         courses_shown=len(by_course),
         courses_on_sale=len(on_sale),
+        courses=_most_shown(rows, by_course),
     )
+
+
+def _most_shown(rows: list[_Row], by_course: Mapping[int, int]) -> list[CourseShown]:
+    most = sorted(by_course, key=lambda pk: (-by_course[pk], pk))[:LISTED]
+    named = Course.objects.in_bulk(most)
+    found = {pk: _empty(named[pk]) for pk in most}
+    for row in rows:
+        if row.course in found:
+            _count(found[row.course], row.slot, row.shown, kept=row.kept)
+    return list(found.values())
 
 
 def _empty(course: Course) -> CourseShown:
@@ -139,13 +164,13 @@ def _count(row: CourseShown, slot: str, shown: Shown, *, kept: bool) -> None:
         row.kept.add(shown)
 
 
-def _rows(since: datetime, until: datetime, party_id: int | None) -> list[tuple[int, str, bool, Shown, int]]:
+def _rows(since: datetime, until: datetime, party_id: int | None) -> list[_Row]:
     """Course, slot, whether in a kept place, figures, and how many of the places held a course that was new then."""
     asked: dict[str, Any] = {"since": since, "until": until, "party": party_id, "new": NEW, "within": BOUGHT_WITHIN}
     with connection.cursor() as cursor:
         cursor.execute(_FIGURES, asked)
         return [
-            (pk, slot, kept, Shown(shows, clicks, orders, {currency: int(minor)} if currency else {}), fresh)
+            _Row(pk, slot, kept, Shown(shows, clicks, orders, {currency: int(minor)} if currency else {}), fresh)
             for pk, slot, kept, currency, shows, clicks, orders, minor, fresh in cursor.fetchall()
         ]
 

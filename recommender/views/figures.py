@@ -46,7 +46,13 @@ def for_marketers(request: HttpRequest, around: Mapping[str, Any]) -> HttpRespon
     """What suggestions brought, and who got the places; `around` is the frame of the marketer's pages."""
     days, since, until = _stretch(request)
     figures = serving_figures(since=since, until=until)
-    context = {**around, "figures": figures, "slots": _slots(figures.slots), "spans": _spans(days)}
+    context = {
+        **around,
+        "figures": figures,
+        "slots": _slots(figures.slots),
+        "rows": [{"of": row, "slots": _slots(row.slots)} for row in figures.courses],
+        "spans": _spans(days),
+    }
     return render(request, "recommender/marketing.html", context)
 
 

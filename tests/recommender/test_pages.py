@@ -40,7 +40,7 @@ def _own_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def _plain(page: str) -> str:
     """Words alone."""
-    return " ".join(re.sub(r"<[^>]+>", "", page).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def text(response: Any) -> str:
@@ -306,6 +306,12 @@ def test_creators_and_marketers_see_what_suggestions_did(cast: Cast) -> None:
     assert "What a course earns the platform counts too." in page
     page = text(cast.client_of(cast.marco).get("/marketing/suggestions/"))
     assert "¥10.00" in page
+    assert [(row.course.pk, row.total.shows, row.total.orders) for row in figures.courses[:1]] == [(mine[0], 3, 1)]
+    assert len(figures.courses) == figures.courses_shown
+    assert "Mine 0 3" in _plain(page), "per course, with its places below it"
+    chinese = cast.client_of(cast.marco)
+    chinese.cookies["django_language"] = "zh-hans"
+    assert "每门课程得到什么" in text(chinese.get("/marketing/suggestions/"))
     assert cast.client_of(cast.lee).get("/marketing/suggestions/").status_code == 403
     assert cast.client_of(cast.lee).get("/creator/suggestions/").status_code == 403
 
