@@ -74,6 +74,9 @@ class LinkForm(forms.Form):
         label=_("UTM medium"), max_length=100, required=False, help_text=_("What kind of place it is, such as email.")
     )
     campaign = forms.CharField(label=_("Campaign"), max_length=120, required=False)
+    utm_term = forms.CharField(
+        label=_("UTM term"), max_length=100, required=False, help_text=_("What was searched for, such as go-course.")
+    )
     utm_content = forms.CharField(
         label=_("UTM content"), max_length=100, required=False, help_text=_("Which of several, such as footer.")
     )

@@ -63,8 +63,9 @@ def address(link: TrackingLink) -> str:
 
 
 def _tags(link: TrackingLink) -> str:
-    """What stands behind the target, short: source / medium / campaign / content."""
-    return " / ".join(filter(None, (link.utm_source, link.utm_medium, link.campaign, link.utm_content)))
+    """What stands behind the target, short: source / medium / campaign / term / content."""
+    tags = (link.utm_source, link.utm_medium, link.campaign, link.utm_term, link.utm_content)
+    return " / ".join(filter(None, tags))
 
 
 def _create(request: HttpRequest, form: LinkForm, at: Desk) -> bool:
@@ -74,7 +75,7 @@ def _create(request: HttpRequest, form: LinkForm, at: Desk) -> bool:
             owner=at.party,
             destination=form.cleaned_data["destination"],
             campaign=form.cleaned_data["campaign"],
-            utm={key: form.cleaned_data[key] for key in ("utm_source", "utm_medium", "utm_content")},
+            utm={key: form.cleaned_data[key] for key in ("utm_source", "utm_medium", "utm_term", "utm_content")},
             by=at.user,
         )
     except ChannelError as error:

@@ -240,10 +240,12 @@ def test_a_link_is_made_in_an_own_channel_and_leads_to_this_site(world: Cast) ->
     assert "No report knows the medium “letter”" in told
     assert "The source is missing" in told
     assert not TrackingLink.objects.exists()
-    client.post("/creator/links/", {**wanted, "anyway": "on", "utm_source": "blog"})
+    client.post("/creator/links/", {**wanted, "anyway": "on", "utm_source": "blog", "utm_term": "go"})
     link = TrackingLink.objects.get()
     assert (link.owner, link.campaign, link.utm_source) == (world.alice_party, "June sale", "blog")
-    assert "blog / letter / June sale" in text(client, "/creator/links/")
+    assert (link.utm["utm_term"], link.utm["utm_medium"]) == ("go", "letter")
+    assert "?sub1=…" in text(client, "/creator/links/")
+    assert "blog / letter / June sale / go" in text(client, "/creator/links/")
     assert f"/go/{link.code}" in text(client, "/creator/links/")
 
 
