@@ -19,6 +19,13 @@ from recommender.engine.split import Stage
 # Chance makes a last item's id the beginning of the target's id for a few users in a hundred, never for a quarter.
 TRUNCATED_SHARE = 0.25
 
+MEANING = {
+    "target_in_train": "items that are asked for stand in the history of who is asked",
+    "truncated_target": "histories end with the first digits of the item that is asked for, as lists cut by letters do",
+    "future_in_train": "events that are learned from come after the first one that is asked for",
+}
+"""What a fatal finding counts."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -52,10 +59,10 @@ def check_stage(stage: Stage) -> list[Finding]:
 
 
 def refuse_leaks(stage: Stage) -> None:
-    """Raise LeakError naming every fatal finding of `check_stage`."""
-    fatal = [f"{finding.code} ({finding.count})" for finding in check_stage(stage) if finding.fatal]
+    """Raise LeakError naming every fatal finding of `check_stage`, and what it counts."""
+    fatal = [f"{found.code} ({found.count}): {MEANING[found.code]}" for found in check_stage(stage) if found.fatal]
     if fatal:
-        raise LeakError(f"the stage gives its answers away: {', '.join(fatal)}")
+        raise LeakError(f"the stage gives its answers away: {'; '.join(fatal)}")
 
 
 def targets_known(stage: Stage) -> Bool:

@@ -110,6 +110,12 @@ def test_each_model_leaves_a_board_where_one_is_asked_for(courses: Path) -> None
         evaluated(courses, "popularity", boards=courses.parent / "taken")
 
 
+def test_lists_that_were_cut_by_characters_end_it_with_what_was_found(courses: Path) -> None:
+    (courses / "sequences.txt").write_text("".join(f"{100 + n} {20 + n} {200 + 10 * n + 3}\n" for n in range(8)))
+    with pytest.raises(CommandError, match=r"truncated_target \(8\): histories end with the first digits of the item"):
+        evaluated(courses, "popularity")
+
+
 def test_a_leak_ends_it(courses: Path) -> None:
     (courses / "train.txt").write_text("1 4 5 6\n2 5 6\n")
     (courses / "test.txt").write_text("1 6\n2 7\n")
