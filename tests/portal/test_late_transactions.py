@@ -211,13 +211,18 @@ def test_a_band_is_kept_in_three_messages_before_it_is_answered(
     assert client.head("/suggestions/home/").status_code == 200
     assert client.head("/api/v1/recommendations/").status_code == 200
     assert ask("SELECT count(*) FROM recommender_servedlist") == (2,), "headers show nothing"
-    alone = base.Cursor._alone
+    alone, outside = base.Cursor._alone, statements._run_alone
 
     def told(own: Any, *said: Any) -> None:
         sent.append(said)
         alone(own, *said)
 
+    def told_outside(known: set[str] | None, call: statements.Call) -> list[tuple[Any, ...]]:
+        sent.append(call[0].written(call[1], known))
+        return outside(known, call)
+
     monkeypatch.setattr(base.Cursor, "_alone", told)
+    monkeypatch.setattr(statements, "_run_alone", told_outside)
     client.get("/suggestions/home/")
     assert [text.split("_")[0] for text, _values in sent] == ["EXECUTE session", "EXECUTE impressions"]
     assert sent[-1][0].endswith(";\nCOMMIT"), "the third, between them, began the transaction and read"
