@@ -125,13 +125,12 @@ def _card(language: str, values: tuple[tuple[str, Any], ...]) -> SafeString:
 def _addressed(card: dict[str, Any], *, may_dismiss: bool) -> dict[str, Any]:
     return {
         **card,
-        "url": _address("open", card["position"]),
-        "why_url": _address("why", card["position"]),
-        "dismiss_url": reverse("recommender:dismiss", args=[card["key"]]) if may_dismiss else "",
+        "url": _address("open", NOBODY, card["position"]),
+        "why_url": _address("why", NOBODY, card["position"]),
+        "dismiss_url": _address("dismiss", card["key"]) if may_dismiss else "",
     }
 
 
-@lru_cache(maxsize=128)
-def _address(name: str, position: int) -> str:
-    """Where a place of a list leads, with `NOBODY` for the list's code."""
-    return reverse(f"recommender:{name}", args=[NOBODY, position])
+@lru_cache(maxsize=4096)
+def _address(name: str, *said: str | int) -> str:
+    return reverse(f"recommender:{name}", args=said)

@@ -1,11 +1,12 @@
 """Generated course covers: flow lines, bars, dots or rings on a two-tone ground, chosen by the course's id."""
 
 import hashlib
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import exp, pi, sin
+from typing import NamedTuple
 
 from portal.charts.scale import number
 
@@ -20,11 +21,10 @@ _CURVE = (
 )
 """Quadratic curves between points at even distances; only their heights are missing."""
 
-_TAGS = {"dot": "circle", "ring": "circle"}
+_OPENED = {"path": "<path", "rect": "<rect", "dot": '<circle class="dot"', "ring": '<circle class="ring"'}
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """One mark: ``kind`` is path, rect, dot or ring; the rest are SVG attributes by name."""
 
     kind: str
@@ -41,13 +41,12 @@ class Cover:
     @property
     def marks(self) -> str:
         """The marks as SVG; a template's loops over some hundred attributes would take longer than drawing them."""
-        return "".join(
-            f"<{_TAGS.get(shape.kind, shape.kind)}"
-            + (f' class="{shape.kind}"' if shape.kind in _TAGS else "")
-            + "".join(f' {name}="{value}"' for name, value in shape.attributes)
-            + "/>"
-            for shape in self.shapes
-        )
+        written = []
+        for kind, attributes in self.shapes:
+            written.append(_OPENED[kind])
+            written += [f' {name}="{value}"' for name, value in attributes]
+            written.append("/>")
+        return "".join(written)
 
 
 def cover(key: str) -> Cover:
@@ -61,18 +60,14 @@ def cover(key: str) -> Cover:
 def _waves(dice: random.Random) -> list[Shape]:
     knot, pinch = dice.uniform(0.35, 0.75), dice.uniform(0.5, 1.6)
     phase, tilt, lift = dice.uniform(0, 6.28), dice.uniform(-26, 26), dice.uniform(6, 16)
-    steps = [step / (STEPS - 1) for step in range(STEPS)]
-    spread = [0.78 * HEIGHT * (0.10 + abs(x - knot) ** 1.35 * 2.1 * pinch) for x in steps]
-    level = [0.52 * HEIGHT + tilt * (x - knot) * 2 for x in steps]
-    swing = [lift * (0.35 + abs(x - knot)) for x in steps]
-    lines, shapes = 20, []
+    lines, shapes, steps = 20, [], []
+    for x in (step / (STEPS - 1) for step in range(STEPS)):
+        middle, wide = 0.52 * HEIGHT + tilt * (x - knot) * 2, 0.10 + abs(x - knot) ** 1.35 * 2.1 * pinch
+        steps.append((6.3 * x, middle, 0.78 * HEIGHT * wide, lift * (0.35 + abs(x - knot))))
     for rank in range(lines):
         off = rank / (lines - 1) - 0.5
         turn = phase + 1.7 * off
-        heights = [
-            middle + off * wide + high * math.sin(turn + 6.3 * x)
-            for x, middle, wide, high in zip(steps, level, spread, swing, strict=True)
-        ]
+        heights = [middle + off * wide + high * sin(turn + angle) for angle, middle, wide, high in steps]
         near = 1 - abs(off) * 2
         shapes.append(_stroke(_smooth(heights), 0.7 + 1.1 * near, 0.22 + 0.68 * near))
     return shapes
@@ -97,7 +92,7 @@ def _bars(dice: random.Random) -> list[Shape]:
     phase, turns, count = dice.uniform(0, 6.28), dice.uniform(1.2, 2.1), 26
     shapes = []
     for rank in range(count):
-        wave = 0.5 + 0.5 * math.sin(phase + turns * 6.28 * rank / count)
+        wave = 0.5 + 0.5 * sin(phase + turns * 6.28 * rank / count)
         tall = 28 + 108 * wave + dice.uniform(-5, 5)
         attributes = (
             ("x", number(6 + rank * (WIDTH - 12) / count)),
@@ -111,26 +106,19 @@ def _bars(dice: random.Random) -> list[Shape]:
     return shapes
 
 
-_COLUMNS = [number((place + 0.5) / 15 * WIDTH) for place in range(15)]
-
-
 def _dots(dice: random.Random) -> list[Shape]:
     centres = [(dice.uniform(0.1, 0.9), dice.uniform(0.1, 0.9), dice.uniform(0.10, 0.22)) for _ in range(3)]
-    shapes = []
-    for row in range(9):
-        y = (row + 0.5) / 9
+    along, down = [(place + 0.5) / 15 for place in range(15)], [(row + 0.5) / 9 for row in range(9)]
+    # How warm a dot is to a centre is a product of what its column and what its row are.
+    columns = [[exp(-1.2 * ((x - a) / c) ** 2) for a, _b, c in centres] for x in along]
+    rows = [[exp(-0.5 * ((y - b) / c) ** 2) for _a, b, c in centres] for y in down]
+    xs, shapes = [number(x * WIDTH) for x in along], []
+    for y, (one, two, three) in zip(down, rows, strict=True):
         cy = number(y * HEIGHT)
-        for place in range(15):
-            x = (place + 0.5) / 15
-            heat = sum(math.exp(-((x - a) ** 2 * 2.4 + (y - b) ** 2) / (2 * c * c)) for a, b, c in centres)
-            heat = min(heat, 1.0)
-            attributes = (
-                ("cx", _COLUMNS[place]),
-                ("cy", cy),
-                ("r", f"{0.9 + 4.6 * heat:.2f}"),
-                ("fill-opacity", f"{0.25 + 0.65 * heat:.2f}"),
-            )
-            shapes.append(Shape("dot", attributes))
+        for cx, (left, middle, right) in zip(xs, columns, strict=True):
+            heat = min(left * one + middle * two + right * three, 1.0)
+            radius, opacity = f"{0.9 + 4.6 * heat:.2f}", f"{0.25 + 0.65 * heat:.2f}"
+            shapes.append(Shape("dot", (("cx", cx), ("cy", cy), ("r", radius), ("fill-opacity", opacity))))
     return shapes
 
 
@@ -139,7 +127,7 @@ def _rings(dice: random.Random) -> list[Shape]:
     shapes = []
     for rank in range(1, 12):
         radius, gap = 9.0 * rank, dice.uniform(0.12, 0.45)
-        round_ = 2 * math.pi * radius
+        round_ = 2 * pi * radius
         attributes = (
             ("cx", number(cx)),
             ("cy", number(cy)),
