@@ -94,7 +94,12 @@ def test_every_log_gives_the_paths_that_are_told_person_by_person(
     assert value + built.untouched_minor == sum(row[2] for row in sales)
 
 
-def test_a_visit_is_told_by_its_first_touch_that_is_not_direct_and_ends_with_a_conversion() -> None:
+@pytest.mark.parametrize("form", ["compiled", "interpreted"])
+def test_a_visit_is_told_by_its_first_touch_that_is_not_direct_and_ends_with_a_conversion(
+    form: str, request: pytest.FixtureRequest
+) -> None:
+    if form == "interpreted":
+        request.getfixturevalue("interpreted")
     search, mail, direct, banner = range(4)
     visit = [(1, 0, direct), (1, 1, mail), (1, 2, search)]
     touches = [*visit, (1, 5, banner), (1, 9, search)]

@@ -374,3 +374,24 @@ def test_a_sale_can_be_read_once_and_settled_under_several_rules() -> None:
     assert shares(sale_lines(rule(), sale)) == [("platform:revenue", 30), ("party:alice", 70)]
     assert shares(sale_lines(rule(ALICE_REST), sale)) == [("party:alice", 100)]
     assert raw_rule()["steps"] == [PLATFORM_30, ALICE_REST]
+
+
+def test_a_side_has_a_part_where_a_step_that_ran_would_give_it_one_however_little_was_left() -> None:
+    fixed = {"take": "fixed", "account": "platform:promotions", "amount": 2000}
+    steps = channel_step(), {"take": "processor_fee"}, split(alice=1, bob=0)
+    taken = settle(rule(fixed, *steps), 1000, channel="reef", processor_fee=30).lines[0]
+    asked = ["party:alice", "channel", "platform:promotions", "platform:processor_fees", "party:bob", "party:carol"]
+    assert taken.credits("party:alice") == 0, "all of it was taken before"
+    assert [name for name in asked if taken.has_part(name)] == asked[:4]
+    nothing = {**fixed, "amount": 0}, channel_step(0), *steps[1:]
+    assert [name for name in asked if settle(rule(*nothing), 1000, channel="reef").lines[0].has_part(name)] == asked[:1]
+
+
+@pytest.mark.parametrize("mode", ["marginal", "cliff"])
+def test_a_tier_of_nothing_gives_no_part_until_the_volume_is_reached(mode: str) -> None:
+    step = {
+        "take": "tiered", "account": "platform:revenue", "mode": mode,
+        "tiers": [{"upto": 5000, "bp": 0}, {"upto": None, "bp": 1000}],
+    }  # fmt: skip
+    for meter, has in ((0, False), (5000, True)):
+        assert settle(rule(step, ALICE_REST), 1000, meter_before=meter).lines[0].has_part("platform:revenue") is has
