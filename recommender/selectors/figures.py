@@ -15,7 +15,7 @@ from recommender.selectors.shelf import shelf_at
 BOUGHT_WITHIN = timedelta(days=14)
 """A course counts as bought by a suggestion if whoever opened it ordered it so soon afterwards."""
 NEW = timedelta(days=30)
-LISTED = 50
+LISTED = 20
 """So many courses, the most shown, stand on the page for marketers."""
 
 
