@@ -61,9 +61,14 @@ def as_settled(terms: DraftTerms, settled: SettledUnder) -> DraftTerms:
                 "These orders were settled under versions that differ in %(terms)s, which a correction leaves as they "
                 "were; correct the orders of each version by themselves."
             )
-            % {"terms": ", ".join(differ)}
+            % {"terms": _(", ").join(_words()[name] for name in differ)}
         )
     return replace(terms, effective_from=settled.first, **{name: getattr(one, name) for name in CARRIED})
+
+
+def _words() -> dict[str, str]:
+    """What the reader calls each term."""
+    return {field.name: str(field.verbose_name) for field in AgreementVersion._meta.concrete_fields}
 
 
 def caps_where_paid(terms: DraftTerms, rule: Mapping[str, Any]) -> DraftTerms:

@@ -219,7 +219,7 @@ def test_orders_of_versions_that_differ_are_corrected_apart(shop: Shop) -> None:
         version_accept(version=version, party=party, user=user, text_hash=version.text_hash)
     version_put_in_force(version=version, by=shop.cast.finn)
     earnings_settle(sales=[desk.sale("K-9", lines=[desk.line(9)], placed_at=later)])
-    with pytest.raises(AgreementError, match="differ in window_days, self_purchase, which a correction leaves"):
+    with pytest.raises(AgreementError, match="differ in look-back in days, own purchase, which a correction leaves"):
         shop.draft("K-1", "K-9")
     assert shop.draft("K-9").window_days == 14
 
